@@ -1,0 +1,120 @@
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { getRawAsset, isSea } from "node:sea";
+
+/** A value that a C function accepts. A `Uint8Array` is passed by address, so C may also write into it. */
+export type NativeValue = number | bigint | string | Uint8Array | null;
+
+/**
+ * A C function. Its result is a JavaScript number, so only declare results that fit 53 bits
+ * (`int`, `ssize_t`, `long` that holds a size or an id; `void` gives nothing useful).
+ */
+export type NativeFunction = (...args: readonly NativeValue[]) => number;
+
+/** The C library of the running process. */
+export interface Libc {
+  /**
+   * Declares a C function by its prototype, such as `int setns(int fd, int nstype)`. Costs about 20 µs and the
+   * symbol look-up, so declare a function where it is first called, not when a module loads.
+   * Throws when a type is not known or libc has no such symbol.
+   */
+  func(prototype: string): NativeFunction;
+}
+
+/** The part of koffi's native addon that is used; its JavaScript wrapper only adds deprecated names. */
+interface Addon {
+  load(path: null): Libc;
+  errno(): number;
+  alias(name: string, type: string): unknown;
+}
+
+/** The name of the addon among the assets of an executable; build/ stores it there. */
+export const ADDON_ASSET = "koffi.node";
+
+/** Says that koffi's addon could not be opened anywhere; `details` tells what to do. */
+export class AddonError extends Error {
+  readonly details: string;
+  constructor(message: string, details: string) {
+    super(message);
+    this.name = "AddonError";
+    this.details = details;
+  }
+}
+
+let addon: Addon | undefined;
+let library: Libc | undefined;
+
+/** The C library, opened on the first call (about 1 ms). Throws `AddonError`. */
+export function libc(): Libc {
+  library ??= loaded().load(null);
+  return library;
+}
+
+/** `errno` as the last C function called left it. */
+export function errno(): number {
+  return loaded().errno();
+}
+
+function loaded(): Addon {
+  if (addon === undefined) {
+    addon = isSea() ? openAsset(new Uint8Array(getRawAsset(ADDON_ASSET))) : openAddon(installedAddon());
+    // koffi has no ssize_t; it is a long on every Linux ABI.
+    addon.alias("ssize_t", "long");
+  }
+  return addon;
+}
+
+/** The addon of the npm package, when the code runs from its sources. */
+function installedAddon(): string {
+  const folder = `koffi-linux-${process.arch}/linux_${process.arch}`;
+  return `${import.meta.dirname}/../../node_modules/@koromix/${folder}/koffi.node`;
+}
+
+/**
+ * Opens the addon from a file without a name (`O_TMPFILE`, open(2)), which vanishes with the process however it
+ * ends. Mounts may be read-only or `noexec`, hence several places.
+ */
+function openAsset(bytes: Uint8Array): Addon {
+  const failures: string[] = [];
+  for (const folder of ["/dev/shm", dirname(process.execPath), "/run", "/tmp"]) {
+    try {
+      return openFrom(folder, bytes);
+    } catch (error) {
+      failures.push(`${folder}: ${reason(error)}`);
+    }
+  }
+  throw new AddonError(
+    `cannot load the native part of this executable: ${failures.join("; ")}`,
+    "One of these folders must allow new files and running them (a file system that is neither read-only, full " +
+      "nor mounted noexec, and knows O_TMPFILE), and /proc must be mounted.",
+  );
+}
+
+function openFrom(folder: string, bytes: Uint8Array): Addon {
+  // O_TMPFILE is __O_TMPFILE (0o20000000, asm-generic/fcntl.h) with O_DIRECTORY, whose value differs by CPU.
+  const file = openSync(folder, 0o20000000 | constants.O_DIRECTORY | constants.O_RDWR, 0o700);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    return openAddon(`/proc/self/fd/${file}`);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function openAddon(path: string): Addon {
+  const module: { exports: unknown } = { exports: {} };
+  process.dlopen(module, path);
+  if (!isAddon(module.exports)) throw new Error(`${path} is not koffi's addon`);
+  return module.exports;
+}
+
+function isAddon(value: unknown): value is Addon {
+  return (
+    typeof value === "object" && value !== null && "load" in value && "errno" in value && "alias" in value
+  );
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error && error.code !== "ERR_DLOPEN_FAILED" ? String(error.code) : error.message;
+}
