@@ -1,0 +1,34 @@
+/**
+ * `npm run build [plugin…]`: writes one executable for each plugin to dist/bin.
+ */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { buildExecutable } from "./executable.ts";
+import { writeBaseBinary } from "./runtime.ts";
+
+const plugins = ["bridge", "host-local", "portmap", "firewall", "tuning", "loopback"];
+
+const root = join(import.meta.dirname, "..");
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : plugins;
+
+mkdirSync(join(root, "dist"), { recursive: true });
+const work = mkdtempSync(join(root, "dist/.base-"));
+try {
+  const base = join(work, "node");
+  writeBaseBinary(base);
+  // One after the other: pkg changes the process's working directory while it packs.
+  for (const name of wanted) {
+    const entry = join(root, "plugins", name, "main.ts");
+    if (!existsSync(entry)) {
+      console.log(`notice: ${name} is skipped, there is no plugins/${name}/main.ts yet`);
+      continue;
+    }
+    const start = performance.now();
+    const output = join(root, "dist/bin", name);
+    await buildExecutable({ entry, output, base });
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    console.log(`dist/bin/${name}: ${(statSync(output).size / 1e6).toFixed(1)} MB in ${seconds} s`);
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}

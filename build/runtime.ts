@@ -1,0 +1,26 @@
+import { spawnSync } from "node:child_process";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+
+/** The pinned Node binary; the lock file's hash is what vouches for it. Its exact version is in package.json. */
+export const pinnedNode = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
+
+/** koffi's prebuilt addon for glibc. */
+export const koffiAddon = join(
+  root,
+  `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`,
+);
+
+/**
+ * Writes a copy of the pinned Node binary without symbols and debugging sections, which saves about 18 MB in each
+ * executable and changes nothing at run time. Without `strip` (binutils) the copy is whole, and a notice says so.
+ */
+export function writeBaseBinary(path: string): void {
+  const strip = spawnSync("strip", ["-o", path, pinnedNode], { encoding: "utf8" });
+  if (strip.status === 0) return;
+  const reason = strip.error === undefined ? strip.stderr.trim() : "no `strip` here (package binutils)";
+  console.log(`notice: executables will be about 18 MB larger: ${reason}`);
+  copyFileSync(pinnedNode, path);
+}
