@@ -1,0 +1,150 @@
+import * as z from "zod/mini";
+import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { type IpAddress, parseIp } from "../ip/address.ts";
+import { type IpPrefix, parsePrefix } from "../ip/prefix.ts";
+import { isJsonObject, JsonNumber, type JsonObject, type JsonValue, mergeMember } from "./json-read.ts";
+
+// Compiled validators cost more to make than one config costs to check.
+z.config({ jitless: true });
+
+/**
+ * An object of a network configuration: keys match without regard to case, `null` means absent and unknown keys are
+ * ignored, as in every configuration that the Go plugins read.
+ */
+export function configObject<Shape extends z.core.$ZodShape>(shape: Shape) {
+  const known = new Map(Object.keys(shape).map((key) => [foldCase(key), key]));
+  return z.pipe(
+    z.transform((input: unknown) => (isJsonObject(input) ? foldKeys(input, shape, known) : input)),
+    z.object(shape),
+  );
+}
+
+function foldKeys(
+  input: JsonObject,
+  shape: z.core.$ZodShape,
+  known: ReadonlyMap<string, string>,
+): JsonObject {
+  const folded: JsonObject = {};
+  for (const [key, value] of Object.entries(input)) {
+    const name = key in shape ? key : known.get(foldCase(key));
+    if (name === undefined) continue;
+    if (value === null) delete folded[name];
+    else mergeMember(folded, name, value);
+  }
+  return folded;
+}
+
+function foldCase(key: string): string {
+  const folded = key.toUpperCase().toLowerCase();
+  return folded.length === key.length ? folded : key;
+}
+
+/** A whole number that was written as one: 5.0 and 1e3 are refused, like "5". */
+export const integer = z.int();
+
+export const text = z.string();
+
+/** An IP address; "" means absent. */
+export const optionalIp = z.optional(
+  z.pipe(
+    z.string(),
+    z.transform((input, context): IpAddress | undefined => {
+      if (input === "") return undefined;
+      const address = parseIp(input);
+      if (address === undefined) {
+        context.issues.push({ code: "custom", input, message: `invalid IP address: ${input}` });
+      }
+      return address;
+    }),
+  ),
+);
+
+/** An address with prefix length. */
+export const prefix = z.pipe(
+  z.string(),
+  z.transform((input, context): IpPrefix => {
+    const parsed = parsePrefix(input);
+    if (parsed !== undefined) return parsed;
+    context.issues.push({ code: "custom", input, message: `invalid CIDR address: ${input}` });
+    return z.NEVER;
+  }),
+);
+
+/** A JSON object whose members are looked at later. */
+export const anyObject = z.custom<JsonObject>(isJsonObject);
+
+/**
+ * Decodes a document.
+ *
+ * @param what names the document in errors, for example "network config".
+ * @throws CniError code 6 (a value has the wrong type) or 7 (the value is not acceptable), naming the key.
+ */
+export function decode<Schema extends z.core.$ZodType>(
+  schema: Schema,
+  document: JsonValue,
+  what = "network config",
+): z.core.output<Schema> {
+  const outcome = z.safeParse(schema, document);
+  if (outcome.success) return outcome.data;
+  const issue = outcome.error.issues[0];
+  if (issue === undefined) throw new CniError(ErrorCode.decodingFailure, `cannot decode ${what}`);
+  const where = issue.path.length === 0 ? what : `${what}: ${pathText(issue.path)}`;
+  if (issue.code === "custom" && issue.message !== "Invalid input") {
+    throw new CniError(
+      ErrorCode.invalidConfig,
+      `${where}: ${issue.message}`,
+      "correct this value in the config",
+    );
+  }
+  const value = valueAt(document, issue.path);
+  const wanted = wantedText(issue);
+  throw new CniError(
+    ErrorCode.decodingFailure,
+    value === undefined ? `${where} is missing` : `${where}: expected ${wanted}, got ${describe(value)}`,
+    value === undefined ? `it has to be ${wanted}` : "correct this value in the config",
+  );
+}
+
+function wantedText(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_type") {
+    const names: Record<string, string> = {
+      int: "an integer",
+      number: "an integer",
+      object: "an object",
+      array: "a list",
+      string: "a string",
+      boolean: "true or false",
+      record: "an object",
+    };
+    return names[issue.expected] ?? issue.expected;
+  }
+  return issue.code === "custom" ? "an object" : "another value";
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`))
+    .join("")
+    .replace(/^\./, "");
+}
+
+function valueAt(document: JsonValue, path: readonly PropertyKey[]): JsonValue | undefined {
+  let value: JsonValue | undefined = document;
+  for (const part of path) {
+    if (Array.isArray(value) && typeof part === "number") value = value[part];
+    else if (isJsonObject(value) && typeof part === "string") {
+      const wanted = foldCase(part);
+      const entries: [string, JsonValue][] = Object.entries(value);
+      value = value[part] ?? entries.findLast(([key]) => foldCase(key) === wanted)?.[1];
+    } else return undefined;
+  }
+  return value ?? undefined;
+}
+
+function describe(value: JsonValue): string {
+  if (value instanceof JsonNumber) return `the number ${value.source}`;
+  if (Array.isArray(value)) return "a list";
+  if (isJsonObject(value)) return "an object";
+  if (typeof value === "string") return `the string ${JSON.stringify(value.slice(0, 60))}`;
+  return typeof value === "number" ? `the number ${value}` : String(value);
+}

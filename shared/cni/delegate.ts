@@ -1,0 +1,135 @@
+import { spawnSync } from "node:child_process";
+import { statSync, writeSync } from "node:fs";
+import * as z from "zod/mini";
+import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { nodeErrno } from "../errors/system-error.ts";
+import { configObject, decode, integer, text } from "./config-schema.ts";
+import type { Command } from "./environment.ts";
+import { isJsonObject, type JsonObject, readJson } from "./json-read.ts";
+import type { Request } from "./plugin.ts";
+import type { Result } from "./result.ts";
+import { parseResult } from "./result-parse.ts";
+
+/**
+ * Calls the IPAM plugin with ADD and returns its result in the newest form (CNI SPEC 1.1.0, "Section 4").
+ *
+ * @throws CniError with the delegate's own code and message when it reported one.
+ */
+export function delegateAdd(request: Request, type: string): Result {
+  const stdout = callDelegate(request, type, "ADD");
+  const document = parseStdout(type, stdout);
+  const version = document["cniVersion"];
+  const written = typeof version === "string" && version !== "" ? version : request.cniVersion;
+  return parseResult(document, written, `the result of IPAM plugin "${type}"`);
+}
+
+/** Calls the IPAM plugin with a command that has no result. Throws like `delegateAdd`. */
+export function delegate(request: Request, type: string, command: Exclude<Command, "ADD" | "VERSION">): void {
+  callDelegate(request, type, command);
+}
+
+function callDelegate(request: Request, type: string, command: Command): string {
+  const executable = findPlugin(type, request.path);
+  const env = { ...process.env, CNI_COMMAND: command };
+  for (let attempt = 1; ; attempt++) {
+    const outcome = spawnSync(executable, [], {
+      input: request.stdin,
+      env,
+      encoding: "utf8",
+      maxBuffer: 64 * 1024 ** 2,
+    });
+    if (outcome.error !== undefined && nodeErrno(outcome.error) === "ETXTBSY" && attempt < 6) {
+      // The file is being replaced this moment.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+      continue;
+    }
+    if (outcome.error !== undefined && outcome.status === null) {
+      throw new CniError(
+        ErrorCode.programFailed,
+        `cannot run IPAM plugin ${executable}: ${nodeErrno(outcome.error) ?? errorText(outcome.error)}`,
+        "it must be an executable file for this machine",
+      );
+    }
+    if (outcome.status !== 0)
+      throw delegateFailure(type, outcome.stdout, outcome.stderr, outcome.status, outcome.signal);
+    if (outcome.stderr !== "") writeSync(2, outcome.stderr);
+    return outcome.stdout;
+  }
+}
+
+/** Finds a plugin's file in `CNI_PATH`, first directory first. Throws CniError. */
+function findPlugin(type: string, path: string): string {
+  if (type === "" || type.includes("/") || type.includes("\0") || type === "." || type === "..") {
+    throw new CniError(
+      ErrorCode.invalidConfig,
+      `invalid plugin name: ${JSON.stringify(type)}`,
+      "ipam.type is the file name of a plugin in CNI_PATH",
+    );
+  }
+  const directories = path.split(":");
+  for (const directory of directories) {
+    const file = `${directory === "" ? "." : directory}/${type}`;
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return file;
+  }
+  throw new CniError(
+    ErrorCode.programMissing,
+    `failed to find plugin ${JSON.stringify(type)} in path [${directories.join(" ")}]`,
+    `install ${type} there, or add its directory to the runtime's plugin path (CNI_PATH)`,
+  );
+}
+
+function parseStdout(type: string, stdout: string): JsonObject {
+  try {
+    const document = readJson(stdout);
+    if (document === null) return {};
+    if (isJsonObject(document)) return document;
+    throw new Error("it is not an object");
+  } catch (error) {
+    throw new CniError(
+      ErrorCode.decodingFailure,
+      `failed to unmarshal raw result: ${errorText(error)}`,
+      `IPAM plugin "${type}" must print one JSON object`,
+    );
+  }
+}
+
+const errorObject = configObject({
+  code: z.optional(integer),
+  msg: z.optional(text),
+  details: z.optional(text),
+});
+
+function delegateFailure(
+  type: string,
+  stdout: string,
+  stderr: string,
+  status: number | null,
+  signal: string | null,
+): CniError {
+  const end = status === null ? `signal ${signal}` : `exit status ${status}`;
+  if (stdout.trim() !== "") {
+    try {
+      const {
+        code = ErrorCode.internal,
+        msg = "",
+        details = "",
+      } = decode(errorObject, readJson(stdout), "error object");
+      const source = `reported by IPAM plugin "${type}"`;
+      return new CniError(code, msg, details === "" ? source : `${details} (${source})`);
+    } catch (error) {
+      return new CniError(
+        ErrorCode.programFailed,
+        `IPAM plugin "${type}" failed but error parsing its diagnostic message ${JSON.stringify(stdout)}: ${errorText(error)}`,
+        `it ended with ${end}`,
+      );
+    }
+  }
+  if (stderr !== "") {
+    return new CniError(
+      ErrorCode.programFailed,
+      `IPAM plugin "${type}" failed: ${JSON.stringify(stderr)}`,
+      `it ended with ${end}`,
+    );
+  }
+  return new CniError(ErrorCode.programFailed, `IPAM plugin "${type}" failed with no error message: ${end}`);
+}

@@ -1,0 +1,44 @@
+import type { Attachment } from "./attachments.ts";
+import type { JsonObject } from "./json-read.ts";
+import type { Result } from "./result.ts";
+
+/** One call of a plugin, validated: the environment and the network configuration. */
+export interface Request {
+  readonly containerId: string;
+  /** Path of the container's network namespace as the runtime wrote it; "" when it gave none (DEL). */
+  readonly netns: string;
+  readonly ifname: string;
+  /** `CNI_ARGS` as given; see `parseCniArgs`. */
+  readonly args: string;
+  /** `CNI_PATH`: directories with plugins, for delegation. */
+  readonly path: string;
+  /** Name of the network. */
+  readonly network: string;
+  /** The configuration's version; "0.1.0" when it has none. */
+  readonly cniVersion: string;
+  /** Standard input as received: a delegate gets the same bytes. */
+  readonly stdin: Buffer;
+  readonly document: JsonObject;
+  /** Keys that the configuration repeats, with the path to the object that holds them. */
+  readonly repeatedKeys: readonly RepeatedKey[];
+}
+
+export interface RepeatedKey {
+  readonly path: readonly string[];
+  readonly key: string;
+}
+
+/** A plugin: what it is called and what it does for each command. The skeleton does the rest. */
+export interface Plugin<Config> {
+  readonly name: string;
+  /** Specification versions, ascending. */
+  readonly versions: readonly string[];
+  /** Decodes and validates the configuration. Called for ADD, DEL and CHECK before the handler. Throws CniError. */
+  readonly decode: (request: Request) => Config;
+  readonly add: (request: Request, config: Config) => Result;
+  readonly del: (request: Request, config: Config) => void;
+  readonly check: (request: Request, config: Config) => void;
+  /** Releases what belongs to attachments of this network that are not listed. */
+  readonly gc: (request: Request, valid: readonly Attachment[]) => void;
+  readonly status: (request: Request) => void;
+}

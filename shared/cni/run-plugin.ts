@@ -1,0 +1,211 @@
+import { readFileSync, statSync, writeSync } from "node:fs";
+import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { validAttachments } from "./attachments.ts";
+import { type Command, type Environment, isCommand, isIdentifier, readEnvironment } from "./environment.ts";
+import { printJson, printJsonLine } from "./json-print.ts";
+import { isJsonObject, type JsonObject, JsonSyntaxError, readJson } from "./json-read.ts";
+import type { Plugin, RepeatedKey, Request } from "./plugin.ts";
+import { printResult } from "./result-print.ts";
+import { checkVersion, newestVersion } from "./versions.ts";
+
+/** Version of this project; the build puts package.json's in. */
+declare const CNI_PLUGINS_VERSION: string | undefined;
+
+/**
+ * The life of one plugin process: reads environment and standard input, calls the plugin, writes its result or the
+ * error object to standard output (the only place that does) and ends the process: 0, or 1 after an error.
+ */
+export function runPlugin<Config>(plugin: Plugin<Config>): never {
+  let output = "";
+  let status = 0;
+  try {
+    output = answer(plugin);
+  } catch (error) {
+    output = printError(error);
+    status = 1;
+  }
+  try {
+    writeAll(1, output);
+  } catch {
+    status = 1;
+  }
+  process.exit(status);
+}
+
+function answer<Config>(plugin: Plugin<Config>): string {
+  const environment = readEnvironment(process.env);
+  if (environment.command === "") {
+    writeAll(2, aboutText(plugin));
+    return "";
+  }
+  if (environment.command === "VERSION") {
+    return `${printJsonLine({ cniVersion: newestVersion, supportedVersions: plugin.versions })}\n`;
+  }
+  const request = readRequest(environment);
+  if (!isCommand(environment.command)) {
+    throw new CniError(
+      ErrorCode.invalidEnvironment,
+      `unknown CNI_COMMAND: ${environment.command}`,
+      "CNI_COMMAND is one of ADD, DEL, CHECK, GC, STATUS, VERSION",
+    );
+  }
+  checkVersion(environment.command, request.cniVersion, plugin.versions);
+  return perform(plugin, environment.command, environment, request);
+}
+
+function perform<Config>(
+  plugin: Plugin<Config>,
+  command: Command,
+  environment: Environment,
+  request: Request,
+): string {
+  switch (command) {
+    case "ADD": {
+      refuseOwnNamespace(environment);
+      const config = plugin.decode(request);
+      // Converting first shows that the version can express the result before anything is claimed to have worked.
+      return printResult(plugin.add(request, config), request.cniVersion);
+    }
+    case "DEL":
+      refuseOwnNamespace(environment);
+      plugin.del(request, plugin.decode(request));
+      return "";
+    case "CHECK":
+      plugin.check(request, plugin.decode(request));
+      return "";
+    case "GC": {
+      const valid = validAttachments(request.document);
+      if (valid !== undefined) plugin.gc(request, valid);
+      return "";
+    }
+    case "STATUS":
+      plugin.status(request);
+      return "";
+    case "VERSION":
+      return "";
+  }
+}
+
+function aboutText<Config>(plugin: Plugin<Config>): string {
+  const version = typeof CNI_PLUGINS_VERSION === "string" ? `v${CNI_PLUGINS_VERSION}` : "version unknown";
+  return `CNI ${plugin.name} plugin ${version}\nCNI protocol versions supported: ${plugin.versions.join(", ")}\n`;
+}
+
+function readRequest(environment: Environment): Request {
+  const stdin = readStdin();
+  const repeatedKeys: RepeatedKey[] = [];
+  const document = readDocument(stdin, repeatedKeys);
+  return {
+    containerId: environment.containerId,
+    netns: environment.netns,
+    ifname: environment.ifname,
+    args: environment.args,
+    path: environment.path,
+    network: networkName(document),
+    cniVersion: configVersion(document),
+    stdin,
+    document,
+    repeatedKeys,
+  };
+}
+
+function readStdin(): Buffer {
+  try {
+    return readFileSync(0);
+  } catch (error) {
+    throw new CniError(
+      ErrorCode.ioFailure,
+      `error reading from stdin: ${errorText(error)}`,
+      "the network configuration is passed on standard input",
+    );
+  }
+}
+
+function readDocument(stdin: Buffer, repeatedKeys: RepeatedKey[]): JsonObject {
+  const details = "standard input must hold one JSON object: the network configuration";
+  try {
+    const document = readJson(stdin.toString("utf8"), (path, key) =>
+      repeatedKeys.push({ path: [...path], key }),
+    );
+    if (document === null) return {};
+    if (isJsonObject(document)) return document;
+    throw new JsonSyntaxError("the document is not an object");
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw new CniError(
+      ErrorCode.decodingFailure,
+      `error unmarshall network config: ${error.message}`,
+      details,
+    );
+  }
+}
+
+/** A top-level string; other spellings of the key are legal, as in every CNI configuration. */
+function topLevelText(document: JsonObject, key: string): string {
+  const entry = Object.entries(document).findLast(([name]) => name.toLowerCase() === key.toLowerCase());
+  const value = document[key] ?? entry?.[1] ?? "";
+  if (typeof value === "string") return value;
+  throw new CniError(
+    ErrorCode.decodingFailure,
+    `error unmarshall network config: ${key}: expected a string`,
+    "correct this value in the config",
+  );
+}
+
+function networkName(document: JsonObject): string {
+  const name = topLevelText(document, "name");
+  if (name === "") {
+    throw new CniError(ErrorCode.invalidConfig, "missing network name", 'the config needs a "name"');
+  }
+  if (!isIdentifier(name)) {
+    throw new CniError(ErrorCode.invalidConfig, "invalid characters found in network name", name);
+  }
+  return name;
+}
+
+function configVersion(document: JsonObject): string {
+  const version = topLevelText(document, "cniVersion");
+  return version === "" ? "0.1.0" : version;
+}
+
+/** Working on the host as if it were a container would take its interfaces away: refused before anything is done. */
+function refuseOwnNamespace(environment: Environment): void {
+  if (environment.netnsOverride || environment.netns === "") return;
+  const target = identityOf(environment.netns);
+  if (target === undefined || target !== identityOf("/proc/thread-self/ns/net")) return;
+  throw new CniError(
+    ErrorCode.invalidNetns,
+    "plugin's netns and netns from CNI_NETNS should not be the same",
+    `CNI_NETNS ${environment.netns} is the host's own namespace; nothing was changed`,
+  );
+}
+
+function identityOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    // A namespace that is not there is no concern of this check.
+    return undefined;
+  }
+}
+
+function printError(error: unknown): string {
+  const { code, message, details } =
+    error instanceof CniError
+      ? error
+      : new CniError(ErrorCode.internal, errorText(error), "this is unexpected: please report it");
+  return printJson({ code, msg: message, details: details === "" ? undefined : details });
+}
+
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length; ) {
+    try {
+      written += writeSync(fd, bytes, written);
+    } catch (error) {
+      // A non-blocking pipe whose reader is slow.
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import { CniError, errorText } from "../errors/cni-error.ts";
+
+/** What to do to take back what has been done so far. */
+export class UndoStack {
+  readonly #steps: (() => void)[] = [];
+
+  /** Records how the step that has just been done is taken back. */
+  push(undo: () => void): void {
+    this.#steps.push(undo);
+  }
+
+  /** Takes back all steps, the last one first; goes on after a failure. Returns what failed. */
+  run(): unknown[] {
+    const failures: unknown[] = [];
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
+      try {
+        step();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    return failures;
+  }
+}
+
+/**
+ * Runs `work`; when it throws, takes back the steps that it recorded and throws the first cause on.
+ * What could not be taken back is told in the error's details.
+ */
+export function withUndo<T>(work: (undo: UndoStack) => T): T {
+  const undo = new UndoStack();
+  try {
+    return work(undo);
+  } catch (cause) {
+    const left = undo.run().map(errorText);
+    if (left.length === 0 || !(cause instanceof CniError)) throw cause;
+    const details = [cause.details, `not undone: ${left.join("; ")}`]
+      .filter((part) => part !== "")
+      .join("; ");
+    throw new CniError(cause.code, cause.message, details, { cause });
+  }
+}
+
+/**
+ * Runs every step, also when one fails: the way DEL and GC clean up.
+ *
+ * @throws the first failure, after all steps were tried.
+ */
+export function runAll(steps: readonly (() => void)[]): void {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}

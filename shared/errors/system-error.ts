@@ -1,0 +1,81 @@
+import { constants } from "node:os";
+import { CniError, ErrorCode } from "./cni-error.ts";
+
+const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+// EWOULDBLOCK and EAGAIN, EOPNOTSUPP and ENOTSUP are the same numbers on Linux; these are the kernel's names.
+names.set(constants.errno.EAGAIN, "EAGAIN");
+names.set(constants.errno.EOPNOTSUPP, "EOPNOTSUPP");
+names.set(54, "EXFULL");
+
+/** Kernel headers, errno.h: what each says to a person. */
+const meanings: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EADDRNOTAVAIL: "cannot assign requested address",
+  EBUSY: "device or resource busy",
+  EEXIST: "file exists",
+  EINVAL: "invalid argument",
+  EISDIR: "is a directory",
+  ENETUNREACH: "network is unreachable",
+  ENODEV: "no such device",
+  ENOENT: "no such file or directory",
+  ENOMEM: "not enough memory",
+  ENOSPC: "no space left on device",
+  ENOTDIR: "not a directory",
+  EOPNOTSUPP: "operation not supported",
+  EPERM: "operation not permitted",
+  ERANGE: "numerical result out of range",
+  EROFS: "read-only file system",
+  EXFULL: "exchange full",
+};
+
+/** What usually helps. */
+const hints: Readonly<Record<string, string>> = {
+  EACCES: "run the plugin as root",
+  EPERM: "run the plugin as root: it needs CAP_NET_ADMIN and CAP_SYS_ADMIN in the namespaces concerned",
+  EOPNOTSUPP: "the kernel lacks this feature: see the kernel options in README.md",
+  EROFS: "the file system is mounted read-only",
+  ENOSPC: "free space on the file system",
+  EXFULL: "a Linux bridge takes at most 1024 ports: use another bridge for further containers",
+};
+
+/** The symbolic name of an errno, for example "EPERM". */
+export function errnoName(errno: number): string {
+  return names.get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
+}
+
+/** The kernel refused something. `errno` is the symbolic name; the message names operation, errno and cause. */
+export class SystemError extends CniError {
+  readonly errno: string;
+
+  /**
+   * @param operation what could not be done and to which object, for example `cannot create link "cni0"`.
+   * @param errno number (either sign) or symbolic name.
+   * @param explanation the kernel's own words (extended ACK), if any.
+   */
+  constructor(operation: string, errno: number | string, explanation = "", options?: ErrorOptions) {
+    const name = typeof errno === "string" ? errno : errnoName(errno);
+    const meaning = meanings[name];
+    const cause = [name, meaning].filter((part) => part !== undefined).join(", ");
+    const said = explanation === "" ? "" : ` (kernel: ${explanation})`;
+    super(ErrorCode.kernelRefused, `${operation}: ${cause}${said}`, hints[name] ?? "", options);
+    this.name = "SystemError";
+    this.errno = name;
+  }
+}
+
+/** True when the error is a SystemError with one of these errno names. */
+export function isErrno(error: unknown, ...names: readonly string[]): boolean {
+  return error instanceof SystemError && names.includes(error.errno);
+}
+
+/** The symbolic errno of a failure of node:fs or node:child_process; undefined for other values. */
+export function nodeErrno(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  return error.code;
+}
+
+/** Turns a failure of node:fs into a SystemError; other values stay as they are. */
+export function asSystemError(operation: string, error: unknown): unknown {
+  const errno = nodeErrno(error);
+  return errno === undefined ? error : new SystemError(operation, errno, "", { cause: error });
+}
