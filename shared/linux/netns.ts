@@ -1,0 +1,105 @@
+import { closeSync, openSync, statfsSync } from "node:fs";
+import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { nodeErrno, SystemError } from "../errors/system-error.ts";
+import { call } from "./libc.ts";
+
+const CLONE_NEWNET = 0x40000000; // linux/sched.h
+const NSFS_MAGIC = 0x6e736673; // linux/magic.h
+const PROC_SUPER_MAGIC = 0x9fa0; // linux/magic.h: namespaces under /proc before Linux 3.19
+const setns = "int setns(int fd, int nstype)";
+
+/** An open network namespace. It lives as long as this is open, also when its file is removed. */
+export class Netns {
+  readonly fd: number;
+  readonly path: string;
+
+  constructor(fd: number, path: string) {
+    this.fd = fd;
+    this.path = path;
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+}
+
+/**
+ * Opens the network namespace that a file stands for.
+ *
+ * @throws SystemError with errno ENOENT (and its like) when the file cannot be opened, CniError code 8 when it is no
+ *   network namespace.
+ */
+export function openNetns(path: string): Netns {
+  const operation = `failed to open netns ${JSON.stringify(path)}`;
+  let type: number;
+  try {
+    type = statfsSync(path).type;
+  } catch (error) {
+    throw new SystemError(operation, nodeErrno(error) ?? "EIO");
+  }
+  // The check comes first: opening a device or a fifo could block or have effects.
+  if (type !== NSFS_MAGIC && type !== PROC_SUPER_MAGIC) {
+    throw new CniError(
+      ErrorCode.invalidNetns,
+      `${operation}: it is not a network namespace (unknown FS magic ${type.toString(16)})`,
+      "CNI_NETNS must be a file like /run/netns/NAME or /proc/PID/ns/net",
+    );
+  }
+  try {
+    return new Netns(openSync(path, "r"), path);
+  } catch (error) {
+    throw new SystemError(operation, nodeErrno(error) ?? "EIO");
+  }
+}
+
+/** Opens a namespace for cleaning up: undefined when the path is "" or leads nowhere. Throws like `openNetns`. */
+export function openNetnsIfPresent(path: string): Netns | undefined {
+  if (path === "") return undefined;
+  try {
+    return openNetns(path);
+  } catch (error) {
+    if (error instanceof SystemError && (error.errno === "ENOENT" || error.errno === "ENOTDIR"))
+      return undefined;
+    throw error;
+  }
+}
+
+/** The namespace of the calling thread. */
+export function ownNetns(): Netns {
+  return openNetns("/proc/thread-self/ns/net");
+}
+
+/**
+ * Runs `work` in a namespace and comes back. `work` must be synchronous: other threads, on which promises of
+ * node:fs run, are not moved. Child processes started by it are born in the namespace.
+ *
+ * @throws CniError code 8 when the file is no network namespace; what `work` throws.
+ */
+export function inNetns<T extends NotAPromise>(netns: Netns, work: () => T): T {
+  const home = ownNetns();
+  try {
+    enter(netns);
+    try {
+      return work();
+    } finally {
+      comeBack(home);
+    }
+  } finally {
+    home.close();
+  }
+}
+
+type NotAPromise = object | string | number | boolean | bigint | undefined | void | { then?: never };
+
+function enter(netns: Netns): void {
+  const outcome = call(setns, netns.fd, CLONE_NEWNET);
+  if (outcome >= 0) return;
+  const { message, details } = new SystemError(`error switching to ns ${netns.path}`, outcome);
+  throw new CniError(ErrorCode.invalidNetns, message, details || "it must be a network namespace");
+}
+
+function comeBack(home: Netns): void {
+  if (call(setns, home.fd, CLONE_NEWNET) >= 0) return;
+  // Going on would change the container as if it were the host.
+  process.abort();
+}

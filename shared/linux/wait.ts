@@ -1,0 +1,4 @@
+/** Sleeps without giving up the thread: everything in a plugin is synchronous. */
+export function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
