@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pluginFolder } from "../harness/binaries.ts";
+import { type CnitoolVerb, cnitool } from "../harness/cnitool.ts";
+import { atLeast, type Conflist, conflistFiles, readConflist } from "../harness/conflist.ts";
+import { type Host, hostFor } from "../harness/host.ts";
+import { ipJson, leases } from "../harness/inspect.ts";
+import { objectList, parse } from "../harness/json.ts";
+import { assertNothingLeft } from "../harness/leaks.ts";
+import { resultAddresses, withoutPrefix } from "../harness/result.ts";
+import { snapshot } from "../harness/snapshot.ts";
+import { waitUntil } from "../harness/wait.ts";
+
+const binDir = pluginFolder();
+
+// The nftables backends come later.
+const files = conflistFiles().filter((file) => file !== "kubernetes-nftables.conflist");
+
+for (const file of files) {
+  const list = readConflist(file);
+
+  test(`${file}: cnitool adds, checks and deletes a container, and deletes it again`, async (t) => {
+    const host = await hostFor(t);
+    const run = cnitoolFor(host, list);
+    host.addNetns("c1");
+    const before = snapshot(host);
+
+    const result = parse(run("add"));
+    assertAttached(host, list, result);
+    if (atLeast(list.cniVersion, "0.4.0")) assert.equal(run("check"), "");
+    assert.equal(run("del"), "");
+    assert.deepEqual(
+      ipJson(host, ["link", "show", "type", "veth"], "c1"),
+      [],
+      "the container's interface is gone",
+    );
+    assertNothingLeft(host, before, list.bridge, "after del");
+    assert.equal(run("del"), "");
+    assertNothingLeft(host, before, list.bridge, "after the second del");
+  });
+
+  test(`${file}: cnitool deletes a container whose namespace is gone`, async (t) => {
+    const host = await hostFor(t);
+    const run = cnitoolFor(host, list);
+    host.addNetns("c1");
+    const before = snapshot(host);
+
+    run("add");
+    host.delNetns("c1");
+    const veths = () => ipJson(host, ["link", "show", "type", "veth"]).length;
+    await waitUntil("the kernel removes the namespace's veth", () => veths() === 0);
+    assert.equal(run("del"), "");
+    assertNothingLeft(host, before, list.bridge, "after del");
+    assert.equal(run("del"), "");
+    assertNothingLeft(host, before, list.bridge, "after the second del");
+  });
+}
+
+/** Runs cnitool for the container `c1`, with the configuration alone in its folder; returns standard output. */
+function cnitoolFor(host: Host, list: Conflist): (verb: CnitoolVerb) => string {
+  const confDir = host.tempDir();
+  host.writeFile(`${confDir}/${list.file}`, list.text);
+  return (verb) => {
+    const done = cnitool(host, verb, list.name, "/run/netns/c1", { binDir, confDir });
+    assert.equal(done.stderr, "", `cnitool ${verb}`);
+    assert.equal(done.status, 0, `cnitool ${verb}`);
+    return done.stdout;
+  };
+}
+
+/** Asserts that the container `c1` has the addresses of an ADD result, a default route, and a lease for each. */
+function assertAttached(host: Host, list: Conflist, result: unknown): void {
+  const promised = resultAddresses(result);
+  const [eth0 = {}] = ipJson(host, ["address", "show", "dev", "eth0"], "c1");
+  assert.equal(eth0["operstate"], "UP");
+  const addresses = objectList(eth0["addr_info"])
+    .filter((address) => address["scope"] === "global")
+    .map((address) => `${address["local"]}/${address["prefixlen"]}`);
+  assert.deepEqual(addresses.sort(), promised.toSorted());
+  const leased = leases(host, list.name, list.dataDir);
+  assert.deepEqual(leased.map((lease) => lease.address).sort(), promised.map(withoutPrefix).sort());
+  for (const address of promised) {
+    const family = address.includes(":") ? "-6" : "-4";
+    const routes = ipJson(host, [family, "route", "show", "default"], "c1");
+    assert.equal(routes[0]?.["dev"], "eth0", `default route for ${address}`);
+  }
+}

@@ -1,0 +1,97 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { type CommandResult, toolEnvironment } from "./command.ts";
+import type { Host } from "./host.ts";
+import { isObject, type JsonObject, objectList, parse, parseObject } from "./json.ts";
+
+export type Family = "ipv4" | "ipv6";
+
+/** `ip -j ARGS` in the host or in one of its named namespaces. */
+export function ipJson(host: Host, args: readonly string[], netns?: string): JsonObject[] {
+  const { stdout } = host.run("ip", ["-j", ...args], netns === undefined ? {} : { netns });
+  if (stdout.trim() === "") return [];
+  // Some objects that do not apply are printed as `{}` or `null`.
+  const listed = parse(stdout);
+  return objectList(Array.isArray(listed) ? listed.filter(isFilled) : listed);
+}
+
+/** The lines of `iptables-save` (one table, or all), without comments, counters and `ACCEPT` policies. */
+export function iptablesSave(host: Host, family: Family, table?: string): string[] {
+  const tool = family === "ipv4" ? "iptables-save" : "ip6tables-save";
+  return rulesOf(host.run(tool, table === undefined ? [] : ["-t", table]).stdout);
+}
+
+/** What of the text of `iptables-save` is not there by default: each line after its table's name. */
+export function rulesOf(saved: string): string[] {
+  const rules: string[] = [];
+  let table = "";
+  for (const line of saved.split("\n")) {
+    if (line.startsWith("*")) table = line.slice(1);
+    const isDefaultPolicy = /^:\S+ ACCEPT /.test(line);
+    if (/^[:-]/.test(line) && !isDefaultPolicy) rules.push(`${table} ${line.replace(/ \[\d+:\d+\]$/, "")}`);
+  }
+  return rules;
+}
+
+/** The nft rule set without handles, counters, and the tables that hold iptables' own rules. */
+export function nftJson(host: Host): JsonObject[] {
+  const listed = parseObject(host.run("nft", ["-j", "list", "ruleset"]).stdout);
+  return objectList(listed["nftables"]).filter(isForeignToIptables).map(withoutCounters);
+}
+
+/** Whether an object of an nft listing lies outside the tables which iptables-nft keeps. */
+function isForeignToIptables(object: JsonObject): boolean {
+  if ("metainfo" in object) return false;
+  const body = Object.values(object)[0];
+  if (!isObject(body)) return true;
+  const table = "table" in object ? body["name"] : body["table"];
+  const isIp = body["family"] === "ip" || body["family"] === "ip6";
+  return !(isIp && typeof table === "string" && /^(filter|nat|mangle|raw|security)$/.test(table));
+}
+
+function withoutCounters(object: JsonObject): JsonObject {
+  return parseObject(
+    JSON.stringify(object, (key, value: unknown) =>
+      key === "handle" || key === "packets" || key === "bytes" ? undefined : value,
+    ),
+  );
+}
+
+/** Connection-tracking entries of both families as `conntrack` prints them, without the seconds to live. */
+export function conntrack(host: Host): string[] {
+  const entries: string[] = [];
+  for (const family of ["ipv4", "ipv6"]) {
+    const { stdout } = host.run("conntrack", ["-L", "-f", family]);
+    for (const line of stdout.split("\n")) if (line !== "") entries.push(connectionOf(line));
+  }
+  return entries;
+}
+
+/** A line of `conntrack -L` without protocol number and time to live. */
+export function connectionOf(line: string): string {
+  return line.replace(/^(\S+)\s+\d+\s+\d+\s+/, "$1 ").trim();
+}
+
+export type Lease = { address: string; containerId: string; ifname: string };
+
+/** host-local's leases of one network: a file for each address, which holds the container ID and the interface. */
+export function leases(host: Host, network: string, dataDir = "/var/lib/cni/networks"): Lease[] {
+  const directory = host.outside(`${dataDir}/${network}`);
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((name) => name !== "lock" && !name.startsWith("last_reserved_ip."))
+    .map((address) => {
+      const [containerId = "", ifname = ""] = readFileSync(`${directory}/${address}`, "utf8").split("\r\n");
+      return { address, containerId, ifname };
+    });
+}
+
+/** Kernel settings of the host's network namespace, `net/ipv4/ip_forward` and the like, in the order asked for. */
+export function sysctls(host: Host, keys: readonly string[]): string[] {
+  const paths = keys.map((key) => `/proc/sys/${key}`);
+  const { stdout }: CommandResult = host.run("cat", paths, { env: toolEnvironment });
+  return stdout.trim().split("\n");
+}
+
+function isFilled(value: unknown): boolean {
+  return isObject(value) && Object.keys(value).length > 0;
+}

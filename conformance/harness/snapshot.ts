@@ -1,0 +1,119 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import type { Host } from "./host.ts";
+import { conntrack, ipJson, iptablesSave, nftJson, sysctls } from "./inspect.ts";
+import { isObject, type JsonObject, objectList } from "./json.ts";
+
+export const sections = [
+  "links",
+  "addresses",
+  "routes",
+  "iptables",
+  "ip6tables",
+  "nft",
+  "conntrack",
+  "files",
+  "sysctls",
+] as const;
+
+export type Section = (typeof sections)[number];
+
+/** What a host is like at one moment: sorted lines of text, so that two moments can be told apart line by line. */
+export type Snapshot = Record<Section, string[]>;
+
+/** Where the plugins, libcni and the configurations of the fixtures keep files. */
+const stateFolders = ["/var/lib/cni", "/run/cni", "/run/ipam-state"];
+
+const forwarding = ["net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding", "net/ipv6/conf/all/forwarding"];
+
+/**
+ * Reads everything of a host that an attachment can leave behind. The kernel's own multicast reports are not among
+ * the connections: a bridge sends them whenever it likes.
+ */
+export function snapshot(host: Host): Snapshot {
+  const values = sysctls(host, forwarding);
+  const taken: Snapshot = {
+    links: ipJson(host, ["-d", "link"]).map(linkLine),
+    addresses: ipJson(host, ["address"]).flatMap(addressLines),
+    routes: ["-4", "-6"].flatMap((family) =>
+      ipJson(host, [family, "-d", "route", "show", "table", "all"]).filter(isLasting).map(routeLine),
+    ),
+    iptables: iptablesSave(host, "ipv4"),
+    ip6tables: iptablesSave(host, "ipv6"),
+    nft: nftJson(host).map((object) => JSON.stringify(object)),
+    conntrack: conntrack(host).filter((entry) => !/ dst=(224\.|ff)/.test(entry)),
+    files: stateFolders.flatMap((folder) => fileLines(host, folder)),
+    sysctls: forwarding.map((key, index) => `${key} = ${values[index]}`),
+  };
+  for (const section of sections) taken[section].sort();
+  return taken;
+}
+
+/** The snapshot with only those lines that a predicate accepts. */
+export function keepLines(taken: Snapshot, keep: (section: Section, line: string) => boolean): Snapshot {
+  const kept = { ...taken };
+  for (const section of sections) kept[section] = taken[section].filter((line) => keep(section, line));
+  return kept;
+}
+
+/** What is different, for people: a line `section: + line` for each one that came, `section: - line` that went. */
+export function difference(before: Snapshot, after: Snapshot): string {
+  const lines: string[] = [];
+  for (const section of sections) {
+    for (const line of missingFrom(before[section], after[section])) lines.push(`${section}: + ${line}`);
+    for (const line of missingFrom(after[section], before[section])) lines.push(`${section}: - ${line}`);
+  }
+  return lines.join("\n");
+}
+
+/** Lines of `lines` beyond those in `others`; of a line that is there twice and once, one is returned. */
+function missingFrom(others: readonly string[], lines: readonly string[]): string[] {
+  const left = [...others];
+  return lines.filter((line) => {
+    const at = left.indexOf(line);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+}
+
+function linkLine(link: JsonObject): string {
+  const info = isObject(link["linkinfo"]) ? link["linkinfo"]["info_kind"] : link["link_type"];
+  const master = typeof link["master"] === "string" ? ` master ${link["master"]}` : "";
+  return `${link["ifname"]} ${info} mtu ${link["mtu"]}${master}`;
+}
+
+/** IPv6 link-local addresses are left out: the kernel makes and drops them in its own time. */
+function addressLines(link: JsonObject): string[] {
+  return objectList(link["addr_info"] ?? [])
+    .filter((address) => !(address["family"] === "inet6" && address["scope"] === "link"))
+    .map((address) => `${link["ifname"]} ${address["local"]}/${address["prefixlen"]}`);
+}
+
+/** Whether a route is there because someone made it; the kernel's multicast and link-local ones come and go. */
+function isLasting(route: JsonObject): boolean {
+  const { dst, type } = route;
+  return type !== "multicast" && type !== "anycast" && !/^(fe80:|ff00:)/.test(String(dst));
+}
+
+function routeLine(route: JsonObject): string {
+  const keys = ["type", "dst", "gateway", "dev", "table", "metric"];
+  return keys.flatMap((key) => (route[key] === undefined ? [] : [`${key} ${route[key]}`])).join(" ");
+}
+
+/** Each file below a folder, with the content of the short ones. */
+function fileLines(host: Host, folder: string): string[] {
+  const names = readFolder(host.outside(folder));
+  return names.flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const { size } = statSync(host.outside(path));
+    return size > 128 ? [path] : [`${path} ${JSON.stringify(readFileSync(host.outside(path), "utf8"))}`];
+  });
+}
+
+function readFolder(path: string): string[] {
+  const isThere = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (!isThere) return [];
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => `${entry.parentPath}/${entry.name}`.slice(path.length + 1));
+}
