@@ -16,7 +16,7 @@ export function native(prototype: string): NativeFunction {
 }
 
 /** Calls a C function that returns -1 and sets errno; returns the result, or the negated errno. EINTR is retried. */
-export function call(prototype: string, ...args: Parameters<NativeFunction>): number {
+export function call(prototype: string, ...args: NativeValue[]): number {
   const run = native(prototype);
   for (;;) {
     const result = run(...args);

@@ -75,7 +75,7 @@ export function ownNetns(): Netns {
  *
  * @throws CniError code 8 when the file is no network namespace; what `work` throws.
  */
-export function inNetns<T extends NotAPromise>(netns: Netns, work: () => T): T {
+export function inNetns<T>(netns: Netns, work: () => T): T {
   const home = ownNetns();
   try {
     enter(netns);
@@ -88,8 +88,6 @@ export function inNetns<T extends NotAPromise>(netns: Netns, work: () => T): T {
     home.close();
   }
 }
-
-type NotAPromise = object | string | number | boolean | bigint | undefined | void | { then?: never };
 
 function enter(netns: Netns): void {
   const outcome = call(setns, netns.fd, CLONE_NEWNET);

@@ -1,0 +1,83 @@
+import { Attributes, ByteReader, DecodeError } from "./attribute-reader.ts";
+
+// linux/netlink.h
+export const NLM_F_REQUEST = 0x1;
+export const NLM_F_MULTI = 0x2;
+export const NLM_F_ACK = 0x4;
+export const NLM_F_ECHO = 0x8;
+export const NLM_F_DUMP_INTR = 0x10;
+export const NLM_F_ROOT = 0x100;
+export const NLM_F_MATCH = 0x200;
+export const NLM_F_DUMP = NLM_F_ROOT | NLM_F_MATCH;
+export const NLM_F_REPLACE = 0x100;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+export const NLM_F_APPEND = 0x800;
+const NLM_F_CAPPED = 0x100;
+const NLM_F_ACK_TLVS = 0x200;
+
+export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
+const NLMSGERR_ATTR_MSG = 1;
+const headerLength = 16;
+
+/** One netlink message (struct nlmsghdr and what follows it). */
+export interface Message {
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  readonly body: Uint8Array;
+}
+
+export function encodeMessage({ type, flags, sequence, body }: Message): Uint8Array {
+  const bytes = new Uint8Array((headerLength + body.length + 3) & ~3);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, headerLength + body.length, true);
+  view.setUint16(4, type, true);
+  view.setUint16(6, flags, true);
+  view.setUint32(8, sequence, true);
+  bytes.set(body, headerLength);
+  return bytes;
+}
+
+/** The messages of one datagram. Throws DecodeError when a length does not fit. */
+export function decodeMessages(bytes: Uint8Array): Message[] {
+  const reader = new ByteReader(bytes);
+  const messages: Message[] = [];
+  for (let offset = 0; offset + headerLength <= bytes.length; ) {
+    const length = reader.u32(offset);
+    if (length < headerLength)
+      throw new DecodeError(`netlink message of ${length} bytes at offset ${offset}`);
+    messages.push({
+      type: reader.u16(offset + 4),
+      flags: reader.u16(offset + 6),
+      sequence: reader.u32(offset + 8),
+      body: reader.slice(offset + headerLength, offset + length),
+    });
+    offset += (length + 3) & ~3;
+  }
+  return messages;
+}
+
+/** What the kernel says at the end of a request: errno 0 is success; the explanation is the extended ACK's text. */
+export interface Acknowledgement {
+  readonly errno: number;
+  readonly explanation: string;
+}
+
+/** Decodes NLMSG_ERROR (struct nlmsgerr) or NLMSG_DONE, with extended ACK. */
+export function decodeAcknowledgement(message: Message): Acknowledgement {
+  const reader = new ByteReader(message.body);
+  // NLMSG_DONE of older kernels may hold nothing.
+  const errno = reader.length >= 4 ? -reader.i32(0) : 0;
+  if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno, explanation: "" };
+  let offset = 4;
+  if (message.type === NLMSG_ERROR) {
+    // The request's header follows, and the request itself unless it was capped.
+    const echoed = reader.u32(4);
+    offset = 4 + ((message.flags & NLM_F_CAPPED) !== 0 ? headerLength : (echoed + 3) & ~3);
+  }
+  if (offset > reader.length) return { errno, explanation: "" };
+  const attributes = new Attributes(reader.slice(offset, reader.length));
+  return { errno, explanation: attributes.text(NLMSGERR_ATTR_MSG) ?? "" };
+}
