@@ -1,4 +1,4 @@
-import { errno, libc, type NativeFunction } from "./koffi.ts";
+import { errno, libc, type NativeFunction, type NativeValue } from "./koffi.ts";
 
 const declared = new Map<string, NativeFunction>();
 

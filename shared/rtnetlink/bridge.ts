@@ -1,0 +1,50 @@
+import { isErrno } from "../errors/system-error.ts";
+import { AttributeWriter } from "../netlink/attribute-writer.ts";
+import type { NetlinkSocket } from "../netlink/client.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MTU, linkHeader, RTM_NEWLINK } from "./link.ts";
+
+const RTM_SETLINK = 19;
+const AF_BRIDGE = 7;
+
+// linux/if_link.h
+const IFLA_PROTINFO = 12;
+const IFLA_BRPORT_MODE = 4; // hairpin
+const IFLA_BRPORT_ISOLATED = 33;
+
+/** Creates a bridge. Returns false when a link of this name exists already. Throws SystemError. */
+export function createBridge(rt: NetlinkSocket, name: string, mtu: number): boolean {
+  const body = new AttributeWriter().raw(linkHeader(0)).text(IFLA_IFNAME, name);
+  if (mtu > 0) body.u32(IFLA_MTU, mtu);
+  body.nested(IFLA_LINKINFO, (info) => info.text(IFLA_INFO_KIND, "bridge"));
+  try {
+    rt.request(`could not add "${name}"`, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body.finish());
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false;
+    throw error;
+  }
+}
+
+/** What a bridge does with the frames of one port. */
+export interface PortSettings {
+  /** Frames may leave by the port on which they came in. */
+  readonly hairpin?: boolean;
+  /** No frames to other isolated ports. */
+  readonly isolated?: boolean;
+}
+
+/** Sets attributes of a bridge port. Throws SystemError. */
+export function setBridgePort(
+  rt: NetlinkSocket,
+  port: { index: number; name: string },
+  settings: PortSettings,
+): void {
+  const body = new AttributeWriter().raw(linkHeader(port.index, 0, 0, AF_BRIDGE));
+  body.nested(IFLA_PROTINFO, (info) => {
+    if (settings.hairpin !== undefined) info.u8(IFLA_BRPORT_MODE, settings.hairpin ? 1 : 0);
+    if (settings.isolated !== undefined) info.u8(IFLA_BRPORT_ISOLATED, settings.isolated ? 1 : 0);
+  });
+  const names = Object.keys(settings).join(" and ");
+  rt.request(`failed to set ${names} of bridge port "${port.name}"`, RTM_SETLINK, 0, body.finish());
+}

@@ -1,0 +1,220 @@
+import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { isErrno } from "../errors/system-error.ts";
+import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
+import { AttributeWriter } from "../netlink/attribute-writer.ts";
+import type { NetlinkSocket } from "../netlink/client.ts";
+import type { Message } from "../netlink/message.ts";
+import { formatMac, parseMac } from "./hardware-address.ts";
+
+// linux/rtnetlink.h
+export const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
+
+// linux/if_link.h
+export const IFLA_ADDRESS = 1;
+export const IFLA_IFNAME = 3;
+export const IFLA_MTU = 4;
+const IFLA_LINK = 5;
+const IFLA_MASTER = 10;
+export const IFLA_TXQLEN = 13;
+const IFLA_OPERSTATE = 16;
+export const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
+const IFLA_EXT_MASK = 29;
+const IFLA_PROMISCUITY = 30;
+const IFLA_LINK_NETNSID = 37;
+export const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_DATA = 2;
+
+// linux/if.h
+export const IFF_UP = 0x1;
+const IFF_PROMISC = 0x100;
+const IFF_ALLMULTI = 0x200;
+const IFF_LOWER_UP = 0x10000;
+
+/** RFC 2863 operational states (linux/if.h), by number. */
+const operStates = [
+  "unknown",
+  "not-present",
+  "down",
+  "lower-layer-down",
+  "testing",
+  "dormant",
+  "up",
+] as const;
+export type OperState = (typeof operStates)[number];
+
+/** A network interface as the kernel describes it. */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** "veth", "bridge", …; "" for links without a kind, such as lo. */
+  readonly kind: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly txQueueLength: number;
+  readonly up: boolean;
+  readonly carrier: boolean;
+  /** The flag that an administrator set. */
+  readonly promisc: boolean;
+  /** How many users asked for promiscuous mode, packet captures and bridges among them. */
+  readonly promiscuity: number;
+  readonly allmulti: boolean;
+  readonly operState: OperState;
+  /** Index of the bridge (or other master) this is a port of. */
+  readonly master?: number;
+  /** Index of the other end of a veth pair, in that end's namespace. */
+  readonly peerIndex?: number;
+  /** Set when the other end is in another namespace. */
+  readonly peerNetnsId?: number;
+  readonly alias?: string;
+}
+
+/** What `setLink` changes; absent members stay as they are. */
+export interface LinkChanges {
+  readonly up?: boolean;
+  readonly mac?: string;
+  readonly mtu?: number;
+  readonly txQueueLength?: number;
+  readonly promisc?: boolean;
+  readonly allmulti?: boolean;
+  /** Index of the new master; 0 takes the link out of its master. */
+  readonly master?: number;
+  /** Text for people, at most 255 bytes; "" removes it. */
+  readonly alias?: string;
+}
+
+/** struct ifinfomsg (linux/rtnetlink.h). */
+export function linkHeader(index: number, flags = 0, change = 0, family = 0): Uint8Array {
+  const view = new DataView(new ArrayBuffer(16));
+  view.setUint8(0, family);
+  view.setInt32(4, index, true);
+  view.setUint32(8, flags, true);
+  view.setUint32(12, change, true);
+  return new Uint8Array(view.buffer);
+}
+
+/** The link of this name in the socket's namespace; undefined when there is none. Throws SystemError. */
+export function findLink(rt: NetlinkSocket, name: string): Link | undefined {
+  const body = new AttributeWriter()
+    .raw(linkHeader(0))
+    .text(IFLA_IFNAME, name)
+    .u32(IFLA_EXT_MASK, 0)
+    .finish();
+  return getLink(rt, `cannot look up link "${name}"`, body);
+}
+
+/** The link with this index in the socket's namespace; undefined when there is none. Throws SystemError. */
+export function findLinkByIndex(rt: NetlinkSocket, index: number): Link | undefined {
+  return getLink(rt, `cannot look up link ${index}`, new AttributeWriter().raw(linkHeader(index)).finish());
+}
+
+/** The link of this name. Throws CniError when there is none. */
+export function requireLink(rt: NetlinkSocket, name: string): Link {
+  const link = findLink(rt, name);
+  if (link !== undefined) return link;
+  throw new CniError(ErrorCode.kernelRefused, `failed to lookup "${name}": ENODEV, link not found`);
+}
+
+function getLink(rt: NetlinkSocket, operation: string, body: Uint8Array): Link | undefined {
+  try {
+    const [message] = rt.request(operation, RTM_GETLINK, 0, body);
+    return message === undefined ? undefined : decodeLink(message);
+  } catch (error) {
+    // A name longer than 15 bytes names nothing.
+    if (isErrno(error, "ENODEV", "ERANGE")) return undefined;
+    throw error;
+  }
+}
+
+/** All links of the socket's namespace, or the ports of one master. Throws SystemError. */
+export function listLinks(rt: NetlinkSocket, filter: { master?: number } = {}): Link[] {
+  const body = new AttributeWriter().raw(linkHeader(0)).u32(IFLA_EXT_MASK, 0);
+  if (filter.master !== undefined) body.u32(IFLA_MASTER, filter.master);
+  const links = rt.dump("cannot list links", RTM_GETLINK, body.finish()).map(decodeLink);
+  // Older kernels ignore the filter.
+  return filter.master === undefined ? links : links.filter((link) => link.master === filter.master);
+}
+
+function decodeLink(message: Message): Link {
+  const reader = new ByteReader(message.body);
+  const flags = reader.u32(8);
+  const attributes = new Attributes(reader.slice(16, reader.length));
+  const kind = attributes.nested(IFLA_LINKINFO)?.text(IFLA_INFO_KIND) ?? "";
+  const master = attributes.u32(IFLA_MASTER);
+  const peerIndex = kind === "veth" ? attributes.u32(IFLA_LINK) : undefined;
+  const peerNetnsId = attributes.i32(IFLA_LINK_NETNSID);
+  const alias = attributes.text(IFLA_IFALIAS);
+  return {
+    index: reader.i32(4),
+    name: attributes.text(IFLA_IFNAME) ?? "",
+    kind,
+    mac: formatMac(attributes.bytes(IFLA_ADDRESS) ?? new Uint8Array(0)),
+    mtu: attributes.u32(IFLA_MTU) ?? 0,
+    txQueueLength: attributes.u32(IFLA_TXQLEN) ?? 0,
+    up: (flags & IFF_UP) !== 0,
+    carrier: (flags & IFF_LOWER_UP) !== 0,
+    promisc: (flags & IFF_PROMISC) !== 0,
+    promiscuity: attributes.u32(IFLA_PROMISCUITY) ?? 0,
+    allmulti: (flags & IFF_ALLMULTI) !== 0,
+    operState: operStates[attributes.u8(IFLA_OPERSTATE) ?? 0] ?? "unknown",
+    ...(master === undefined || master === 0 ? {} : { master }),
+    ...(peerIndex === undefined || peerIndex === 0 ? {} : { peerIndex }),
+    ...(peerNetnsId === undefined ? {} : { peerNetnsId }),
+    ...(alias === undefined ? {} : { alias }),
+  };
+}
+
+/** Changes a link in one request. Throws SystemError; CniError code 7 for a malformed MAC. */
+export function setLink(
+  rt: NetlinkSocket,
+  link: { index: number; name: string },
+  changes: LinkChanges,
+): void {
+  let flags = 0;
+  let change = 0;
+  const setFlag = (bit: number, on: boolean | undefined): void => {
+    if (on === undefined) return;
+    change |= bit;
+    if (on) flags |= bit;
+  };
+  setFlag(IFF_UP, changes.up);
+  setFlag(IFF_PROMISC, changes.promisc);
+  setFlag(IFF_ALLMULTI, changes.allmulti);
+  const body = new AttributeWriter().raw(linkHeader(link.index, flags, change));
+  if (changes.mac !== undefined) body.bytes(IFLA_ADDRESS, requireMac(changes.mac));
+  if (changes.mtu !== undefined) body.u32(IFLA_MTU, changes.mtu);
+  if (changes.txQueueLength !== undefined) body.u32(IFLA_TXQLEN, changes.txQueueLength);
+  if (changes.master !== undefined) body.u32(IFLA_MASTER, changes.master);
+  if (changes.alias !== undefined) body.text(IFLA_IFALIAS, changes.alias);
+  rt.request(`cannot set ${describe(changes)} of "${link.name}"`, RTM_SETLINK, 0, body.finish());
+}
+
+function describe(changes: LinkChanges): string {
+  return Object.entries(changes)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(", ");
+}
+
+/** The bytes of a MAC. Throws CniError code 7. */
+export function requireMac(text: string): Uint8Array {
+  const bytes = parseMac(text);
+  if (bytes !== undefined) return bytes;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `address ${text}: invalid MAC address`,
+    "write it as six pairs of hex digits, for example 02:00:00:00:00:01",
+  );
+}
+
+/** Deletes a link; nothing happens when it is gone already. Throws SystemError. */
+export function deleteLink(rt: NetlinkSocket, link: { index: number; name: string }): void {
+  try {
+    rt.request(`failed to delete "${link.name}"`, RTM_DELLINK, 0, linkHeader(link.index));
+  } catch (error) {
+    if (!isErrno(error, "ENODEV")) throw error;
+  }
+}
