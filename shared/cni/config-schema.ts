@@ -24,9 +24,9 @@ function foldKeys(
   shape: z.core.$ZodShape,
   known: ReadonlyMap<string, string>,
 ): JsonObject {
-  const folded: JsonObject = {};
+  const folded: JsonObject = Object.create(null);
   for (const [key, value] of Object.entries(input)) {
-    const name = key in shape ? key : known.get(foldCase(key));
+    const name = Object.hasOwn(shape, key) ? key : known.get(foldCase(key));
     if (name === undefined) continue;
     if (value === null) delete folded[name];
     else mergeMember(folded, name, value);

@@ -107,7 +107,7 @@ export function readJson(text: string, onDuplicate?: DuplicateListener): JsonVal
       const value = readValue();
       path.pop();
       if (key in object) {
-        onDuplicate?.(path, key);
+        if (onDuplicate !== undefined) reportDuplicates(object, key, value, path, onDuplicate);
         mergeMember(object, key, value);
       } else {
         object[key] = value;
@@ -171,6 +171,22 @@ export function readJson(text: string, onDuplicate?: DuplicateListener): JsonVal
   skipSpace();
   if (position < text.length) fail("nothing after the document");
   return value;
+}
+
+/** Tells of a key that an object repeats, and of the keys that objects under it, which get merged, have in common. */
+function reportDuplicates(
+  object: JsonObject,
+  key: string,
+  value: JsonValue,
+  path: readonly string[],
+  onDuplicate: DuplicateListener,
+): void {
+  onDuplicate(path, key);
+  const earlier = object[key];
+  if (!isJsonObject(earlier) || !isJsonObject(value)) return;
+  for (const [innerKey, innerValue] of Object.entries(value)) {
+    if (innerKey in earlier) reportDuplicates(earlier, innerKey, innerValue, [...path, key], onDuplicate);
+  }
 }
 
 /** Sets a member that the object has already: objects are merged, everything else is replaced. */

@@ -1,9 +1,11 @@
 import type { Attachment } from "./attachments.ts";
+import type { Command } from "./environment.ts";
 import type { JsonObject } from "./json-read.ts";
 import type { Result } from "./result.ts";
 
 /** One call of a plugin, validated: the environment and the network configuration. */
 export interface Request {
+  readonly command: Command;
   readonly containerId: string;
   /** Path of the container's network namespace as the runtime wrote it; "" when it gave none (DEL). */
   readonly netns: string;
@@ -33,7 +35,10 @@ export interface Plugin<Config> {
   readonly name: string;
   /** Specification versions, ascending. */
   readonly versions: readonly string[];
-  /** Decodes and validates the configuration. Called for ADD, DEL and CHECK before the handler. Throws CniError. */
+  /**
+   * Decodes and validates the configuration. Called for ADD, DEL and CHECK before the handler. For DEL it should look
+   * at no more than DEL needs: a container must be removable also when its configuration is wrong. Throws CniError.
+   */
   readonly decode: (request: Request) => Config;
   readonly add: (request: Request, config: Config) => Result;
   readonly del: (request: Request, config: Config) => void;

@@ -1,7 +1,7 @@
 import { readFileSync, statSync, writeSync } from "node:fs";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
 import { validAttachments } from "./attachments.ts";
-import { type Command, type Environment, isCommand, isIdentifier, readEnvironment } from "./environment.ts";
+import { type Environment, isCommand, isIdentifier, readEnvironment } from "./environment.ts";
 import { printJson, printJsonLine } from "./json-print.ts";
 import { isJsonObject, type JsonObject, JsonSyntaxError, readJson } from "./json-read.ts";
 import type { Plugin, RepeatedKey, Request } from "./plugin.ts";
@@ -42,15 +42,8 @@ function answer<Config>(plugin: Plugin<Config>): string {
     return `${printJsonLine({ cniVersion: newestVersion, supportedVersions: plugin.versions })}\n`;
   }
   const request = readRequest(environment);
-  if (!isCommand(environment.command)) {
-    throw new CniError(
-      ErrorCode.invalidEnvironment,
-      `unknown CNI_COMMAND: ${environment.command}`,
-      "CNI_COMMAND is one of ADD, DEL, CHECK, GC, STATUS, VERSION",
-    );
-  }
-  checkVersion(environment.command, request.cniVersion, plugin.versions);
-  return perform(plugin, environment.command, environment, request);
+  checkVersion(request.command, request.cniVersion, plugin.versions);
+  return perform(plugin, environment, request);
 }
 
 function perform<Config>(
@@ -95,13 +88,23 @@ function readRequest(environment: Environment): Request {
   const stdin = readStdin();
   const repeatedKeys: RepeatedKey[] = [];
   const document = readDocument(stdin, repeatedKeys);
+  const network = networkName(document);
+  // The reference library looks at the command only now: a bad configuration is reported first.
+  if (!isCommand(environment.command)) {
+    throw new CniError(
+      ErrorCode.invalidEnvironment,
+      `unknown CNI_COMMAND: ${environment.command}`,
+      "CNI_COMMAND is one of ADD, DEL, CHECK, GC, STATUS, VERSION",
+    );
+  }
   return {
+    command: environment.command,
     containerId: environment.containerId,
     netns: environment.netns,
     ifname: environment.ifname,
     args: environment.args,
     path: environment.path,
-    network: networkName(document),
+    network,
     cniVersion: configVersion(document),
     stdin,
     document,
