@@ -1,8 +1,8 @@
 import { build } from "esbuild";
 
 /**
- * Bundles one program and everything that it imports into one CommonJS file, the only kind of main script that a
- * Node 24 single executable application takes. Returns the text; throws when an import cannot be resolved.
+ * Bundles one program and everything that it imports into the text of one CommonJS script in ASCII, which only
+ * requires Node's own modules. Throws when an import cannot be resolved.
  */
 export async function bundle(entry: string): Promise<string> {
   const result = await build({
@@ -12,10 +12,10 @@ export async function bundle(entry: string): Promise<string> {
     platform: "node",
     format: "cjs",
     target: "node24",
-    // Node's own modules are all that an executable can `require`; everything else must be in the bundle.
+    charset: "ascii",
     packages: "bundle",
     minify: true,
-    // The bundle only runs inside an executable, where code never looks for a file beside itself.
+    // A program in an executable never looks for a file beside its source.
     define: { "import.meta.dirname": '""' },
     legalComments: "none",
     logLevel: "warning",
