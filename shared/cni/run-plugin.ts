@@ -46,13 +46,8 @@ function answer<Config>(plugin: Plugin<Config>): string {
   return perform(plugin, environment, request);
 }
 
-function perform<Config>(
-  plugin: Plugin<Config>,
-  command: Command,
-  environment: Environment,
-  request: Request,
-): string {
-  switch (command) {
+function perform<Config>(plugin: Plugin<Config>, environment: Environment, request: Request): string {
+  switch (request.command) {
     case "ADD": {
       refuseOwnNamespace(environment);
       const config = plugin.decode(request);
