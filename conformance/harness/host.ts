@@ -102,7 +102,7 @@ export class Host {
   }
 
   /** Writes a file of the host, and the folders above it. */
-  writeFile(path: string, content: string, mode = 0o644): void {
+  writeFile(path: string, content: string | Buffer, mode = 0o644): void {
     mkdirSync(dirname(this.outside(path)), { recursive: true });
     writeFileSync(this.outside(path), content, { mode });
   }

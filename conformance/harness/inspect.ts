@@ -71,6 +71,15 @@ export function connectionOf(line: string): string {
   return line.replace(/^(\S+)\s+\d+\s+\d+\s+/, "$1 ").trim();
 }
 
+/** Whether an entry's addresses or ports are translated: whether its answers are not simply the way back. */
+export function isTranslated(entry: string): boolean {
+  const tuples = [...entry.matchAll(/ src=(\S+) dst=(\S+)(?: sport=(\d+) dport=(\d+))?/g)];
+  const [there = [], back = []] = tuples.map((tuple) => tuple.slice(1));
+  const [source, destination, sourcePort, destinationPort] = there;
+  const wayBack = [destination, source, destinationPort, sourcePort];
+  return back.some((value, index) => value !== wayBack[index]);
+}
+
 export type Lease = { address: string; containerId: string; ifname: string };
 
 /** host-local's leases of one network: a file for each address, which holds the container ID and the interface. */

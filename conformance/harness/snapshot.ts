@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import type { Host } from "./host.ts";
-import { conntrack, ipJson, iptablesSave, nftJson, sysctls } from "./inspect.ts";
+import { conntrack, ipJson, iptablesSave, isTranslated, nftJson, sysctls } from "./inspect.ts";
 import { isObject, type JsonObject, objectList } from "./json.ts";
 
 export const sections = [
@@ -26,8 +26,8 @@ const stateFolders = ["/var/lib/cni", "/run/cni", "/run/ipam-state"];
 const forwarding = ["net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding", "net/ipv6/conf/all/forwarding"];
 
 /**
- * Reads everything of a host that an attachment can leave behind. The kernel's own multicast reports are not among
- * the connections: a bridge sends them whenever it likes.
+ * Reads everything of a host that an attachment can leave behind. Of the tracked connections only those count
+ * that were translated, by a published port or by masquerading: others are the host's own affair.
  */
 export function snapshot(host: Host): Snapshot {
   const values = sysctls(host, forwarding);
@@ -40,7 +40,7 @@ export function snapshot(host: Host): Snapshot {
     iptables: iptablesSave(host, "ipv4"),
     ip6tables: iptablesSave(host, "ipv6"),
     nft: nftJson(host).map((object) => JSON.stringify(object)),
-    conntrack: conntrack(host).filter((entry) => !/ dst=(224\.|ff)/.test(entry)),
+    conntrack: conntrack(host).filter(isTranslated),
     files: stateFolders.flatMap((folder) => fileLines(host, folder)),
     sysctls: forwarding.map((key, index) => `${key} = ${values[index]}`),
   };
