@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { CniError } from "../errors/cni-error.ts";
+import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
+import { changeRules, changeRulesIfAvailable, type Family, hasIptables, readRules } from "./client.ts";
+import { hasRule } from "./ruleset.ts";
+import { Transaction } from "./transaction.ts";
+
+const originalPath = process.env["PATH"];
+
+for (const flavour of ["nft", "legacy"]) {
+  describe(`iptables-${flavour}`, () => {
+    const name = `iptables-test-${process.pid}-${flavour}`;
+    let tools: string;
+    let host: Netns;
+
+    beforeEach(() => {
+      execFileSync("ip", ["netns", "add", name]);
+      host = openNetns(`/run/netns/${name}`);
+      // The machine's own choice of a flavour stays as it is.
+      tools = mkdtempSync(join(tmpdir(), "iptables-test-"));
+      for (const program of ["iptables", "ip6tables"]) {
+        for (const kind of ["", "-save", "-restore"]) {
+          symlinkSync(`/usr/sbin/${program}-${flavour}${kind}`, join(tools, `${program}${kind}`));
+        }
+      }
+      process.env["PATH"] = `${tools}:${originalPath}`;
+    });
+
+    afterEach(() => {
+      process.env["PATH"] = originalPath;
+      host.close();
+      execFileSync("ip", ["netns", "del", name]);
+      rmSync(tools, { recursive: true });
+    });
+
+    const iptables = (...args: string[]) => {
+      execFileSync("iptables", args, { stdio: ["ignore", "ignore", "pipe"] });
+    };
+
+    for (const family of [4, 6] as Family[]) {
+      test(`IPv${family}: chains and rules come and go`, () => {
+        const comment = ["-m", "comment", "--comment", 'dnat name: "n" id: "c"'];
+        inNetns(host, () => {
+          assert.ok(hasIptables(family));
+          const done = changeRules(family, "nat", (current) => {
+            assert.ok(current.has("PREROUTING") || flavour === "nft");
+            const transaction = new Transaction();
+            transaction.newChain("CNI-X");
+            transaction.append("CNI-X", ["-p", "tcp", ...comment, "-j", "RETURN"]);
+            transaction.insertFirst("OUTPUT", ["-j", "CNI-X"]);
+            return transaction;
+          });
+          assert.equal(done.length, 3);
+          const made = readRules(family, "nat");
+          assert.deepEqual(made.rules("CNI-X"), [["-p", "tcp", ...comment, "-j", "RETURN"]]);
+          assert.ok(hasRule(made, "OUTPUT", ["-j", "CNI-X"]));
+          changeRules(family, "nat", (current) => {
+            const transaction = new Transaction();
+            for (const rule of current.rules("OUTPUT")) transaction.deleteRule("OUTPUT", rule);
+            transaction.flushChain("CNI-X");
+            transaction.deleteChain("CNI-X");
+            return transaction;
+          });
+          const left = readRules(family, "nat");
+          assert.ok(!left.has("CNI-X"));
+          assert.deepEqual(left.rules("OUTPUT"), []);
+        });
+      });
+    }
+
+    test("a refused rule changes nothing and names itself", () => {
+      inNetns(host, () => {
+        assert.throws(
+          () =>
+            changeRules(4, "nat", () => {
+              const transaction = new Transaction();
+              transaction.newChain("CNI-X");
+              transaction.append("CNI-X", ["-p", "tcp", "-m", "tcp", "--dport", "70000", "-j", "RETURN"]);
+              return transaction;
+            }),
+          (error) => error instanceof CniError && error.code === 102 && error.message.includes("70000"),
+        );
+        assert.ok(!readRules(4, "nat").has("CNI-X"));
+      });
+    });
+
+    test("an empty plan changes nothing", () => {
+      inNetns(host, () => {
+        assert.deepEqual(
+          changeRulesIfAvailable(4, "nat", () => new Transaction()),
+          [],
+        );
+      });
+    });
+
+    test("a change by somebody else in between makes it plan again", () => {
+      inNetns(host, () => {
+        iptables("-t", "nat", "-N", "THEIRS");
+        iptables("-t", "nat", "-A", "OUTPUT", "-j", "THEIRS");
+        let plans = 0;
+        changeRules(4, "nat", (current) => {
+          plans++;
+          const transaction = new Transaction();
+          for (const rule of current.rules("OUTPUT")) transaction.deleteRule("OUTPUT", rule);
+          if (!current.has("SHARED")) transaction.newChain("SHARED");
+          if (plans === 1) {
+            iptables("-t", "nat", "-F", "OUTPUT");
+            iptables("-t", "nat", "-N", "SHARED");
+          }
+          transaction.append("SHARED", ["-j", "RETURN"]);
+          return transaction;
+        });
+        assert.equal(plans, 2);
+        assert.deepEqual(readRules(4, "nat").rules("SHARED"), [["-j", "RETURN"]]);
+        assert.ok(readRules(4, "nat").has("THEIRS"));
+      });
+    });
+  });
+}
+
+test("without PATH the programs are found in the usual directories", () => {
+  delete process.env["PATH"];
+  try {
+    assert.ok(hasIptables(4));
+  } finally {
+    process.env["PATH"] = originalPath;
+  }
+});

@@ -1,0 +1,117 @@
+import { closeSync, constants, openSync } from "node:fs";
+import { lockExclusive } from "../linux/flock.ts";
+import { sleep } from "../linux/wait.ts";
+import {
+  type Family,
+  findProgram,
+  IptablesUnavailable,
+  programFailure,
+  programName,
+  runProgram,
+} from "./program.ts";
+import { parseRuleset, type Ruleset, sameRulesetText } from "./ruleset.ts";
+import type { Operation, Transaction } from "./transaction.ts";
+
+export { type Family, hasIptables, IptablesUnavailable } from "./program.ts";
+
+export type Table = "nat" | "filter";
+
+/** Only our own processes take it, so that each sees what the one before it has made. */
+const lockFile = "/run/cni-iptables.lock";
+const lockTimeoutMilliseconds = 30_000;
+const attempts = 10;
+
+/**
+ * Changes one table of one family: reads it, lets `plan` decide, applies the transaction in one atomic
+ * iptables-restore. Nothing is run when the plan is empty. When somebody else changed the table in between so that
+ * the transaction no longer fits, it is read and planned again.
+ *
+ * @returns what was done.
+ * @throws CniError code 101 (programs not installed) or 102 (a program failed); what `plan` throws.
+ */
+export function changeRules(
+  family: Family,
+  table: Table,
+  plan: (current: Ruleset) => Transaction,
+): readonly Operation[] {
+  const restore = findProgram(family, "restore");
+  return underLock(() => {
+    let before = readTable(family, table);
+    for (let attempt = 1; ; attempt++) {
+      const transaction = plan(parseRuleset(before));
+      if (transaction.isEmpty) return [];
+      const outcome = runProgram(restore, ["--noflush", "--wait"], transaction.toText(table));
+      if (outcome.status === 0) return transaction.operations;
+      const after = readTable(family, table);
+      if (attempt === attempts || sameRulesetText(before, after)) {
+        throw programFailure(
+          `${programName(family)} refused the rules for table ${table}`,
+          restore,
+          withLine(outcome, transaction.toText(table)),
+        );
+      }
+      sleep(Math.random() * 5 * attempt);
+      before = after;
+    }
+  });
+}
+
+/** As `changeRules`, but does nothing where iptables cannot have been used at all: for DEL and GC. */
+export function changeRulesIfAvailable(
+  family: Family,
+  table: Table,
+  plan: (current: Ruleset) => Transaction,
+): readonly Operation[] {
+  try {
+    return changeRules(family, table, plan);
+  } catch (error) {
+    if (error instanceof IptablesUnavailable) return [];
+    throw error;
+  }
+}
+
+/** The chains and rules of one table. Throws CniError code 101 (program not installed) or 102 (it failed). */
+export function readRules(family: Family, table: Table): Ruleset {
+  return parseRuleset(readTable(family, table));
+}
+
+function readTable(family: Family, table: Table): string {
+  const save = findProgram(family, "save");
+  const outcome = runProgram(save, ["-t", table], "");
+  if (outcome.status === 0) return outcome.stdout;
+  throw programFailure(`${programName(family)} cannot read table ${table}`, save, outcome);
+}
+
+/** The programs name the line of their input that they refuse; nobody else can see that line. */
+function withLine<Outcome extends { readonly stderr: string }>(outcome: Outcome, input: string): Outcome {
+  const [, number] = /line:? (\d+)/.exec(outcome.stderr) ?? [];
+  const line = number === undefined ? undefined : input.split("\n")[Number(number) - 1];
+  return line === undefined || line === "COMMIT"
+    ? outcome
+    : { ...outcome, stderr: `${outcome.stderr}\nin: ${line}` };
+}
+
+function underLock<T>(work: () => T): T {
+  const fd = openLock();
+  try {
+    return work();
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** The lock only keeps shared chains and jumps from being made twice, so the work goes on without it. */
+function openLock(): number | undefined {
+  let fd: number;
+  try {
+    fd = openSync(lockFile, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  } catch {
+    return undefined;
+  }
+  try {
+    lockExclusive(fd, lockTimeoutMilliseconds);
+  } catch {
+    // A file system without locks.
+  }
+  return fd;
+}

@@ -1,0 +1,86 @@
+import { CniError, ErrorCode } from "../errors/cni-error.ts";
+
+/**
+ * The words of a rule, in the form and order in which `iptables-save` prints them after `-A CHAIN`, without quotes:
+ * `["-s", "10.0.0.2/32", "-m", "comment", "--comment", "dnat name: \"n\"", "-j", "CNI-x"]`.
+ */
+export type Rule = readonly string[];
+
+/**
+ * Splits what `iptables-save` prints into words. Its quoting is that of iptables-restore (iptables/xshared.c): white
+ * space separates, double quotes hold words together, a backslash counts only inside them and protects the next
+ * character.
+ */
+export function splitRule(text: string): Rule {
+  const words: string[] = [];
+  let word = "";
+  let inWord = false;
+  let inQuotes = false;
+  for (let index = 0; index < text.length; index++) {
+    const character = text.charAt(index);
+    if (inQuotes) {
+      if (character === '"') inQuotes = false;
+      else if (character === "\\" && index + 1 < text.length) word += text.charAt(++index);
+      else word += character;
+    } else if (character === '"') {
+      inQuotes = true;
+      inWord = true;
+    } else if (character === " " || character === "\t" || character === "\n") {
+      if (inWord) words.push(word);
+      word = "";
+      inWord = false;
+    } else {
+      word += character;
+      inWord = true;
+    }
+  }
+  if (inWord) words.push(word);
+  return words;
+}
+
+const bareWord = /^[A-Za-z0-9_.,:;/!@%+=*[\]-]+$/;
+
+/**
+ * Writes a rule as iptables-restore reads it.
+ *
+ * @throws CniError code 7 when a word holds a control character: a newline would start another command.
+ */
+export function joinRule(rule: Rule): string {
+  return rule.map(quoteWord).join(" ");
+}
+
+/** One word as iptables-restore reads it. Throws CniError code 7 when it holds a control character. */
+export function quoteWord(word: string): string {
+  if (bareWord.test(word)) return word;
+  if (hasControlCharacter(word)) {
+    throw new CniError(
+      ErrorCode.invalidConfig,
+      `control character in iptables argument ${JSON.stringify(word)}`,
+      "remove it from the config",
+    );
+  }
+  return `"${word.replaceAll(/["\\]/g, "\\$&")}"`;
+}
+
+/** True when the text holds a character that cannot be part of one line of text. */
+export function hasControlCharacter(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+  return /[\u0000-\u001f\u007f\u0085\u2028\u2029]/.test(text);
+}
+
+/** True when both rules have the same words in the same order. */
+export function sameRule(a: Rule, b: Rule): boolean {
+  return a.length === b.length && a.every((word, index) => word === b[index]);
+}
+
+/** The chain or target that a rule hands packets to; undefined when it has none. */
+export function targetOf(rule: Rule): string | undefined {
+  const index = rule.findLastIndex((word) => word === "-j" || word === "-g");
+  return index === -1 ? undefined : rule[index + 1];
+}
+
+/** The text of a rule's comment; undefined when it has none. */
+export function commentOf(rule: Rule): string | undefined {
+  const index = rule.indexOf("--comment");
+  return index === -1 ? undefined : rule[index + 1];
+}
