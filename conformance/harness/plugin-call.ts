@@ -20,7 +20,7 @@ export type PluginCall = {
   timeoutMs?: number;
 };
 
-/** `json` is the parsed standard output, undefined when there was none. */
+/** `json` is the parsed standard output, undefined when that is not one JSON document. */
 export type PluginResponse = {
   status: number | null;
   signal: string | null;
@@ -72,5 +72,13 @@ function commandOptions(bin: string, call: PluginCall, config: unknown) {
 }
 
 function response(done: Omit<PluginResponse, "json">): PluginResponse {
-  return { ...done, json: done.stdout === "" ? undefined : parse(done.stdout) };
+  return { ...done, json: parseOrUndefined(done.stdout) };
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return undefined;
+  }
 }
