@@ -61,6 +61,8 @@ async function pack({ loader, assets, base, packed, work }: Package): Promise<vo
     execArgv: [
       // Without this, SIGUSR1 would open a debugger's port on the host.
       "--disable-sigusr1",
+      // Nor may a proxy in the environment have Node load its HTTP client, or fail on an address it cannot read.
+      "--no-use-env-proxy",
       // One helper thread instead of four: a plugin never has work for more.
       "--v8-pool-size=1",
     ],
