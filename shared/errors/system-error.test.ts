@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { test } from "node:test";
+import { CniError, withContext } from "./cni-error.ts";
+import { asSystemError, errnoName, isErrno, SystemError } from "./system-error.ts";
+
+test("names operation, errno and cause, and says what helps", () => {
+  const error = new SystemError('cannot create link "cni0"', -constants.errno.EPERM);
+  assert.equal(error.message, 'cannot create link "cni0": EPERM, operation not permitted');
+  assert.equal(error.code, 100);
+  assert.equal(error.errno, "EPERM");
+  assert.match(error.details, /run the plugin as root/);
+});
+
+test("shows the kernel's own words", () => {
+  const error = new SystemError("cannot set mtu", constants.errno.EINVAL, "mtu greater than device maximum");
+  assert.equal(
+    error.message,
+    "cannot set mtu: EINVAL, invalid argument (kernel: mtu greater than device maximum)",
+  );
+});
+
+test("numbers that have no name", () => {
+  assert.equal(errnoName(4095), "errno 4095");
+  assert.equal(new SystemError("x", 4095).message, "x: errno 4095");
+});
+
+test("numbers with two names have the kernel's", () => {
+  assert.equal(errnoName(constants.errno.EAGAIN), "EAGAIN");
+  assert.equal(errnoName(constants.errno.ENOTSUP), "EOPNOTSUPP");
+});
+
+test("failures of node:fs become system errors, others stay", () => {
+  try {
+    readFileSync("/nonexistent/x");
+    assert.fail("it exists");
+  } catch (cause) {
+    const error = asSystemError("cannot read /nonexistent/x", cause);
+    assert.ok(isErrno(error, "EISDIR", "ENOENT"));
+    assert.ok(!isErrno(error, "EISDIR"));
+    assert.ok(error instanceof SystemError && error.cause === cause);
+    assert.equal(error.message, "cannot read /nonexistent/x: ENOENT, no such file or directory");
+  }
+  const other = new TypeError("x");
+  assert.equal(asSystemError("y", other), other);
+});
+
+test("context goes in front and keeps code and details", () => {
+  const error = withContext("range set 0", new CniError(7, "no subnet", "add one"));
+  assert.ok(error instanceof CniError);
+  assert.deepEqual([error.code, error.message, error.details], [7, "range set 0: no subnet", "add one"]);
+  const other = new TypeError("x");
+  assert.equal(withContext("y", other), other);
+});
