@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { formatIp } from "../ip/address.ts";
+import { DecodeError } from "../netlink/attribute-reader.ts";
+import { AttributeWriter } from "../netlink/attribute-writer.ts";
+import { decodeEntry, encodeFilter, encodeKey } from "./entry.ts";
+
+// Laid out as the kernel sends it, for udp 172.16.0.1:4000 → 192.0.2.7:5353, translated to 10.0.0.2:53.
+const received = new AttributeWriter()
+  .nested(1, (tuple) =>
+    tuple
+      .nested(1, (ip) => ip.bytes(1, Uint8Array.of(172, 16, 0, 1)).bytes(2, Uint8Array.of(192, 0, 2, 7)))
+      .nested(2, (proto) => proto.u8(1, 17).u16be(2, 4000).u16be(3, 5353)),
+  )
+  .nested(2, (tuple) =>
+    tuple
+      .nested(1, (ip) => ip.bytes(1, Uint8Array.of(10, 0, 0, 2)).bytes(2, Uint8Array.of(172, 16, 0, 1)))
+      .nested(2, (proto) => proto.u8(1, 17).u16be(2, 53).u16be(3, 4000)),
+  )
+  .u32be(3, 0x188)
+  .u32be(12, 0x12345678)
+  .u16be(18, 7)
+  .finish();
+
+test("an entry tells both directions", () => {
+  const entry = decodeEntry(received);
+  assert.ok(entry !== undefined);
+  assert.equal(entry.protocol, 17);
+  assert.equal(formatIp(entry.original.destination), "192.0.2.7");
+  assert.equal(entry.original.destinationPort, 5353);
+  assert.equal(formatIp(entry.reply.source), "10.0.0.2");
+  assert.equal(entry.reply.sourcePort, 53);
+});
+
+test("an entry is deleted by its tuple, zone and id", () => {
+  const entry = decodeEntry(received);
+  assert.ok(entry !== undefined);
+  const bytes = Buffer.from(encodeKey(entry.key));
+  assert.ok(bytes.includes(Buffer.from([172, 16, 0, 1])));
+  assert.ok(bytes.includes(Buffer.from([6, 0, 18, 0, 0, 7])), "zone");
+  assert.ok(bytes.includes(Buffer.from([8, 0, 12, 0, 0x12, 0x34, 0x56, 0x78])), "id");
+  assert.ok(!bytes.includes(Buffer.from([10, 0, 0, 2])), "the reply direction is not part of it");
+});
+
+test("entries without ports (ICMP) are passed over", () => {
+  const icmp = new AttributeWriter()
+    .nested(1, (tuple) => tuple.nested(2, (proto) => proto.u8(1, 1)))
+    .finish();
+  assert.equal(decodeEntry(icmp), undefined);
+  assert.equal(decodeEntry(new Uint8Array()), undefined);
+});
+
+test("a filter names protocol and port", () => {
+  assert.equal(
+    Buffer.from(encodeFilter({ protocol: 17, destinationPort: 5353 })).toString("hex"),
+    "18000180" +
+      "14000280" +
+      "0500010011000000" +
+      "0600030014e90000" +
+      "14001980" +
+      "0800010028000000" +
+      "0800020000000000",
+  );
+});
+
+test("cut or scrambled bytes never do worse than a DecodeError", () => {
+  fc.assert(
+    fc.property(
+      fc.nat({ max: received.length }),
+      fc.nat({ max: received.length - 1 }),
+      fc.nat({ max: 255 }),
+      (end, at, value) => {
+        const bytes = received.slice(0, end);
+        if (at < end) bytes[at] = value;
+        try {
+          decodeEntry(bytes);
+        } catch (error) {
+          assert.ok(error instanceof DecodeError);
+        }
+      },
+    ),
+  );
+});

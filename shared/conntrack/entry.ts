@@ -1,0 +1,117 @@
+import { type IpAddress, ipFromBytes } from "../ip/address.ts";
+import { Attributes } from "../netlink/attribute-reader.ts";
+import { AttributeWriter } from "../netlink/attribute-writer.ts";
+
+// linux/netfilter/nfnetlink_conntrack.h
+const CTA_TUPLE_ORIG = 1;
+const CTA_TUPLE_REPLY = 2;
+const CTA_ID = 12;
+const CTA_ZONE = 18;
+const CTA_FILTER = 25;
+const CTA_TUPLE_IP = 1;
+const CTA_TUPLE_PROTO = 2;
+const CTA_IP_V4_SRC = 1;
+const CTA_IP_V4_DST = 2;
+const CTA_IP_V6_SRC = 3;
+const CTA_IP_V6_DST = 4;
+const CTA_PROTO_NUM = 1;
+const CTA_PROTO_SRC_PORT = 2;
+const CTA_PROTO_DST_PORT = 3;
+const CTA_FILTER_ORIG_FLAGS = 1;
+const CTA_FILTER_REPLY_FLAGS = 2;
+// net/netfilter/nf_internals.h
+const CTA_FILTER_F_CTA_PROTO_NUM = 1 << 3;
+const CTA_FILTER_F_CTA_PROTO_DST_PORT = 1 << 5;
+
+/** One direction of a connection. */
+export interface Tuple {
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+/** A tracked connection. */
+export interface ConntrackEntry {
+  /** IP protocol number: 17 UDP, 132 SCTP. */
+  readonly protocol: number;
+  /** As the first packet came in, before address translation. */
+  readonly original: Tuple;
+  /** As answers come in. Its source is where address translation leads to. */
+  readonly reply: Tuple;
+  /** What the kernel finds this entry by, as it was received. */
+  readonly key: EntryKey;
+}
+
+interface EntryKey {
+  readonly originalTuple: Uint8Array;
+  readonly zone: Uint8Array | undefined;
+  readonly id: Uint8Array | undefined;
+}
+
+/** What a dump is to hold. Kernels before 5.8 ignore it and send everything. */
+export interface DumpFilter {
+  readonly protocol: number;
+  /** Destination port of the original direction. */
+  readonly destinationPort?: number;
+}
+
+/** Decodes the attributes of one entry; undefined for protocols without ports. Throws DecodeError. */
+export function decodeEntry(bytes: Uint8Array): ConntrackEntry | undefined {
+  const attributes = new Attributes(bytes);
+  const originalTuple = attributes.bytes(CTA_TUPLE_ORIG);
+  const original = decodeTuple(attributes.nested(CTA_TUPLE_ORIG));
+  const reply = decodeTuple(attributes.nested(CTA_TUPLE_REPLY));
+  if (originalTuple === undefined || original === undefined || reply === undefined) return undefined;
+  return {
+    protocol: original.protocol,
+    original: original.tuple,
+    reply: reply.tuple,
+    key: { originalTuple, zone: attributes.bytes(CTA_ZONE), id: attributes.bytes(CTA_ID) },
+  };
+}
+
+function decodeTuple(attributes: Attributes | undefined): { protocol: number; tuple: Tuple } | undefined {
+  const ip = attributes?.nested(CTA_TUPLE_IP);
+  const proto = attributes?.nested(CTA_TUPLE_PROTO);
+  const source = ipFromBytes(ip?.bytes(CTA_IP_V4_SRC) ?? ip?.bytes(CTA_IP_V6_SRC) ?? new Uint8Array());
+  const destination = ipFromBytes(ip?.bytes(CTA_IP_V4_DST) ?? ip?.bytes(CTA_IP_V6_DST) ?? new Uint8Array());
+  const protocol = proto?.u8(CTA_PROTO_NUM);
+  const sourcePort = proto?.u16be(CTA_PROTO_SRC_PORT);
+  const destinationPort = proto?.u16be(CTA_PROTO_DST_PORT);
+  if (
+    source === undefined ||
+    destination === undefined ||
+    protocol === undefined ||
+    sourcePort === undefined ||
+    destinationPort === undefined
+  ) {
+    return undefined;
+  }
+  return { protocol, tuple: { source, destination, sourcePort, destinationPort } };
+}
+
+/** The attributes that ask a dump for less than everything. */
+export function encodeFilter({ protocol, destinationPort }: DumpFilter): Uint8Array {
+  const portFlag = destinationPort === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_DST_PORT;
+  return new AttributeWriter()
+    .nested(CTA_TUPLE_ORIG, (tuple) =>
+      tuple.nested(CTA_TUPLE_PROTO, (proto) => {
+        proto.u8(CTA_PROTO_NUM, protocol);
+        if (destinationPort !== undefined) proto.u16be(CTA_PROTO_DST_PORT, destinationPort);
+      }),
+    )
+    .nested(CTA_FILTER, (filter) =>
+      filter.u32(CTA_FILTER_ORIG_FLAGS, CTA_FILTER_F_CTA_PROTO_NUM | portFlag).u32(CTA_FILTER_REPLY_FLAGS, 0),
+    )
+    .finish();
+}
+
+/** The attributes by which the kernel finds exactly this entry, and not one that has taken its place. */
+export function encodeKey({ originalTuple, zone, id }: EntryKey): Uint8Array {
+  const NLA_F_NESTED = 0x8000;
+  const writer = new AttributeWriter().bytes(CTA_TUPLE_ORIG | NLA_F_NESTED, originalTuple);
+  if (zone !== undefined) writer.bytes(CTA_ZONE, zone);
+  if (id !== undefined) writer.bytes(CTA_ID, id);
+  return writer.finish();
+}
