@@ -1,6 +1,6 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { runGo } from "./go.ts";
 
 export type Peer = {
   /** The folder with the Go plugins. */
@@ -43,12 +43,11 @@ function install(folder: string, packages: readonly string[]): void {
   if (existsSync(folder)) return;
   const unfinished = `${folder}.${process.pid}`;
   mkdirSync(dirname(folder), { recursive: true });
-  const env = { ...process.env, GOBIN: unfinished, CGO_ENABLED: "0" };
-  const done = spawnSync("go", ["install", ...packages], { env, cwd: dirname(folder), encoding: "utf8" });
-  if (done.error || done.status !== 0) {
+  try {
+    runGo(["install", ...packages], { GOBIN: unfinished, CGO_ENABLED: "0" });
+  } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
-    const cause = done.error?.message ?? done.stderr;
-    throw new Error(`the Go plugins could not be built (Go 1.24.2 or later is needed): ${cause}`);
+    throw new Error("the Go plugins, which the tests need, could not be built", { cause: error });
   }
   try {
     renameSync(unfinished, folder);
