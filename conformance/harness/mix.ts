@@ -1,0 +1,10 @@
+import { pluginNames } from "./binaries.ts";
+import type { Host } from "./host.ts";
+
+/** Makes a folder like /opt/cni/bin in the host, in which each plugin comes from the folder that `choose` names. */
+export function mixedFolder(host: Host, choose: (plugin: string) => string): string {
+  const folder = host.tempDir();
+  for (const plugin of pluginNames)
+    host.run("ln", ["-s", `${choose(plugin)}/${plugin}`, `${folder}/${plugin}`]);
+  return folder;
+}
