@@ -1,0 +1,79 @@
+/** What `npm run demo` and `npm test` need from the machine beside Node, in one place. */
+
+export type Purpose = "demo" | "test";
+
+export interface SystemPackage {
+  /** The Debian and Ubuntu package. */
+  name: string;
+  /** The commands of it that are used. */
+  commands: readonly string[];
+  /** What for, as the end of "it is needed …". */
+  why: string;
+  purposes: readonly Purpose[];
+}
+
+const always = ["demo", "test"] as const;
+const tests = ["test"] as const;
+
+export const systemPackages: readonly SystemPackage[] = [
+  {
+    name: "iptables",
+    commands: ["iptables", "ip6tables"],
+    why: "by the plugins' iptables backend",
+    purposes: always,
+  },
+  {
+    name: "iproute2",
+    commands: ["ip", "bridge"],
+    why: "to make network namespaces and look at them",
+    purposes: always,
+  },
+  {
+    name: "util-linux",
+    commands: ["unshare", "nsenter"],
+    why: "to work inside namespaces",
+    purposes: always,
+  },
+  { name: "iputils-ping", commands: ["ping"], why: "to ping from and to containers", purposes: always },
+  { name: "curl", commands: ["curl"], why: "to fetch a page through a published port", purposes: always },
+  { name: "conntrack", commands: ["conntrack"], why: "to look at tracked connections", purposes: always },
+  { name: "binutils", commands: ["strip"], why: "to make the executables smaller", purposes: always },
+  { name: "nftables", commands: ["nft"], why: "to look at nftables rules", purposes: tests },
+  { name: "procps", commands: ["ps"], why: "to look at processes", purposes: tests },
+  {
+    name: "strace",
+    commands: ["strace"],
+    why: "to see what an executable asks of the kernel",
+    purposes: tests,
+  },
+  {
+    name: "busybox-static",
+    commands: ["busybox"],
+    why: "as the content of test containers",
+    purposes: tests,
+  },
+  {
+    name: "containerd",
+    commands: ["containerd", "ctr"],
+    why: "to start containers with `ctr run --cni`",
+    purposes: tests,
+  },
+  { name: "runc", commands: ["runc"], why: "by containerd and podman", purposes: tests },
+  { name: "podman", commands: ["podman"], why: "to start containers with its CNI backend", purposes: tests },
+  {
+    name: "golang-go",
+    commands: ["go"],
+    why: "to build the Go plugins that ours are compared with",
+    purposes: tests,
+  },
+];
+
+/** The packages for a purpose of which a command is missing. */
+export function missingPackages(
+  purpose: Purpose,
+  isInstalled: (command: string) => boolean,
+): SystemPackage[] {
+  return systemPackages.filter(
+    ({ purposes, commands }) => purposes.includes(purpose) && !commands.every(isInstalled),
+  );
+}

@@ -1,0 +1,13 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { testKind } from "./test-kinds.ts";
+
+test("every test file belongs to exactly one run", () => {
+  assert.equal(testKind("shared/ip/prefix.test.ts"), "unit");
+  assert.equal(testKind("build/import-rules.test.ts"), "unit");
+  assert.equal(testKind("conformance/harness/snapshot.test.ts"), "unit");
+  assert.equal(testKind("shared/rtnetlink/link.kernel.test.ts"), "kernel");
+  assert.equal(testKind("conformance/harness/host.kernel.test.ts"), "kernel");
+  assert.equal(testKind("conformance/clients/ctr.test.ts"), "conformance");
+  assert.equal(testKind("shared/ip/prefix.ts"), undefined);
+});
