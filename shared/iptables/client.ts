@@ -34,36 +34,21 @@ export function changeRules(
   table: Table,
   plan: (current: Ruleset) => Transaction,
 ): readonly Operation[] {
-  const restore = findProgram(family, "restore");
-  return underLock(() => {
-    let before = readTable(family, table);
-    for (let attempt = 1; ; attempt++) {
-      const transaction = plan(parseRuleset(before));
-      if (transaction.isEmpty) return [];
-      const outcome = runProgram(restore, ["--noflush", "--wait"], transaction.toText(table));
-      if (outcome.status === 0) return transaction.operations;
-      const after = readTable(family, table);
-      if (attempt === attempts || sameRulesetText(before, after)) {
-        throw programFailure(
-          `${programName(family)} refused the rules for table ${table}`,
-          restore,
-          withLine(outcome, transaction.toText(table)),
-        );
-      }
-      sleep(Math.random() * 5 * attempt);
-      before = after;
-    }
-  });
+  const restore = requireIptables(family);
+  return underLock(() => readPlanRestore(family, table, restore, plan));
 }
 
-/** As `changeRules`, but does nothing where iptables cannot have been used at all: for DEL and GC. */
+/**
+ * As `changeRules`, but does nothing where iptables cannot have been used at all: for DEL and GC, which remove what
+ * is their own. They need not wait for those who add.
+ */
 export function changeRulesIfAvailable(
   family: Family,
   table: Table,
   plan: (current: Ruleset) => Transaction,
 ): readonly Operation[] {
   try {
-    return changeRules(family, table, plan);
+    return readPlanRestore(family, table, requireIptables(family), plan);
   } catch (error) {
     if (error instanceof IptablesUnavailable) return [];
     throw error;
@@ -73,6 +58,39 @@ export function changeRulesIfAvailable(
 /** The chains and rules of one table. Throws CniError code 101 (program not installed) or 102 (it failed). */
 export function readRules(family: Family, table: Table): Ruleset {
   return parseRuleset(readTable(family, table));
+}
+
+/**
+ * Says early that the programs for this family are missing. Returns the path of iptables-restore.
+ *
+ * @throws CniError code 101
+ */
+export function requireIptables(family: Family): string {
+  findProgram(family, "save");
+  return findProgram(family, "restore");
+}
+
+function readPlanRestore(
+  family: Family,
+  table: Table,
+  restore: string,
+  plan: (current: Ruleset) => Transaction,
+): readonly Operation[] {
+  let before = readTable(family, table);
+  for (let attempt = 1; ; attempt++) {
+    const transaction = plan(parseRuleset(before));
+    if (transaction.isEmpty) return [];
+    const text = transaction.toText(table);
+    const outcome = runProgram(restore, ["--noflush", "--wait"], text);
+    if (outcome.status === 0) return transaction.operations;
+    const after = readTable(family, table);
+    if (attempt === attempts || sameRulesetText(before, after)) {
+      const what = `${programName(family)} refused the rules for table ${table}`;
+      throw programFailure(what, restore, withLine(outcome, text));
+    }
+    sleep(Math.random() * 5 * attempt);
+    before = after;
+  }
 }
 
 function readTable(family: Family, table: Table): string {

@@ -31,6 +31,19 @@ test("chains and rules of a saved table", () => {
   assert.ok(!hasRule(ruleset, "PREROUTING", ["-j", "CNI-HOSTPORT-DNAT"]));
 });
 
+test("the rules that lead to a chain", () => {
+  const ruleset = parseRuleset(
+    "*nat\n:OUTPUT ACCEPT [0:0]\n:CNI-A - [0:0]\n:CNI-A1 - [0:0]\n" +
+      '-A OUTPUT -j CNI-A\n-A OUTPUT -j CNI-A1\n-A OUTPUT -m comment --comment "CNI-A"\n' +
+      "-A CNI-A1 -p tcp -g CNI-A\nCOMMIT\n",
+  );
+  assert.deepEqual(ruleset.jumpsTo("CNI-A"), [
+    { chain: "OUTPUT", rule: ["-j", "CNI-A"] },
+    { chain: "CNI-A1", rule: ["-p", "tcp", "-g", "CNI-A"] },
+  ]);
+  assert.deepEqual(ruleset.jumpsTo("OUTPUT"), []);
+});
+
 test("nothing at all is an empty ruleset", () => {
   assert.deepEqual(parseRuleset("").chains, []);
 });

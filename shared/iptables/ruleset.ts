@@ -1,4 +1,4 @@
-import { type Rule, sameRule, splitRule } from "./rule.ts";
+import { type Rule, sameRule, splitRule, targetOf } from "./rule.ts";
 
 /** The chains and rules of one table of one family, as read at one moment. */
 export interface Ruleset {
@@ -6,8 +6,16 @@ export interface Ruleset {
   has(chain: string): boolean;
   /** The chain's rules in order; empty when there is no such chain. */
   rules(chain: string): readonly Rule[];
+  /** The rules, in all chains, that hand packets to this chain. Only lines that name it are looked at. */
+  jumpsTo(chain: string): readonly PlacedRule[];
   /** All chains, in the order in which they were printed. */
   readonly chains: readonly string[];
+}
+
+/** A rule and the chain that holds it. */
+export interface PlacedRule {
+  readonly chain: string;
+  readonly rule: Rule;
 }
 
 /** Reads the output of `iptables-save -t TABLE`, with or without counters. Rules are split when they are asked for. */
@@ -34,6 +42,17 @@ export function parseRuleset(saveOutput: string): Ruleset {
       const rules = (lines.get(chain) ?? []).map(splitRule);
       split.set(chain, rules);
       return rules;
+    },
+    jumpsTo: (target) => {
+      const found: PlacedRule[] = [];
+      for (const [chain, texts] of lines) {
+        for (const text of texts) {
+          if (!text.includes(target)) continue;
+          const rule = splitRule(text);
+          if (targetOf(rule) === target) found.push({ chain, rule });
+        }
+      }
+      return found;
     },
     chains: [...lines.keys()],
   };
