@@ -1,0 +1,150 @@
+import { delegate, delegateAdd } from "../../shared/cni/delegate.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import type { Result, ResultInterface } from "../../shared/cni/result.ts";
+import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { inNetns, type Netns, openNetns, ownNetns } from "../../shared/linux/netns.ts";
+import type { NetlinkSocket } from "../../shared/netlink/client.ts";
+import { openRtnetlink, openRtnetlinkMonitor, RTMGRP_LINK } from "../../shared/rtnetlink/client.ts";
+import { findLink, findLinkByIndex, type Link, setLink } from "../../shared/rtnetlink/link.ts";
+import type { BridgeConfig } from "./config.ts";
+import { configureContainer } from "./container.ts";
+import { type Addressing, completeAddressing } from "./gateways.ts";
+import {
+  enableForwarding,
+  ensureBridge,
+  ensureGatewayAddress,
+  refuseRouterAdvertisements,
+} from "./host-bridge.ts";
+import { addMasquerade } from "./masquerade.ts";
+import type { Owner } from "./owner.ts";
+import { attachToBridge, createVeth, refuseExisting, type VethEnds } from "./veth.ts";
+
+const portUpMilliseconds = 5000;
+/** Order of the result's interfaces: bridge, host's end, container's end. */
+const containerInterface = 2;
+
+/** Where the work is done: both namespaces with a netlink socket in each. */
+interface Places {
+  readonly host: NetlinkSocket;
+  readonly hostNetns: Netns;
+  readonly container: NetlinkSocket;
+  readonly containerNetns: Netns;
+}
+
+/** Attaches a container to the bridge. What was done is undone when a later step fails. Throws CniError. */
+export function add(request: Request, config: BridgeConfig): Result {
+  const containerNetns = openNetns(request.netns);
+  const hostNetns = ownNetns();
+  const host = openRtnetlink();
+  const container = inNetns(containerNetns, openRtnetlink);
+  refuseExisting(container, request.ifname);
+  const places = { host, hostNetns, container, containerNetns };
+  return withUndo((undo) => attach(request, config, places, undo));
+}
+
+function attach(request: Request, config: BridgeConfig, places: Places, undo: UndoStack): Result {
+  const { host, container, hostNetns } = places;
+  const owner: Owner = request;
+  const bridge = ensureBridge(host, config, undo);
+  const ends = createVeth(host, container, hostNetns.fd, owner, config, undo);
+  refuseRouterAdvertisements(ends.host.name);
+  attachToBridge(host, ends.host, bridge, owner, config);
+
+  const ipam = config.ipamType === "" ? undefined : allocate(request, config.ipamType, undo);
+  const addressing = ipam === undefined ? undefined : completeAddressing(ipam, config, containerInterface);
+  if (addressing === undefined) bringUp(config, places, ends.container);
+  else configure(request, config, places, bridge, ends, addressing, undo);
+
+  if (!config.disableContainerInterface) waitForPort(places, ends.host);
+  return {
+    interfaces: describeInterfaces(request, places, bridge, ends),
+    ips: addressing?.ips ?? [],
+    routes: addressing?.routes ?? [],
+    dns: config.dns ?? ipam?.dns ?? {},
+  };
+}
+
+/** Asks the IPAM plugin. When its ADD fails it has to clean up itself: a DEL could release an address in use. */
+function allocate(request: Request, type: string, undo: UndoStack): Result {
+  const result = delegateAdd(request, type);
+  undo.push(() => delegate(request, type, "DEL"));
+  if (result.ips.length > 0) return result;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    "IPAM plugin returned missing IP config",
+    `${type} gave no address; leave "ipam" out for a network without addresses`,
+  );
+}
+
+function bringUp(config: BridgeConfig, places: Places, link: Link): void {
+  if (!config.disableContainerInterface) setLink(places.container, link, { up: true });
+}
+
+function configure(
+  request: Request,
+  config: BridgeConfig,
+  places: Places,
+  bridge: Link,
+  ends: VethEnds,
+  addressing: Addressing,
+  undo: UndoStack,
+): void {
+  inNetns(places.containerNetns, () =>
+    configureContainer(places.container, ends.container, addressing, config),
+  );
+  for (const address of addressing.gatewayAddresses) {
+    ensureGatewayAddress(places.host, bridge, address, config.forceAddress, undo);
+  }
+  for (const family of new Set(addressing.gatewayAddresses.map(({ address }) => address.family))) {
+    enableForwarding(family);
+  }
+  if (!config.ipMasq) return;
+  addMasquerade(
+    request,
+    addressing.ips.map(({ address }) => address),
+    undo,
+  );
+}
+
+/** The container is reachable once the bridge forwards to its port. */
+function waitForPort(places: Places, port: Link): void {
+  const monitor = openRtnetlinkMonitor(RTMGRP_LINK);
+  try {
+    let state = "absent";
+    const isUp = (): boolean => {
+      state = findLinkByIndex(places.host, port.index)?.operState ?? "absent";
+      return state === "up";
+    };
+    if (monitor.waitUntil(isUp, portUpMilliseconds)) return;
+    throw new CniError(
+      ErrorCode.kernelRefused,
+      `bridge port in error state: ${state}`,
+      `"${port.name}" did not come up; is the bridge up, and does spanning tree keep the port blocked?`,
+    );
+  } finally {
+    monitor.close();
+  }
+}
+
+function describeInterfaces(
+  request: Request,
+  places: Places,
+  bridge: Link,
+  ends: VethEnds,
+): ResultInterface[] {
+  // The bridge may have got another MAC when the port was added.
+  const current = findLink(places.host, bridge.name);
+  if (current?.index !== bridge.index) {
+    throw new CniError(
+      ErrorCode.tryAgainLater,
+      `bridge "${bridge.name}" was removed while the container was attached`,
+      "call ADD again",
+    );
+  }
+  return [
+    { name: bridge.name, mac: current.mac },
+    { name: ends.host.name, mac: ends.host.mac },
+    { name: ends.container.name, mac: ends.container.mac, sandbox: request.netns },
+  ];
+}

@@ -1,0 +1,145 @@
+import { delegate } from "../../shared/cni/delegate.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { requirePrevResult } from "../../shared/cni/prev-result.ts";
+import type { Result, ResultInterface } from "../../shared/cni/result.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { formatIp } from "../../shared/ip/address.ts";
+import { formatPrefix, isDefaultPrefix, samePrefix } from "../../shared/ip/prefix.ts";
+import { inNetns, openNetns } from "../../shared/linux/netns.ts";
+import type { NetlinkSocket } from "../../shared/netlink/client.ts";
+import { listAddresses } from "../../shared/rtnetlink/address.ts";
+import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
+import { findLink, findLinkByIndex, type Link } from "../../shared/rtnetlink/link.ts";
+import { type KernelRoute, listRoutes, RT_TABLE_MAIN } from "../../shared/rtnetlink/route.ts";
+import type { BridgeConfig } from "./config.ts";
+
+/** Compares the kernel's state with the result of ADD; changes nothing. Throws CniError code 105 on a difference. */
+export function check(request: Request, config: BridgeConfig): void {
+  const netns = openNetns(request.netns);
+  const host = openRtnetlink();
+  const container = inNetns(netns, openRtnetlink);
+  if (config.ipamType !== "") delegate(request, config.ipamType, "CHECK");
+  const result = requirePrevResult(request, "CHECK of bridge");
+  const bridge = checkBridge(host, config, result);
+  checkPair(request, host, container, bridge, result);
+  const link = findLink(container, request.ifname);
+  if (link !== undefined) {
+    checkAddresses(container, link, result);
+    checkRoutes(container, link, result);
+  }
+}
+
+function checkBridge(host: NetlinkSocket, config: BridgeConfig, result: Result): Link {
+  const entry = result.interfaces.find(({ name }) => name === config.bridge);
+  if (entry === undefined) {
+    throw mismatch(
+      `CNI created bridge ${config.bridge} in host namespace was not found`,
+      "prevResult has no entry for it",
+    );
+  }
+  if ((entry.sandbox ?? "") !== "") throw mismatch(`Interface ${entry.name} should not be in sandbox`);
+  const link = findLink(host, config.bridge);
+  if (link === undefined)
+    throw mismatch(`Interface name ${config.bridge} not found`, "the bridge was removed");
+  if (link.kind !== "bridge") throw mismatch(`Interface ${config.bridge} does not have link type of bridge`);
+  checkMac(entry, link, "Bridge interface");
+  if (config.promiscMode && !link.promisc) {
+    throw mismatch(
+      `Bridge interface ${config.bridge} configured Promisc Mode true doesn't match current state: false`,
+    );
+  }
+  if (!link.up) throw mismatch(`Interface ${config.bridge} is down`);
+  return link;
+}
+
+function checkPair(
+  request: Request,
+  host: NetlinkSocket,
+  container: NetlinkSocket,
+  bridge: Link,
+  result: Result,
+): void {
+  const entry = result.interfaces.find(
+    ({ name, sandbox }) => name === request.ifname && (sandbox ?? "") !== "",
+  );
+  if (entry === undefined) {
+    throw mismatch(
+      `CNI created interface in container ${request.ifname} not found`,
+      "prevResult has no entry for it with a sandbox",
+    );
+  }
+  if (entry.sandbox !== request.netns) {
+    throw mismatch(`Sandbox in prevResult ${entry.sandbox} doesn't match configured netns: ${request.netns}`);
+  }
+  const link = findLink(container, request.ifname);
+  if (link === undefined)
+    throw mismatch(`Interface name ${request.ifname} not found`, "the container lost it");
+  if (link.kind !== "veth") throw mismatch(`Error: Container interface ${request.ifname} not of type veth`);
+  checkMac(entry, link, "Interface");
+  const peer = link.peerIndex === undefined ? undefined : findLinkByIndex(host, link.peerIndex);
+  if (peer?.kind !== "veth" || peer.peerIndex !== link.index || peer.master !== bridge.index) {
+    throw mismatch(
+      `CNI veth created for bridge ${bridge.name} was not found`,
+      `the host's end of ${request.ifname} is not a port of the bridge`,
+    );
+  }
+  const peerEntry = result.interfaces.find(
+    ({ name, sandbox }) => name === peer.name && (sandbox ?? "") === "",
+  );
+  if (peerEntry === undefined) {
+    throw mismatch(
+      `CNI veth created for bridge ${bridge.name} was not found`,
+      `prevResult does not name ${peer.name}`,
+    );
+  }
+  // The MAC of the host's end is not compared: udev and systemd-networkd rewrite it, and no traffic depends on it.
+}
+
+function checkMac(entry: ResultInterface, link: Link, what: string): void {
+  const wanted = (entry.mac ?? "").toLowerCase().replaceAll("-", ":");
+  if (wanted === "" || wanted === link.mac) return;
+  throw mismatch(`${what} ${link.name} Mac doesn't match: ${entry.mac}`, `the link has ${link.mac}`);
+}
+
+function checkAddresses(container: NetlinkSocket, link: Link, result: Result): void {
+  const present = listAddresses(container, { index: link.index });
+  for (const [index, ip] of result.ips.entries()) {
+    const owner = ip.interface === undefined ? undefined : result.interfaces[ip.interface];
+    // Chained plugins may have added addresses of other interfaces.
+    if (owner !== undefined && owner.name !== link.name) continue;
+    if (present.some(({ prefix }) => samePrefix(prefix, ip.address))) continue;
+    throw mismatch(
+      `Failed to match addr ${formatPrefix(ip.address)} on interface ${link.name}`,
+      `ips[${index}] of prevResult is missing in the container`,
+    );
+  }
+}
+
+function checkRoutes(container: NetlinkSocket, link: Link, result: Result): void {
+  const lists = new Map<number, KernelRoute[]>();
+  for (const route of result.routes) {
+    const { family } = route.dst.address;
+    const present = lists.get(family) ?? listRoutes(container, family);
+    lists.set(family, present);
+    const table = (route.table ?? 0) > 0 ? route.table : RT_TABLE_MAIN;
+    const found = present.some(
+      (candidate) =>
+        candidate.table === table &&
+        samePrefix(candidate.dst, route.dst) &&
+        // Whoever replaced the default route's gateway meant it.
+        (isDefaultPrefix(route.dst) ||
+          route.gw === undefined ||
+          (candidate.gateway !== undefined && formatIp(candidate.gateway) === formatIp(route.gw))),
+    );
+    if (found) continue;
+    const via = route.gw === undefined ? "" : ` via ${formatIp(route.gw)}`;
+    throw mismatch(
+      `Expected Route ${formatPrefix(route.dst)}${via} not found in routing table`,
+      `table ${table} of the container has no such route; interface ${link.name}`,
+    );
+  }
+}
+
+function mismatch(msg: string, details = ""): CniError {
+  return new CniError(ErrorCode.checkMismatch, msg, details);
+}

@@ -1,0 +1,167 @@
+import * as z from "zod/mini";
+import { parseCniArgs } from "../../shared/cni/cni-args.ts";
+import { anyObject, configObject, decode, integer, text } from "../../shared/cni/config-schema.ts";
+import { commonKeys } from "../../shared/cni/network-config.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import type { Dns } from "../../shared/cni/result.ts";
+import { resultFamily } from "../../shared/cni/versions.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
+
+/** What the bridge plugin does for one attachment. README.md describes the keys. */
+export interface BridgeConfig {
+  readonly bridge: string;
+  readonly isGateway: boolean;
+  readonly isDefaultGateway: boolean;
+  readonly forceAddress: boolean;
+  readonly ipMasq: boolean;
+  /** 0 leaves the kernel's default. */
+  readonly mtu: number;
+  readonly hairpinMode: boolean;
+  readonly promiscMode: boolean;
+  readonly portIsolation: boolean;
+  readonly enableDad: boolean;
+  readonly disableContainerInterface: boolean;
+  /** "" for a network without addresses (layer 2). */
+  readonly ipamType: string;
+  /** Replaces the IPAM plugin's; undefined when the config has none. */
+  readonly dns: Dns | undefined;
+  /** The container's MAC; undefined lets the kernel choose. */
+  readonly mac: string | undefined;
+  /** Keys of which a part cannot be cleaned up yet; DEL says so in the end. */
+  readonly notSupported: readonly string[];
+}
+
+const schema = configObject({
+  ...commonKeys,
+  bridge: z.optional(text),
+  isGateway: z.optional(z.boolean()),
+  isDefaultGateway: z.optional(z.boolean()),
+  forceAddress: z.optional(z.boolean()),
+  ipMasq: z.optional(z.boolean()),
+  ipMasqBackend: z.optional(text),
+  mtu: z.optional(integer),
+  hairpinMode: z.optional(z.boolean()),
+  promiscMode: z.optional(z.boolean()),
+  vlan: z.optional(integer),
+  vlanTrunk: z.optional(z.array(anyObject)),
+  preserveDefaultVlan: z.optional(z.boolean()),
+  macspoofchk: z.optional(z.boolean()),
+  enabledad: z.optional(z.boolean()),
+  disableContainerInterface: z.optional(z.boolean()),
+  portIsolation: z.optional(z.boolean()),
+  ipam: z.optional(configObject({ type: z.optional(text) })),
+  args: z.optional(configObject({ cni: z.optional(configObject({ mac: z.optional(text) })) })),
+  runtimeConfig: z.optional(configObject({ mac: z.optional(text) })),
+});
+
+/** Decodes the configuration. What only ADD and CHECK need is not validated for DEL. Throws CniError. */
+export function decodeConfig(request: Request): BridgeConfig {
+  const keys = decode(schema, request.document);
+  const isDefaultGateway = keys.isDefaultGateway ?? false;
+  const config: BridgeConfig = {
+    bridge: keys.bridge ?? "cni0",
+    isGateway: isDefaultGateway || (keys.isGateway ?? false),
+    isDefaultGateway,
+    forceAddress: keys.forceAddress ?? false,
+    ipMasq: keys.ipMasq ?? false,
+    mtu: Math.max(0, keys.mtu ?? 0),
+    hairpinMode: keys.hairpinMode ?? false,
+    promiscMode: keys.promiscMode ?? false,
+    portIsolation: keys.portIsolation ?? false,
+    enableDad: keys.enabledad ?? false,
+    disableContainerInterface: keys.disableContainerInterface ?? false,
+    ipamType: keys.ipam?.type ?? "",
+    dns: dnsOverride(keys.dns),
+    mac: request.command === "DEL" ? undefined : containerMac(request, keys),
+    notSupported: unsupportedKeys(keys),
+  };
+  if (request.command !== "DEL") validate(request, config);
+  return config;
+}
+
+/** runtimeConfig before args before CNI_ARGS. */
+function containerMac(request: Request, keys: z.output<typeof schema>): string | undefined {
+  const fromArgs = parseCniArgs(request.args, ["MAC"]).MAC;
+  const candidates = [keys.runtimeConfig?.mac, keys.args?.cni?.mac, fromArgs];
+  return candidates.find((mac) => mac !== undefined && mac !== "");
+}
+
+/** Any member that is present, even an empty list, makes the config's `dns` count. */
+function dnsOverride(dns: z.output<typeof schema>["dns"]): Dns | undefined {
+  if (dns === undefined) return undefined;
+  const { nameservers, domain, search, options } = dns;
+  if (nameservers === undefined && search === undefined && options === undefined && (domain ?? "") === "") {
+    return undefined;
+  }
+  return {
+    ...(nameservers === undefined ? {} : { nameservers }),
+    ...(domain === undefined ? {} : { domain }),
+    ...(search === undefined ? {} : { search }),
+    ...(options === undefined ? {} : { options }),
+  };
+}
+
+/** What this release cannot do yet, as `key: value`. Nothing of it is ever ignored. */
+function unsupportedKeys(keys: z.output<typeof schema>): string[] {
+  const found: string[] = [];
+  if ((keys.vlan ?? 0) !== 0) found.push(`vlan: ${keys.vlan}`);
+  if (keys.vlanTrunk !== undefined) found.push(`vlanTrunk: a list of ${keys.vlanTrunk.length}`);
+  if (keys.macspoofchk === true) found.push("macspoofchk: true");
+  if (keys.ipMasq === true && (keys.ipMasqBackend ?? "iptables") !== "iptables") {
+    found.push(`ipMasqBackend: ${JSON.stringify(keys.ipMasqBackend)}`);
+  }
+  return found;
+}
+
+function validate(request: Request, config: BridgeConfig): void {
+  const [unsupported] = config.notSupported;
+  if (unsupported !== undefined) throw notSupported(unsupported);
+  if (!isLinkName(config.bridge)) {
+    throw invalid(
+      `bridge: ${JSON.stringify(config.bridge)} cannot name a link`,
+      'a name has 1 to 15 bytes, no "/", ":" or white space, and is neither . nor ..',
+    );
+  }
+  if (config.ipamType !== "" && config.disableContainerInterface) {
+    throw invalid(
+      "cannot use IPAM when DisableContainerInterface flag is set",
+      "remove ipam or disableContainerInterface",
+    );
+  }
+  if (config.hairpinMode && config.promiscMode) {
+    throw invalid(
+      "cannot set hairpin mode and promiscuous mode at the same time",
+      "hairpinMode is what containers need to reach themselves through a published port; remove the other",
+    );
+  }
+  if (config.mac !== undefined && parseMac(config.mac) === undefined) {
+    throw invalid(
+      `address ${config.mac}: invalid MAC address`,
+      "write it as six pairs of hex digits, for example 02:00:00:00:00:01",
+    );
+  }
+  if (config.ipamType === "" && resultFamily(request.cniVersion) === "0.1") {
+    throw invalid(
+      `cniVersion ${request.cniVersion} cannot express a network without ipam`,
+      "cannot convert: no valid IP addresses; use cniVersion 0.3.1 or later",
+    );
+  }
+}
+
+/** The error for a key whose value this release cannot honour (CNI SPEC, error code 2). */
+export function notSupported(keyAndValue: string): CniError {
+  return new CniError(
+    ErrorCode.unsupportedField,
+    `not supported yet: ${keyAndValue}`,
+    "use the Go bridge plugin for this network until a later release, or remove the key",
+  );
+}
+
+function isLinkName(name: string): boolean {
+  return /^[^/:\s\0]+$/.test(name) && Buffer.byteLength(name) <= 15 && name !== "." && name !== "..";
+}
+
+function invalid(msg: string, details: string): CniError {
+  return new CniError(ErrorCode.invalidConfig, msg, details);
+}

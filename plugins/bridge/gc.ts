@@ -1,0 +1,47 @@
+import * as z from "zod/mini";
+import type { Attachment } from "../../shared/cni/attachments.ts";
+import { configObject, decode, text } from "../../shared/cni/config-schema.ts";
+import { delegate } from "../../shared/cni/delegate.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { runAll } from "../../shared/cni/undo-stack.ts";
+import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
+import { deleteLink } from "../../shared/rtnetlink/link.ts";
+import { collectMasquerade } from "./masquerade.ts";
+import { ownerOfAlias } from "./owner.ts";
+import { listMarkedLinks } from "./veth.ts";
+
+const schema = configObject({
+  ipMasq: z.optional(z.boolean()),
+  ipam: z.optional(configObject({ type: z.optional(text) })),
+});
+
+/** Removes links, masquerade rules and addresses of this network's attachments that are not in the list. */
+export function gc(request: Request, valid: readonly Attachment[]): void {
+  const { ipMasq = false, ipam } = decode(schema, request.document);
+  runAll([
+    () => collectLinks(request.network, valid),
+    () => {
+      const live = new Set(valid.map(({ containerId }) => containerId));
+      if (ipMasq) collectMasquerade(request.network, (containerId) => !live.has(containerId));
+    },
+    () => {
+      if ((ipam?.type ?? "") !== "") delegate(request, ipam?.type ?? "", "GC");
+    },
+  ]);
+}
+
+function collectLinks(network: string, valid: readonly Attachment[]): void {
+  const live = new Set(valid.map(({ containerId, ifname }) => `${containerId}:${ifname}`));
+  const rt = openRtnetlink();
+  try {
+    runAll(
+      listMarkedLinks(rt).map(({ link, alias }) => () => {
+        const owner = ownerOfAlias(alias);
+        if (owner?.network === network && !live.has(`${owner.containerId}:${owner.ifname}`))
+          deleteLink(rt, link);
+      }),
+    );
+  } finally {
+    rt.close();
+  }
+}

@@ -1,0 +1,110 @@
+import type { UndoStack } from "../../shared/cni/undo-stack.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { isErrno } from "../../shared/errors/system-error.ts";
+import { formatPrefix, type IpPrefix, prefixContains, samePrefix } from "../../shared/ip/prefix.ts";
+import { ensureSysctl } from "../../shared/linux/sysctl.ts";
+import type { NetlinkSocket } from "../../shared/netlink/client.ts";
+import { addAddress, deleteAddress, IFA_F_NODAD, listAddresses } from "../../shared/rtnetlink/address.ts";
+import { createBridge } from "../../shared/rtnetlink/bridge.ts";
+import { deleteLink, findLink, type Link, listLinks, setLink } from "../../shared/rtnetlink/link.ts";
+import type { BridgeConfig } from "./config.ts";
+
+const attempts = 10;
+
+/**
+ * Makes sure that the bridge exists and is up, and returns it. A bridge that is there already keeps its settings.
+ * Another call may make or remove the bridge at the same moment: what the kernel says then is answered by trying
+ * again.
+ *
+ * @throws CniError
+ */
+export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: UndoStack): Link {
+  for (let attempt = 1; ; attempt++) {
+    if (createBridge(rt, config.bridge, config.mtu)) undo.push(() => deleteUnusedBridge(rt, config.bridge));
+    const bridge = findLink(rt, config.bridge);
+    if (bridge !== undefined) {
+      if (bridge.kind !== "bridge") {
+        throw new CniError(
+          ErrorCode.conflict,
+          `failed to create bridge "${config.bridge}": "${config.bridge}" already exists but is not a bridge`,
+          `it is ${bridge.kind === "" ? "a link of another kind" : `of kind ${bridge.kind}`}; give the network another "bridge"`,
+        );
+      }
+      try {
+        refuseRouterAdvertisements(config.bridge);
+        const promisc = config.promiscMode && !bridge.promisc ? { promisc: true } : {};
+        if (!bridge.up || promisc.promisc) setLink(rt, bridge, { up: true, ...promisc });
+        return bridge;
+      } catch (error) {
+        if (!isErrno(error, "ENODEV")) throw error;
+      }
+    }
+    if (attempt === attempts) {
+      throw new CniError(
+        ErrorCode.tryAgainLater,
+        `bridge "${config.bridge}" vanishes while it is being set up`,
+        "something else removes it at the same time",
+      );
+    }
+  }
+}
+
+/** Deletes a bridge that this call made, unless somebody else uses it by now. */
+function deleteUnusedBridge(rt: NetlinkSocket, name: string): void {
+  const bridge = findLink(rt, name);
+  if (bridge === undefined || listLinks(rt, { master: bridge.index }).length > 0) return;
+  deleteLink(rt, bridge);
+}
+
+/** A router's advertisements must not give addresses to links of the host that belong to containers. */
+export function refuseRouterAdvertisements(link: string): void {
+  try {
+    ensureSysctl(`net/ipv6/conf/${link}/accept_ra`, "0");
+  } catch {
+    // Without IPv6 there are no router advertisements; a read-only /proc/sys is the administrator's decision.
+  }
+}
+
+/**
+ * Gives the bridge a gateway address, or finds that it has it. The bridge's MAC is fixed to what it was before the
+ * container's port was added: without that the kernel changes it with each port that comes or goes.
+ *
+ * @throws CniError when the bridge has an address that contradicts it and `forceAddress` is off.
+ */
+export function ensureGatewayAddress(
+  rt: NetlinkSocket,
+  bridge: Link,
+  wanted: IpPrefix,
+  forceAddress: boolean,
+  undo: UndoStack,
+): void {
+  const { family } = wanted.address;
+  const present = listAddresses(rt, { family, index: bridge.index });
+  if (present.some(({ prefix }) => samePrefix(prefix, wanted))) return;
+  for (const { prefix } of present) {
+    if (family === 6 && !overlap(prefix, wanted)) continue;
+    if (!forceAddress) {
+      throw new CniError(
+        ErrorCode.conflict,
+        `failed to set bridge addr: "${bridge.name}" already has an IP address different from ${formatPrefix(wanted)}`,
+        `it has ${formatPrefix(prefix)}: give the network another "bridge", or set "forceAddress" to replace it`,
+      );
+    }
+    deleteAddress(rt, bridge, prefix);
+    undo.push(() => void addAddress(rt, bridge, prefix));
+  }
+  // The address is ours alone: nobody has to be asked whether it is in use.
+  if (!addAddress(rt, bridge, wanted, family === 6 ? IFA_F_NODAD : 0)) return;
+  undo.push(() => deleteAddress(rt, bridge, wanted));
+  setLink(rt, bridge, { mac: bridge.mac });
+}
+
+function overlap(a: IpPrefix, b: IpPrefix): boolean {
+  return prefixContains(a, b.address) || prefixContains(b, a.address);
+}
+
+/** Lets the host forward packets of a family. It stays on: other networks may rely on it by then. */
+export function enableForwarding(family: 4 | 6): void {
+  const path = family === 4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
+  ensureSysctl(path, "1");
+}

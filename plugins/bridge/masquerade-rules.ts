@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto";
+import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
+import { formatPrefix, type IpPrefix, networkOf } from "../../shared/ip/prefix.ts";
+import { commentOf, type Rule, sameRule, targetOf } from "../../shared/iptables/rule.ts";
+import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
+import { Transaction } from "../../shared/iptables/transaction.ts";
+
+/**
+ * Masquerading in table nat, with the names and rules of the Go plugin so that both understand each other's: one
+ * chain for each container and network, entered from POSTROUTING by source address. All of this is pure.
+ */
+const postrouting = "POSTROUTING";
+
+/** Whose rules these are. The interface is not part of it: attachments of one container share the chain. */
+export interface ChainOwner {
+  readonly network: string;
+  readonly containerId: string;
+}
+
+/** 28 characters: iptables allows no more. */
+export function chainName({ network, containerId }: ChainOwner): string {
+  return `CNI-${createHash("sha512").update(`${network}${containerId}`).digest("hex").slice(0, 24)}`;
+}
+
+function comment({ network, containerId }: ChainOwner): string {
+  return `name: "${network}" id: "${containerId}"`;
+}
+
+/** The container and network of a comment of ours or of the Go plugin. */
+export function ownerOfComment(text: string): ChainOwner | undefined {
+  const match = /^name: "([^"]+)" id: "([^"]+)"$/.exec(text);
+  if (match === null) return undefined;
+  const [, network = "", containerId = ""] = match;
+  return { network, containerId };
+}
+
+function chainRules(owner: ChainOwner, address: IpPrefix): Rule[] {
+  const said = ["-m", "comment", "--comment", comment(owner)];
+  const multicast = address.address.family === 4 ? "224.0.0.0/4" : "ff00::/8";
+  return [
+    ["-d", formatPrefix(networkOf(address)), ...said, "-j", "ACCEPT"],
+    ["!", "-d", multicast, ...said, "-j", "MASQUERADE"],
+  ];
+}
+
+function entryRule(owner: ChainOwner, address: IpAddress): Rule {
+  const said = ["-m", "comment", "--comment", comment(owner)];
+  return ["-s", `${formatIp(address)}/${bitLength(address.family)}`, ...said, "-j", chainName(owner)];
+}
+
+/** What has to be added so that these addresses of one family are masqueraded. */
+export function planMasquerade(
+  current: Ruleset,
+  owner: ChainOwner,
+  addresses: readonly IpPrefix[],
+): Transaction {
+  const transaction = new Transaction();
+  const chain = chainName(owner);
+  if (!current.has(chain)) transaction.newChain(chain);
+  const added: Rule[] = [];
+  for (const address of addresses) {
+    for (const rule of chainRules(owner, address)) {
+      if (hasRule(current, chain, rule) || added.some((other) => sameRule(other, rule))) continue;
+      transaction.append(chain, rule);
+      added.push(rule);
+    }
+    const entry = entryRule(owner, address.address);
+    if (!hasRule(current, postrouting, entry)) transaction.append(postrouting, entry);
+  }
+  return transaction;
+}
+
+/**
+ * What has to be removed for one container: the entry rules whose source address is not to stay, and the chain once
+ * nothing enters it.
+ */
+export function planRemoval(
+  current: Ruleset,
+  owner: ChainOwner,
+  stays: (address: string) => boolean,
+): Transaction {
+  const transaction = new Transaction();
+  const chain = chainName(owner);
+  const entries = current.rules(postrouting).filter((rule) => targetOf(rule) === chain);
+  const leaving = entries.filter((rule) => !stays(sourceOf(rule)));
+  for (const rule of leaving) transaction.deleteRule(postrouting, rule);
+  if (leaving.length === entries.length) removeChain(transaction, current, chain);
+  return transaction;
+}
+
+/** What has to be removed for the containers of a network that `isStale` names. */
+export function planCollection(
+  current: Ruleset,
+  network: string,
+  isStale: (containerId: string) => boolean,
+): Transaction {
+  const transaction = new Transaction();
+  const stale = new Set<string>();
+  for (const rule of current.rules(postrouting)) {
+    const owner = ownerOfComment(commentOf(rule) ?? "");
+    if (owner?.network !== network || !isStale(owner.containerId)) continue;
+    if (targetOf(rule) !== chainName(owner)) continue;
+    transaction.deleteRule(postrouting, rule);
+    stale.add(chainName(owner));
+  }
+  for (const chain of orphans(current, network, isStale)) stale.add(chain);
+  for (const chain of stale) removeChain(transaction, current, chain);
+  return transaction;
+}
+
+/** Chains whose entry rule was lost, known by the comments of their own rules. */
+function orphans(current: Ruleset, network: string, isStale: (containerId: string) => boolean): string[] {
+  return current.chains.filter((chain) => {
+    if (!/^CNI-[0-9a-f]{24}$/.test(chain)) return false;
+    const owner = ownerOfComment(commentOf(current.rules(chain)[0] ?? []) ?? "");
+    return owner?.network === network && chain === chainName(owner) && isStale(owner.containerId);
+  });
+}
+
+function removeChain(transaction: Transaction, current: Ruleset, chain: string): void {
+  if (!current.has(chain)) return;
+  transaction.flushChain(chain);
+  transaction.deleteChain(chain);
+}
+
+/** The source address of an entry rule, without its length: old Go releases wrote the network's. */
+function sourceOf(rule: Rule): string {
+  const index = rule.indexOf("-s");
+  return index === -1 ? "" : (rule[index + 1]?.split("/")[0] ?? "");
+}

@@ -1,0 +1,36 @@
+import { delegate } from "../../shared/cni/delegate.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { hasIptables } from "../../shared/iptables/client.ts";
+import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
+import { findLink } from "../../shared/rtnetlink/link.ts";
+import { type BridgeConfig, decodeConfig } from "./config.ts";
+
+/** Tells whether ADD would work: configuration, kernel access, bridge, iptables, IPAM. Throws CniError code 50. */
+export function status(request: Request): void {
+  const config = decodeConfig({ ...request, args: "" });
+  lookAtHost(config);
+  if (config.ipMasq && !hasIptables(4) && !hasIptables(6)) {
+    throw notAvailable('iptables is not installed, and "ipMasq" needs it', "install the package iptables");
+  }
+  if (config.ipamType !== "") delegate(request, config.ipamType, "STATUS");
+}
+
+function lookAtHost(config: BridgeConfig): void {
+  const rt = openRtnetlink();
+  try {
+    const bridge = findLink(rt, config.bridge);
+    if (bridge !== undefined && bridge.kind !== "bridge") {
+      throw notAvailable(
+        `"${config.bridge}" already exists but is not a bridge`,
+        'give the network another "bridge"',
+      );
+    }
+  } finally {
+    rt.close();
+  }
+}
+
+function notAvailable(msg: string, details: string): CniError {
+  return new CniError(ErrorCode.pluginNotAvailable, msg, details);
+}

@@ -1,0 +1,124 @@
+import type { UndoStack } from "../../shared/cni/undo-stack.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { isErrno } from "../../shared/errors/system-error.ts";
+import type { NetlinkSocket } from "../../shared/netlink/client.ts";
+import { setBridgePort } from "../../shared/rtnetlink/bridge.ts";
+import {
+  deleteLink,
+  findLink,
+  type Link,
+  listLinks,
+  requireLink,
+  setLink,
+} from "../../shared/rtnetlink/link.ts";
+import { createVethPair } from "../../shared/rtnetlink/veth.ts";
+import type { BridgeConfig } from "./config.ts";
+import { hostLinkName, hostLinkNames, type Owner, ownerAlias } from "./owner.ts";
+
+/** Both ends of an attachment. */
+export interface VethEnds {
+  readonly host: Link;
+  readonly container: Link;
+}
+
+/**
+ * Creates the veth pair: the container's end in the container's namespace, still down, and the host's end.
+ *
+ * @param hostNetns file descriptor of the host's namespace.
+ * @throws CniError code 103 when the container has an interface of this name.
+ */
+export function createVeth(
+  host: NetlinkSocket,
+  container: NetlinkSocket,
+  hostNetns: number,
+  owner: Owner,
+  config: BridgeConfig,
+  undo: UndoStack,
+): VethEnds {
+  for (let attempt = 0; ; attempt++) {
+    const peerName = hostLinkName(owner, attempt);
+    try {
+      createVethPair(container, {
+        name: owner.ifname,
+        mtu: config.mtu,
+        peerName,
+        peerNetns: hostNetns,
+        ...(config.mac === undefined ? {} : { mac: config.mac }),
+      });
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+      refuseExisting(container, owner.ifname);
+      if (attempt + 1 < hostLinkNames) continue;
+      throw new CniError(
+        ErrorCode.conflict,
+        `failed to find a unique veth name: "${peerName}" already exists`,
+        "an earlier attachment of this container was not removed: call DEL for it",
+      );
+    }
+    const ends = { host: requireLink(host, peerName), container: requireLink(container, owner.ifname) };
+    // Deleting one end deletes both.
+    undo.push(() => deleteLink(host, ends.host));
+    return ends;
+  }
+}
+
+/** @throws CniError code 103 when the container has an interface of this name already. */
+export function refuseExisting(container: NetlinkSocket, ifname: string): void {
+  const existing = findLink(container, ifname);
+  if (existing === undefined) return;
+  throw new CniError(
+    ErrorCode.conflict,
+    `container veth name ("${ifname}") already exists`,
+    `the container has an interface ${ifname}: call DEL first, or choose another CNI_IFNAME`,
+  );
+}
+
+/** Makes the host's end a port of the bridge, up and marked with its owner. Throws CniError. */
+export function attachToBridge(
+  rt: NetlinkSocket,
+  host: Link,
+  bridge: Link,
+  owner: Owner,
+  config: BridgeConfig,
+): void {
+  try {
+    // Up before it is a port, as one request does it, so that the bridge sees a working link at once.
+    setLink(rt, host, { up: true, alias: ownerAlias(owner), master: bridge.index });
+  } catch (error) {
+    if (!isErrno(error, "EXFULL", "ENODEV", "EOPNOTSUPP")) throw error;
+    throw new CniError(
+      ErrorCode.kernelRefused,
+      `failed to connect "${host.name}" to bridge ${bridge.name}: ${errnoOf(error)}`,
+      isErrno(error, "EXFULL")
+        ? "a Linux bridge takes at most 1024 ports: use another bridge for further containers"
+        : "the bridge was removed meanwhile: call ADD again",
+      { cause: error },
+    );
+  }
+  setBridgePort(rt, host, { hairpin: config.hairpinMode });
+  // Kernels before 4.18 do not know port isolation, and do not isolate either.
+  if (config.portIsolation) setBridgePort(rt, host, { isolated: true });
+}
+
+function errnoOf(error: unknown): string {
+  return error instanceof Error && "errno" in error ? String(error.errno) : String(error);
+}
+
+/** The host's ends of an attachment, found by the names that follow from the owner. Throws SystemError. */
+export function findHostEnds(rt: NetlinkSocket, owner: Owner): Link[] {
+  const alias = ownerAlias(owner);
+  const found: Link[] = [];
+  for (let attempt = 0; attempt < hostLinkNames; attempt++) {
+    const link = findLink(rt, hostLinkName(owner, attempt));
+    // Without an alias: killed before it was set. The name alone is a hash of the owner.
+    if (link?.kind === "veth" && (link.alias === undefined || link.alias === alias)) found.push(link);
+  }
+  return found;
+}
+
+/** All host-side ends that bear an owner mark of ours, with the alias. Throws SystemError. */
+export function listMarkedLinks(rt: NetlinkSocket): { link: Link; alias: string }[] {
+  return listLinks(rt).flatMap((link) =>
+    link.kind === "veth" && link.alias !== undefined ? [{ link, alias: link.alias }] : [],
+  );
+}
