@@ -1,0 +1,217 @@
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { parseCniArgs } from "../../shared/cni/cni-args.ts";
+import { configObject, decode, integer, optionalIp, prefix, text } from "../../shared/cni/config-schema.ts";
+import { routeSchema } from "../../shared/cni/network-config.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import type { Route } from "../../shared/cni/result.ts";
+import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
+import type { IpAddress } from "../../shared/ip/address.ts";
+import { completeSet, formatSet, type RangeInput, type RangeSet, setsOverlap } from "./range.ts";
+import { parseRequestedIp } from "./requested.ts";
+
+/** Where the leases of a network are, and how long to wait for the others that use them. */
+export interface StoreSettings {
+  /** `<dataDir>/<network>` */
+  readonly directory: string;
+  readonly lockTimeoutSeconds: number;
+}
+
+export interface Config extends StoreSettings {
+  /** Each gives an attachment one address. The position is the number in cursor files and messages. */
+  readonly sets: readonly RangeSet[];
+  /** In the order in which they are to be served. */
+  readonly requested: readonly IpAddress[];
+  readonly routes: readonly Route[];
+  /** Path of a file in the form of resolv.conf(5); "" for none. */
+  readonly resolvConf: string;
+}
+
+const defaultDataDir = "/var/lib/cni/networks";
+
+/**
+ * Half of the two minutes that kubelet gives a runtime by default: the error still reaches somebody. Work under the
+ * lock takes milliseconds, so hundreds of waiting processes are served in that time.
+ */
+const defaultLockTimeoutSeconds = 60;
+
+const storeSchema = configObject({
+  ipam: z.optional(configObject({ dataDir: z.optional(text), lockTimeout: z.optional(z.unknown()) })),
+});
+
+/**
+ * The part of the configuration that names the leases' directory. DEL and GC need no more, and must not fail over
+ * mistakes elsewhere, or what has been leased before the mistake was made could not be released.
+ *
+ * @throws CniError code 6 or 7.
+ */
+export function storeSettings(request: Request): StoreSettings {
+  const { ipam } = decode(storeSchema, request.document);
+  if (ipam === undefined) throw missingIpam();
+  const { dataDir = "", lockTimeout } = ipam;
+  checkPath("dataDir", dataDir);
+  return {
+    directory: join(dataDir === "" ? defaultDataDir : dataDir, request.network),
+    lockTimeoutSeconds: isTimeout(lockTimeout) ? lockTimeout : defaultLockTimeoutSeconds,
+  };
+}
+
+const requestedIp = z.pipe(
+  z.string(),
+  z.transform((input, context): IpAddress => {
+    const address = parseRequestedIp(input);
+    if (address !== undefined) return address;
+    context.issues.push({ code: "custom", input, message: `invalid IP address ${input}` });
+    return z.NEVER;
+  }),
+);
+const requestedIps = z.optional(z.array(requestedIp));
+
+const rangeKeys = {
+  subnet: z.optional(prefix),
+  rangeStart: optionalIp,
+  rangeEnd: optionalIp,
+  gateway: optionalIp,
+};
+const rangeSets = z.optional(z.array(z.array(configObject(rangeKeys))));
+
+const ipamSchema = configObject({
+  ...rangeKeys,
+  type: z.optional(text),
+  ranges: rangeSets,
+  routes: z.optional(z.array(routeSchema)),
+  dataDir: z.optional(text),
+  resolvConf: z.optional(text),
+  lockTimeout: z.optional(integer),
+});
+
+const configSchema = configObject({
+  ipam: z.optional(ipamSchema),
+  args: z.optional(configObject({ cni: z.optional(configObject({ ips: requestedIps })) })),
+  runtimeConfig: z.optional(configObject({ ips: requestedIps, ipRanges: rangeSets })),
+});
+
+/**
+ * The whole configuration. Mistakes are looked for in the Go plugin's order; the first is reported. Nothing is
+ * touched.
+ *
+ * @param ranges whether there has to be a range.
+ * @throws CniError code 4 (CNI_ARGS), 6 or 7.
+ */
+export function loadConfig(request: Request, ranges: "required" | "optional" = "required"): Config {
+  const { ipam, args, runtimeConfig } = decode(configSchema, request.document);
+  if (ipam === undefined) throw missingIpam();
+  if (ipam.lockTimeout !== undefined && !isTimeout(ipam.lockTimeout)) {
+    throw new CniError(
+      ErrorCode.invalidConfig,
+      `network config: ipam.lockTimeout: ${ipam.lockTimeout} is out of range`,
+      "lockTimeout is how many seconds to wait for the lock: 0 or more",
+    );
+  }
+  checkPath("resolvConf", ipam.resolvConf ?? "");
+  const requested = [...ipOfCniArgs(request), ...(args?.cni?.ips ?? []), ...(runtimeConfig?.ips ?? [])];
+  const inputs: (readonly RangeInput[])[] = [...(runtimeConfig?.ipRanges ?? [])];
+  if (ipam.subnet !== undefined) inputs.push([ipam]);
+  inputs.push(...(ipam.ranges ?? []));
+  if (inputs.length === 0 && ranges === "required") throw missingRanges();
+  const sets = completeSets(inputs);
+  refuseSeveralPerFamily(sets, request.cniVersion);
+  refuseOverlap(sets);
+  return {
+    ...storeSettings(request),
+    sets,
+    requested,
+    routes: (ipam.routes ?? []).map(asRoute),
+    resolvConf: ipam.resolvConf ?? "",
+  };
+}
+
+function ipOfCniArgs(request: Request): IpAddress[] {
+  const { IP: value = "" } = parseCniArgs(request.args, ["IP"]);
+  if (value === "") return [];
+  const address = parseRequestedIp(value);
+  if (address !== undefined) return [address];
+  throw new CniError(
+    ErrorCode.invalidEnvironment,
+    `ARGS: error parsing value of pair ${JSON.stringify(`IP=${value}`)}: invalid IP address ${value}`,
+    "IP in CNI_ARGS is one address, such as 10.1.0.5",
+  );
+}
+
+function completeSets(inputs: readonly (readonly RangeInput[])[]): RangeSet[] {
+  return inputs.map((input, index) => {
+    try {
+      return completeSet(input);
+    } catch (error) {
+      throw withContext(`invalid range set ${index}`, error);
+    }
+  });
+}
+
+/** Results before 0.3.0 have room for one address of each family. */
+function refuseSeveralPerFamily(sets: readonly RangeSet[], version: string): void {
+  if (!["0.1.0", "0.2.0"].includes(version)) return;
+  const families = sets.map((set) => set[0]?.subnet.address.family);
+  if (new Set(families).size === families.length) return;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `CNI version ${version} does not support more than 1 address per family`,
+    "use cniVersion 0.3.1 or later, or leave one range set per address family",
+  );
+}
+
+function refuseOverlap(sets: readonly RangeSet[]): void {
+  for (const [index, set] of sets.entries()) {
+    const other = sets.findIndex((candidate, place) => place > index && setsOverlap(set, candidate));
+    const overlapping = sets[other];
+    if (overlapping === undefined) continue;
+    throw new CniError(
+      ErrorCode.invalidConfig,
+      `range set ${index} overlaps with ${other}`,
+      `${formatSet(set)} and ${formatSet(overlapping)}: give each set addresses of its own`,
+    );
+  }
+}
+
+type RouteInput = { dst: Route["dst"] } & { [Key in Exclude<keyof Route, "dst">]?: Route[Key] | undefined };
+
+function asRoute({ dst, gw, mtu, advmss, priority, table, scope }: RouteInput): Route {
+  return {
+    dst,
+    ...(gw === undefined ? {} : { gw }),
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(advmss === undefined ? {} : { advmss }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(table === undefined ? {} : { table }),
+    ...(scope === undefined ? {} : { scope }),
+  };
+}
+
+function isTimeout(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function checkPath(key: string, path: string): void {
+  if (!path.includes("\0")) return;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `network config: ipam.${key}: a path cannot contain a NUL character`,
+    "correct this value in the config",
+  );
+}
+
+function missingRanges(): CniError {
+  return new CniError(
+    ErrorCode.invalidConfig,
+    "no IP ranges specified",
+    'ipam needs "subnet" or "ranges", or the runtime has to give ranges through the capability "ipRanges"',
+  );
+}
+
+function missingIpam(): CniError {
+  return new CniError(
+    ErrorCode.invalidConfig,
+    "IPAM config missing 'ipam' key",
+    'the config needs "ipam": {"type": "host-local", "subnet": …}',
+  );
+}

@@ -1,0 +1,34 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { asSystemError } from "../../shared/errors/system-error.ts";
+import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
+
+/**
+ * Cursors say which address a range set gave out last. A lost one only means that the next search starts in front, so
+ * they are not written to survive a power cut.
+ */
+const stem = "last_reserved_ip.";
+
+export function isCursorName(name: string): boolean {
+  return name.startsWith(stem);
+}
+
+/** The cursor of the range set with this number; undefined when there is no usable one. */
+export function readCursor(directory: string, set: number): IpAddress | undefined {
+  try {
+    return parseIp(readFileSync(join(directory, `${stem}${set}`), "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Throws SystemError. */
+export function writeCursor(directory: string, set: number, address: IpAddress): void {
+  const path = join(directory, `${stem}${set}`);
+  try {
+    // Without a newline: with one, the Go plugin does not take it for an address.
+    writeFileSync(path, formatIp(address), { mode: 0o600 });
+  } catch (error) {
+    throw asSystemError(`cannot write ${path}`, error);
+  }
+}

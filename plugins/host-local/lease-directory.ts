@@ -1,0 +1,128 @@
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
+import { parseIp } from "../../shared/ip/address.ts";
+import { isCursorName } from "./cursor.ts";
+import { type Lease, parseLease } from "./lease.ts";
+import { lockName } from "./lease-lock.ts";
+
+/** A file of the directory. The name of a lease is its address. */
+export interface LeaseFile {
+  readonly name: string;
+  readonly lease: Lease;
+}
+
+/** Creates the directory and those above it, so that they outlive a power cut. Throws SystemError. */
+export function ensureDirectory(directory: string): void {
+  try {
+    const wanted = resolve(directory);
+    const first = mkdirSync(wanted, { recursive: true, mode: 0o755 });
+    if (first === undefined) return;
+    for (let made = wanted; made.length >= first.length; made = dirname(made)) sync(dirname(made));
+  } catch (error) {
+    throw asSystemError(`cannot create lease directory ${directory}`, error);
+  }
+}
+
+export function directoryExists(directory: string): boolean {
+  return statSync(directory, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Makes the names of new files outlive a power cut. Throws SystemError. */
+export function syncDirectory(directory: string): void {
+  try {
+    sync(directory);
+  } catch (error) {
+    throw asSystemError(`cannot make leases in ${directory} durable`, error);
+  }
+}
+
+function sync(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Reads every file of the directory, whatever its name, as the Go plugin does; lock and cursors are no leases, also
+ * when a container's ID looks like a cursor's address. Files that vanish or cannot be read are left out.
+ *
+ * @throws SystemError when the directory cannot be read.
+ */
+export function readLeases(directory: string): LeaseFile[] {
+  try {
+    const files: LeaseFile[] = [];
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      const { name } = entry;
+      if (name === lockName || isCursorName(name) || !(entry.isFile() || entry.isSymbolicLink())) continue;
+      const lease = readLease(directory, name);
+      if (lease !== undefined) files.push({ name, lease });
+    }
+    return files;
+  } catch (error) {
+    throw asSystemError(`cannot read leases in ${directory}`, error);
+  }
+}
+
+/** What holds a name; undefined when nothing does, or nothing that can be read. */
+export function readLease(directory: string, name: string): Lease | undefined {
+  const text = readSmallFile(join(directory, name));
+  return text === undefined ? undefined : parseLease(text);
+}
+
+/** The names of the directory. Throws SystemError. */
+export function listNames(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    throw asSystemError(`cannot read leases in ${directory}`, error);
+  }
+}
+
+/** True when a file of this name is a lease, and not a file that somebody else put there. */
+export function isLeaseName(name: string): boolean {
+  return parseIp(name) !== undefined;
+}
+
+/** Removes a file; it may be gone already. Throws SystemError. */
+export function removeFile(directory: string, name: string): void {
+  const path = join(directory, name);
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (nodeErrno(error) !== "ENOENT") throw asSystemError(`cannot release lease ${path}`, error);
+  }
+}
+
+/** Longer than any lease: container IDs of runtimes have 64 characters. */
+const buffer = Buffer.alloc(4096);
+
+function readSmallFile(path: string): string | undefined {
+  let fd: number;
+  try {
+    // Never wait for the other end of a pipe.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+  try {
+    return buffer.toString("utf8", 0, readSync(fd, buffer));
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(fd);
+  }
+}

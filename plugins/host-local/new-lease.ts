@@ -1,0 +1,66 @@
+import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
+import { linkUnnamedFile, openUnnamedFile } from "../../shared/linux/unnamed-file.ts";
+
+/** A lease that waits for its address. */
+export interface NewLease {
+  /** Takes the address that `name` is the text of. Returns false when it is taken. Throws SystemError. */
+  take(name: string): boolean;
+  close(): void;
+}
+
+/**
+ * Prepares lease files with this content. A lease appears complete or not at all, whenever the process is killed or
+ * the power goes: the file is written and synced while it has no name, before the lock is taken, and gets its name by
+ * link(2), which fails when the name exists, as the Go plugin's O_EXCL does.
+ *
+ * On file systems without unnamed files it is written in place; what is torn then is recognised by the next ADD.
+ *
+ * @throws SystemError
+ */
+export function prepareLeases(directory: string, content: string, count: number): NewLease[] {
+  const leases: NewLease[] = [];
+  try {
+    for (let index = 0; index < count; index++) leases.push(prepareLease(directory, content));
+    return leases;
+  } catch (error) {
+    for (const lease of leases) lease.close();
+    throw asSystemError(`cannot write a lease in ${directory}`, error);
+  }
+}
+
+function prepareLease(directory: string, content: string): NewLease {
+  const fd = openUnnamedFile(directory, 0o600);
+  if (fd === undefined) {
+    return { take: (name) => writeInPlace(join(directory, name), content), close: () => {} };
+  }
+  try {
+    writeFileSync(fd, content);
+    fsyncSync(fd);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return { take: (name) => linkUnnamedFile(fd, join(directory, name)), close: () => closeSync(fd) };
+}
+
+/** Exported for its test: few file systems need it. */
+export function writeInPlace(path: string, content: string): boolean {
+  try {
+    const fd = openSync(path, "wx", 0o600);
+    try {
+      writeFileSync(fd, content);
+      fsyncSync(fd);
+    } catch (error) {
+      unlinkSync(path);
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
+    return true;
+  } catch (error) {
+    if (nodeErrno(error) === "EEXIST") return false;
+    throw asSystemError(`cannot write lease ${path}`, error);
+  }
+}

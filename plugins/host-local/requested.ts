@@ -1,0 +1,46 @@
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { formatIp, type IpAddress, parseIp, sameIp } from "../../shared/ip/address.ts";
+import { parsePrefix } from "../../shared/ip/prefix.ts";
+import { findRange, formatSet, isGateway, type RangeSet } from "./range.ts";
+
+/** A requested address: "10.0.0.5" or "10.0.0.5/24", whose length is of no meaning; undefined for anything else. */
+export function parseRequestedIp(text: string): IpAddress | undefined {
+  return text.includes("/") ? parsePrefix(text)?.address : parseIp(text);
+}
+
+/**
+ * Which requested address each range set has to serve; undefined where it may choose. The first fitting request
+ * counts; a set serves one address.
+ *
+ * @throws CniError code 7 when a request cannot be served whoever holds what.
+ */
+export function assignRequests(
+  sets: readonly RangeSet[],
+  requested: readonly IpAddress[],
+): readonly (IpAddress | undefined)[] {
+  let open = requested.filter((ip, index) => requested.findIndex((other) => sameIp(ip, other)) === index);
+  const assigned = sets.map((set, index) => {
+    const wanted = open.find((ip) => findRange(set, ip) !== undefined);
+    if (wanted === undefined) return undefined;
+    refuseGateway(set, wanted, index);
+    open = open.filter((ip) => ip !== wanted);
+    return wanted;
+  });
+  if (open.length === 0) return assigned;
+  const served = sets.map((set, index) => `set ${index}: ${formatSet(set)}`).join("; ");
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `failed to allocate all requested IPs: ${open.map(formatIp).join(" ")}`,
+    `each range set gives one address out of its ranges (${served})`,
+  );
+}
+
+function refuseGateway(set: RangeSet, wanted: IpAddress, index: number): void {
+  const range = findRange(set, wanted);
+  if (range === undefined || !isGateway(range, wanted)) return;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `failed to allocate for range ${index}: requested ip ${formatIp(wanted)} is subnet's gateway`,
+    `request another address of ${formatSet(set)}, or move the gateway with the key "gateway"`,
+  );
+}
