@@ -9,7 +9,7 @@ import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { deleteLink, findLink } from "../../shared/rtnetlink/link.ts";
 import { type BridgeConfig, notSupported } from "./config.ts";
 import { removeMasquerade } from "./masquerade.ts";
-import { type Owner, ownerOfAlias } from "./owner.ts";
+import type { Owner } from "./owner.ts";
 import { findHostEnds } from "./veth.ts";
 
 /**
