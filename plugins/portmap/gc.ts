@@ -1,0 +1,32 @@
+import type { Attachment } from "../../shared/cni/attachments.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { commentOf, targetOf } from "../../shared/iptables/rule.ts";
+import type { Ruleset } from "../../shared/iptables/ruleset.ts";
+import { refuseNftables } from "./config.ts";
+import { removeRules } from "./del.ts";
+import { containerChain, dnatChain, ownerOf } from "./names.ts";
+
+/** GC: removes the rules of containers of this network that are not listed. */
+export function gc(request: Request, valid: readonly Attachment[]): void {
+  refuseNftables(request.document);
+  removeRules((current) => staleChains(current, request.network, valid));
+}
+
+/** The chains that say of themselves that they belong to this network, of containers that are not listed. */
+export function staleChains(
+  current: Ruleset,
+  network: string,
+  valid: readonly Pick<Attachment, "containerId">[],
+): string[] {
+  const kept = new Set(valid.map(({ containerId }) => containerChain(network, containerId)));
+  const stale = new Set<string>();
+  for (const rule of current.rules(dnatChain)) {
+    const chain = targetOf(rule) ?? "";
+    const owner = ownerOf(commentOf(rule) ?? "");
+    if (owner?.network !== network || kept.has(chain) || !chain.startsWith("CNI-DN-")) continue;
+    // Somebody's own rule may carry a comment like ours; a cut comment does not tell the container.
+    if (owner.containerId !== undefined && containerChain(network, owner.containerId) !== chain) continue;
+    stale.add(chain);
+  }
+  return [...stale];
+}

@@ -1,0 +1,10 @@
+import { runPlugin } from "../../shared/cni/run-plugin.ts";
+import { allVersions } from "../../shared/cni/versions.ts";
+import { add } from "./add.ts";
+import { check } from "./check.ts";
+import { decodeConfig } from "./config.ts";
+import { del } from "./del.ts";
+import { gc } from "./gc.ts";
+import { status } from "./status.ts";
+
+runPlugin({ name: "portmap", versions: allVersions, decode: decodeConfig, add, del, check, gc, status });

@@ -1,0 +1,77 @@
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { type IpAddress, isUnspecified, parseIp } from "../../shared/ip/address.ts";
+
+/** Protocols with ports, for which iptables can match and translate them. */
+const protocols = ["tcp", "udp", "sctp", "dccp"] as const;
+export type Protocol = (typeof protocols)[number];
+
+/** One published port. */
+export interface PortMapping {
+  readonly protocol: Protocol;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  /** Only packets to this address of the host are forwarded; absent: to any of its addresses. */
+  readonly hostIp?: IpAddress;
+  /** Only this family is published; absent: both. "0.0.0.0" and "::" mean all addresses of one family. */
+  readonly family?: 4 | 6;
+}
+
+/** A mapping as the runtime writes it. */
+export interface RawMapping {
+  readonly hostPort?: number | undefined;
+  readonly containerPort?: number | undefined;
+  readonly protocol?: string | undefined;
+  readonly hostIP?: string | undefined;
+}
+
+/**
+ * Validates the mappings of `runtimeConfig.portMappings`.
+ *
+ * @throws CniError code 7 naming the first one that is wrong.
+ */
+export function validateMappings(raw: readonly RawMapping[]): PortMapping[] {
+  return raw.map((mapping, index) => {
+    const containerPort = validPort("container", mapping.containerPort ?? 0, index);
+    const hostPort = validPort("host", mapping.hostPort ?? 0, index);
+    const protocol = validProtocol(mapping.protocol ?? "", index);
+    return { protocol, hostPort, containerPort, ...hostAddress(mapping.hostIP ?? "", index) };
+  });
+}
+
+/** The mappings that are published for containers' addresses of this family. */
+export function mappingsOf(mappings: readonly PortMapping[], family: 4 | 6): PortMapping[] {
+  return mappings.filter((mapping) => mapping.family === undefined || mapping.family === family);
+}
+
+function validPort(side: "container" | "host", port: number, index: number): number {
+  if (port >= 1 && port <= 65535) return port;
+  throw invalid(`Invalid ${side} port number: ${port}`, index, "ports are 1 to 65535");
+}
+
+function validProtocol(text: string, index: number): Protocol {
+  const protocol = protocols.find((known) => known === text.toLowerCase());
+  if (protocol !== undefined) return protocol;
+  throw invalid(
+    `unknown protocol ${JSON.stringify(text)} specified`,
+    index,
+    `"protocol" is one of ${protocols.join(", ")}; there is no default`,
+  );
+}
+
+function hostAddress(text: string, index: number): Pick<PortMapping, "hostIp" | "family"> {
+  if (text === "") return {};
+  const address = parseIp(text);
+  if (address === undefined) {
+    throw invalid(
+      `invalid hostIP ${JSON.stringify(text)}`,
+      index,
+      '"hostIP" is an IP address without prefix length, zone or brackets; leave it out to publish on all addresses',
+    );
+  }
+  if (isUnspecified(address)) return { family: address.family };
+  return { hostIp: address, family: address.family };
+}
+
+function invalid(msg: string, index: number, details: string): CniError {
+  return new CniError(ErrorCode.invalidConfig, msg, `runtimeConfig.portMappings[${index}]: ${details}`);
+}

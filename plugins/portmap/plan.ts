@@ -1,0 +1,100 @@
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { sameRule } from "../../shared/iptables/rule.ts";
+import { hasRule, type PlacedRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
+import { type Operation, Transaction } from "../../shared/iptables/transaction.ts";
+import { dnatChain } from "./names.ts";
+import { type DesiredRules, entryWords, isEntryRule } from "./rules.ts";
+
+/**
+ * What is to be done so that the table holds the desired rules. Rules are there before the jump to them.
+ *
+ * @throws CniError code 7 when a chain of somebody else, which the configuration names, does not exist.
+ */
+export function planAdd(current: Ruleset, desired: DesiredRules): Transaction {
+  const { requiredChain } = desired;
+  if (requiredChain !== undefined && !current.has(requiredChain)) {
+    throw new CniError(
+      ErrorCode.invalidConfig,
+      `externalSetMarkChain: chain ${requiredChain} not found in iptables table nat`,
+      "whoever marks packets for masquerading there (kube-proxy, for example) has to create it first",
+    );
+  }
+  const transaction = new Transaction();
+  for (const { chain, rule } of desired.sharedChains) {
+    if (!current.has(chain)) transaction.newChain(chain);
+    if (rule !== undefined && !hasRule(current, chain, rule)) transaction.append(chain, rule);
+  }
+  for (const { chain, rule, first } of desired.jumps) {
+    if (hasRule(current, chain, rule)) continue;
+    if (first) transaction.insertFirst(chain, rule);
+    else transaction.append(chain, rule);
+  }
+  addContainerRules(transaction, current, desired);
+  return transaction;
+}
+
+function addContainerRules(transaction: Transaction, current: Ruleset, desired: DesiredRules): void {
+  if (!current.has(desired.chain)) transaction.newChain(desired.chain);
+  for (const rule of desired.rules) {
+    if (!hasRule(current, desired.chain, rule)) transaction.append(desired.chain, rule);
+  }
+  const present = current.jumpsTo(desired.chain).filter(({ chain }) => chain === dnatChain);
+  for (const entry of desired.entries) {
+    const same = present.filter(({ rule }) => isEntryRule(entry, rule));
+    // Whether the conditions of a rule are those asked for cannot be seen, so such a rule is made anew.
+    if (same.length > 0 && entry.conditions.length === 0) continue;
+    for (const { chain, rule } of same) transaction.deleteRule(chain, rule);
+    transaction.append(dnatChain, entryWords(entry));
+  }
+}
+
+/** Removes containers' chains and every rule, whoever made it, that leads to one of them. */
+export function planRemoval(current: Ruleset, chains: readonly string[]): Transaction {
+  const transaction = new Transaction();
+  const present = chains.filter((chain) => current.has(chain));
+  for (const chain of present) {
+    for (const jump of current.jumpsTo(chain)) transaction.deleteRule(jump.chain, jump.rule);
+  }
+  for (const chain of present) {
+    transaction.flushChain(chain);
+    transaction.deleteChain(chain);
+  }
+  return transaction;
+}
+
+/** Takes back what an ADD did to the container's own chain and the rules that lead there. */
+export function planUndo(current: Ruleset, done: readonly Operation[], chain: string): Transaction {
+  if (done.some((operation) => operation.kind === "newChain" && operation.chain === chain)) {
+    return planRemoval(current, [chain]);
+  }
+  const transaction = new Transaction();
+  for (const operation of done) {
+    if (operation.kind !== "append" || !hasRule(current, operation.chain, operation.rule)) continue;
+    if (operation.chain !== chain && operation.rule.at(-1) !== chain) continue;
+    transaction.deleteRule(operation.chain, operation.rule);
+  }
+  return transaction;
+}
+
+/** Takes back the shared chains and jumps that an ADD made, unless somebody else uses one of them by now. */
+export function planUndoShared(current: Ruleset, done: readonly Operation[]): Transaction {
+  const transaction = new Transaction();
+  const made = done.flatMap(({ kind, chain }) => (kind === "newChain" && current.has(chain) ? [chain] : []));
+  if (made.includes(dnatChain) && current.rules(dnatChain).length > 0) return transaction;
+  const jumps = done.filter(isAddition).filter(({ rule }) => made.includes(rule.at(-1) ?? ""));
+  const isOurs = (jump: PlacedRule) =>
+    jumps.some(({ chain, rule }) => chain === jump.chain && sameRule(rule, jump.rule));
+  if (!made.every((chain) => current.jumpsTo(chain).every(isOurs))) return transaction;
+  for (const { chain, rule } of jumps) {
+    if (hasRule(current, chain, rule)) transaction.deleteRule(chain, rule);
+  }
+  for (const chain of made) {
+    transaction.flushChain(chain);
+    transaction.deleteChain(chain);
+  }
+  return transaction;
+}
+
+function isAddition(operation: Operation): operation is Extract<Operation, { rule: unknown }> {
+  return operation.kind === "append" || operation.kind === "insertFirst";
+}

@@ -1,0 +1,162 @@
+import { formatIp } from "../../shared/ip/address.ts";
+import { formatPrefix, type IpPrefix, networkOf } from "../../shared/ip/prefix.ts";
+import { type Rule, sameRule } from "../../shared/iptables/rule.ts";
+import type { Masquerade, PortmapConfig } from "./config.ts";
+import { mappingsOf, type PortMapping } from "./mappings.ts";
+import { containerChain, dnatChain, markChain, masqueradeChain, ownerComment } from "./names.ts";
+
+/** A rule with the chain that it belongs into. */
+export interface ChainRule {
+  readonly chain: string;
+  readonly rule: Rule;
+}
+
+/** What table nat of one family holds for one container. Rules are in the form of `iptables-save`. */
+export interface DesiredRules {
+  /** The container's chain and its rules. */
+  readonly chain: string;
+  readonly rules: readonly Rule[];
+  /** The rules in CNI-HOSTPORT-DNAT that lead there. */
+  readonly entries: readonly EntryRule[];
+  /** Chains shared by all containers, each with the rule that it holds, if it is ours to fill. */
+  readonly sharedChains: readonly { readonly chain: string; readonly rule?: Rule }[];
+  /** Jumps from built-in chains to shared ones; those that come first are inserted before others' rules. */
+  readonly jumps: readonly (ChainRule & { readonly first: boolean })[];
+  /** A chain of somebody else which has to exist. */
+  readonly requiredChain?: string;
+}
+
+/** A rule that leads to the container's chain: what `iptables-save` prints of it depends on the conditions. */
+export interface EntryRule {
+  readonly beforeConditions: Rule;
+  readonly conditions: Rule;
+  readonly afterConditions: Rule;
+}
+
+/** iptables takes that many ports in one multiport match. */
+const maxPorts = 15;
+
+/** All rules of one family for a container with this address. */
+export function desiredRules(
+  owner: { readonly network: string; readonly containerId: string },
+  config: PortmapConfig,
+  address: IpPrefix,
+): DesiredRules {
+  const { family } = address.address;
+  const { masquerade } = config;
+  const chain = containerChain(owner.network, owner.containerId);
+  const comment = ownerComment(owner.network, owner.containerId);
+  return {
+    chain,
+    rules: unique(
+      mappingsOf(config.mappings, family).flatMap((mapping) => mappingRules(mapping, masquerade, address)),
+    ),
+    entries: portLists(config.mappings).map(({ protocol, ports }) => ({
+      beforeConditions: [
+        ...["-p", protocol, "-m", "comment", "--comment", comment],
+        ...["-m", "multiport", "--dports", ports.join(",")],
+      ],
+      conditions: config.conditions[family],
+      afterConditions: ["-j", chain],
+    })),
+    sharedChains: [...markChains(masquerade), { chain: dnatChain }],
+    jumps: jumps(masquerade),
+    ...(masquerade.kind === "chain" ? { requiredChain: masquerade.chain } : {}),
+  };
+}
+
+/** The arguments of an entry rule as they are given to iptables-restore. */
+export function entryWords({ beforeConditions, conditions, afterConditions }: EntryRule): Rule {
+  return [...beforeConditions, ...conditions, ...afterConditions];
+}
+
+/**
+ * True when a saved rule is this entry rule. How iptables prints conditions is its own choice, so of a rule with
+ * conditions only the rest is compared, and that it has some.
+ */
+export function isEntryRule(entry: EntryRule, saved: Rule): boolean {
+  const plain = [...entry.beforeConditions, ...entry.afterConditions];
+  if (entry.conditions.length === 0) return sameRule(plain, saved);
+  const left = [...saved];
+  for (const word of plain) {
+    const index = left.indexOf(word);
+    if (index === -1) return false;
+    left.splice(index, 1);
+  }
+  return left.length > 0;
+}
+
+function mappingRules(mapping: PortMapping, masquerade: Masquerade, address: IpPrefix): Rule[] {
+  const { family } = address.address;
+  const { protocol, hostPort, containerPort, hostIp } = mapping;
+  const to = hostIp === undefined ? [] : ["-d", hostPrefix(formatIp(hostIp), family)];
+  const port = ["-p", protocol, "-m", protocol, "--dport", `${hostPort}`];
+  const target = formatIp(address.address);
+  const destination = `${family === 6 ? `[${target}]` : target}:${containerPort}`;
+  return [
+    ...markedSources(masquerade, address).map((source) => [
+      ...source,
+      ...to,
+      ...port,
+      "-j",
+      setMark(masquerade),
+    ]),
+    [...to, ...port, "-j", "DNAT", "--to-destination", destination],
+  ];
+}
+
+/** Whose connections have to be masqueraded for answers to come back through the host: `-s` or nothing for all. */
+function markedSources(masquerade: Masquerade, address: IpPrefix): Rule[] {
+  if (masquerade.kind === "off") return [];
+  if (masquerade.all) return [[]];
+  const own = address.prefixLength === 0 ? [] : ["-s", formatPrefix(networkOf(address))];
+  return address.address.family === 4 ? [own, ["-s", "127.0.0.1/32"]] : [own];
+}
+
+function setMark(masquerade: Masquerade): string {
+  return masquerade.kind === "chain" ? masquerade.chain : markChain;
+}
+
+function hostPrefix(address: string, family: 4 | 6): string {
+  return `${address}/${family === 4 ? 32 : 128}`;
+}
+
+/**
+ * Host ports by protocol (in byte order), in portions that one rule can hold. Mappings that the host address keeps
+ * out of this family are in it too, as in the Go plugin: such packets find no rule in the container's chain.
+ */
+function portLists(mappings: readonly PortMapping[]): { protocol: string; ports: number[] }[] {
+  const lists: { protocol: string; ports: number[] }[] = [];
+  for (const protocol of [...new Set(mappings.map((mapping) => mapping.protocol))].sort()) {
+    const ports = mappings.filter((mapping) => mapping.protocol === protocol).map(({ hostPort }) => hostPort);
+    for (let start = 0; start < ports.length; start += maxPorts) {
+      lists.push({ protocol, ports: ports.slice(start, start + maxPorts) });
+    }
+  }
+  return lists;
+}
+
+function markChains(masquerade: Masquerade): { chain: string; rule: Rule }[] {
+  if (masquerade.kind !== "mark") return [];
+  const hex = `0x${(2 ** masquerade.bit).toString(16)}`;
+  const mark = `${hex}/${hex}`;
+  const comment = "CNI portfwd masquerade mark";
+  return [
+    { chain: markChain, rule: ["-m", "comment", "--comment", comment, "-j", "MARK", "--set-xmark", mark] },
+    { chain: masqueradeChain, rule: ["-m", "mark", "--mark", mark, "-j", "MASQUERADE"] },
+  ];
+}
+
+function jumps(masquerade: Masquerade): (ChainRule & { first: boolean })[] {
+  const local = ["-m", "addrtype", "--dst-type", "LOCAL", "-j", dnatChain];
+  const marked = ["-m", "comment", "--comment", "CNI portfwd requiring masquerade", "-j", masqueradeChain];
+  return [
+    ...(masquerade.kind === "mark" ? [{ chain: "POSTROUTING", rule: marked, first: true }] : []),
+    { chain: "PREROUTING", rule: local, first: false },
+    { chain: "OUTPUT", rule: local, first: false },
+  ];
+}
+
+function unique(rules: readonly Rule[]): Rule[] {
+  return rules.filter((rule, index) => rules.findIndex((other) => sameRule(rule, other)) === index);
+}

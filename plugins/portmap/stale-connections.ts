@@ -1,0 +1,101 @@
+import { deleteEntry, listEntries, openConntrack } from "../../shared/conntrack/client.ts";
+import type { ConntrackEntry } from "../../shared/conntrack/entry.ts";
+import { type IpAddress, isLoopback, sameIp } from "../../shared/ip/address.ts";
+import type { NetlinkSocket } from "../../shared/netlink/client.ts";
+import { listAddresses } from "../../shared/rtnetlink/address.ts";
+import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
+import type { PortMapping } from "./mappings.ts";
+import type { PublishedPort } from "./published.ts";
+
+/**
+ * Protocols whose tracked connections outlive their ends: as long as packets come, they go where the first one went,
+ * whatever the rules say by now. Numbers of linux/in.h.
+ */
+const protocolNumbers: ReadonlyMap<string, number> = new Map([
+  ["udp", 17],
+  ["sctp", 132],
+]);
+
+/** With more ports one dump of a protocol's connections costs less than a search for each. */
+const maxSearches = 8;
+
+/**
+ * After ADD: forgets connections to the published ports that were made before the rules were there. Only those
+ * addressed to this host are meant; others happen to have the same port.
+ *
+ * @throws SystemError
+ */
+export function forgetEarlierConnections(mappings: readonly PortMapping[], container: IpAddress): void {
+  const { family } = container;
+  let locals: readonly IpAddress[] | undefined;
+  const isLocal = (address: IpAddress): boolean => {
+    locals ??= localAddresses(family);
+    return isLoopback(address) || locals.some((local) => sameIp(local, address));
+  };
+  forget(family, mappings, (mapping, { original, reply }) =>
+    mapping.hostIp !== undefined
+      ? sameIp(original.destination, mapping.hostIp)
+      : sameIp(reply.source, container) || isLocal(original.destination),
+  );
+}
+
+/**
+ * After DEL: forgets connections that still lead to the container.
+ *
+ * @throws SystemError
+ */
+export function forgetLeftConnections(family: 4 | 6, published: readonly PublishedPort[]): void {
+  forget(
+    family,
+    published,
+    (port, { reply }) => sameIp(reply.source, port.container) && reply.sourcePort === port.containerPort,
+  );
+}
+
+interface HostPort {
+  readonly protocol: string;
+  readonly hostPort: number;
+}
+
+function forget<Port extends HostPort>(
+  family: 4 | 6,
+  ports: readonly Port[],
+  isMeant: (port: Port, entry: ConntrackEntry) => boolean,
+): void {
+  const tracked = ports.filter(({ protocol }) => protocolNumbers.has(protocol));
+  if (tracked.length === 0) return;
+  const socket = openConntrack();
+  try {
+    for (const [name, protocol] of protocolNumbers) {
+      const wanted = tracked.filter((port) => port.protocol === name);
+      for (const entry of entriesTo(socket, family, protocol, wanted)) {
+        const { destinationPort } = entry.original;
+        if (wanted.some((port) => port.hostPort === destinationPort && isMeant(port, entry))) {
+          deleteEntry(socket, entry);
+        }
+      }
+    }
+  } finally {
+    socket.close();
+  }
+}
+
+function entriesTo(
+  socket: NetlinkSocket,
+  family: 4 | 6,
+  protocol: number,
+  wanted: readonly HostPort[],
+): ConntrackEntry[] {
+  const ports = [...new Set(wanted.map(({ hostPort }) => hostPort))];
+  if (ports.length > maxSearches) return listEntries(socket, family, { protocol });
+  return ports.flatMap((destinationPort) => listEntries(socket, family, { protocol, destinationPort }));
+}
+
+function localAddresses(family: 4 | 6): IpAddress[] {
+  const rt = openRtnetlink();
+  try {
+    return listAddresses(rt, { family }).map(({ prefix }) => prefix.address);
+  } finally {
+    rt.close();
+  }
+}
