@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Command } from "../../shared/cni/environment.ts";
+import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { CniError } from "../../shared/errors/cni-error.ts";
+import { decodeConfig } from "./config.ts";
+
+function request(config: object, command: Command = "ADD", args = ""): Request {
+  const text = JSON.stringify({ cniVersion: "1.0.0", name: "net", ...config });
+  const document = readJson(text);
+  assert.ok(isJsonObject(document));
+  const cniVersion = typeof document["cniVersion"] === "string" ? document["cniVersion"] : "";
+  return {
+    command,
+    containerId: "c1",
+    netns: "/run/netns/c1",
+    ifname: "eth0",
+    args,
+    path: "/opt/cni/bin",
+    network: "net",
+    cniVersion,
+    stdin: Buffer.from(text),
+    document,
+    repeatedKeys: [],
+  };
+}
+
+const refused: [string, object, number, RegExp][] = [
+  ["a wrong type", { mtu: "1500" }, 6, /^network config: mtu: expected an integer, got the string "1500"$/],
+  ["a float", { mtu: 1500.5 }, 6, /mtu: expected an integer, got the number 1500.5/],
+  ["ipam of the wrong type", { ipam: "host-local" }, 6, /ipam: expected an object/],
+  ["an empty bridge name", { bridge: "" }, 7, /bridge: "" cannot name a link/],
+  ["a path as bridge name", { bridge: "../../x" }, 7, /cannot name a link/],
+  ["a long bridge name", { bridge: "a234567890123456" }, 7, /cannot name a link/],
+  ["hairpin and promiscuous", { hairpinMode: true, promiscMode: true }, 7, /at the same time/],
+  ["IPAM without interface", { ipam: { type: "x" }, disableContainerInterface: true }, 7, /cannot use IPAM/],
+  ["a bad MAC", { runtimeConfig: { mac: "zz" } }, 7, /address zz: invalid MAC address/],
+  ["a VLAN", { vlan: 100 }, 2, /^not supported yet: vlan: 100$/],
+  ["VLAN trunks", { vlanTrunk: [] }, 2, /vlanTrunk/],
+  ["spoof checks", { macspoofchk: true }, 2, /macspoofchk: true/],
+  ["masquerading with nftables", { ipMasq: true, ipMasqBackend: "nftables" }, 2, /ipMasqBackend: "nftables"/],
+  ["layer 2 in the oldest version", { cniVersion: "0.2.0" }, 7, /0\.2\.0 cannot express/],
+];
+
+for (const [what, config, code, text] of refused) {
+  test(`ADD refuses ${what}`, () => {
+    assert.throws(
+      () => decodeConfig(request(config)),
+      (error) => error instanceof CniError && error.code === code && text.test(error.message),
+    );
+  });
+}
+
+test("DEL needs no more than it uses: a container stays removable with a wrong configuration", () => {
+  const config = decodeConfig(
+    request({ vlan: 7, hairpinMode: true, promiscMode: true, bridge: "" }, "DEL", "junk"),
+  );
+  assert.deepEqual(config.notSupported, ["vlan: 7"]);
+});
+
+test("defaults", () => {
+  const { bridge, isGateway, ipamType, dns, mac, mtu } = decodeConfig(request({}));
+  assert.deepEqual(
+    { bridge, isGateway, ipamType, dns, mac, mtu },
+    {
+      bridge: "cni0",
+      isGateway: false,
+      ipamType: "",
+      dns: undefined,
+      mac: undefined,
+      mtu: 0,
+    },
+  );
+});
+
+test("keys match without regard to case; null is absent", () => {
+  const config = decodeConfig(
+    request({ ISGATEWAY: true, Bridge: "br0", mtu: null, RuntimeConfig: { MAC: "02:00:00:00:00:09" } }),
+  );
+  assert.deepEqual(
+    [config.isGateway, config.bridge, config.mtu, config.mac],
+    [true, "br0", 0, "02:00:00:00:00:09"],
+  );
+});
+
+test("isDefaultGateway implies isGateway", () => {
+  assert.equal(decodeConfig(request({ isDefaultGateway: true })).isGateway, true);
+});
+
+test("the MAC comes from runtimeConfig before args before CNI_ARGS; blank ones do not count", () => {
+  const mac = (digit: number): string => `02:00:00:00:00:0${digit}`;
+  const all = { runtimeConfig: { mac: mac(1) }, args: { cni: { mac: mac(2) } } };
+  const text = `IgnoreUnknown=1;MAC=${mac(3)};K8S_POD=x`;
+  assert.equal(decodeConfig(request(all, "ADD", text)).mac, mac(1));
+  assert.equal(decodeConfig(request({ ...all, runtimeConfig: { mac: "" } }, "ADD", text)).mac, mac(2));
+  assert.equal(decodeConfig(request({}, "ADD", text)).mac, mac(3));
+});
+
+test("dns of the config counts when any of its lists is there, even empty", () => {
+  assert.equal(decodeConfig(request({ dns: {} })).dns, undefined);
+  assert.deepEqual(decodeConfig(request({ dns: { search: [] } })).dns, { search: [] });
+});
