@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { differenceFrom } from "./check.ts";
+import { planAdd, type Wanted } from "./plan.ts";
+import { TableModel } from "./table-model.ts";
+
+const wanted: Wanted = {
+  addresses: [{ family: 4, value: 0x0a00_0002n }],
+  adminChain: "CNI-ADMIN",
+  isolation: { policy: "isolated", bridge: "cni0" },
+};
+
+const complete = new TableModel();
+complete.apply(planAdd(complete.read(), wanted));
+
+function differenceWithout(part: string): string {
+  const lines = complete.lines.filter((line) => !line.includes(part));
+  assert.notEqual(lines.length, complete.lines.length);
+  return differenceFrom(new TableModel(lines).read(), wanted)?.text ?? "";
+}
+
+test("what ADD made passes", () => {
+  assert.equal(differenceFrom(complete.read(), wanted), undefined);
+});
+
+test("the reference plugin's words for what is missing", () => {
+  assert.equal(
+    differenceWithout('plugin rules" -j CNI-FORWARD'),
+    "expected FORWARD rule [-m comment --comment CNI firewall plugin rules -j CNI-FORWARD] not found",
+  );
+  assert.equal(
+    differenceWithout("-j CNI-ADMIN"),
+    "expected CNI-FORWARD rule [-m comment --comment CNI firewall plugin admin overrides -j CNI-ADMIN] not found",
+  );
+  assert.equal(
+    differenceWithout("-d 10.0.0.2/32"),
+    "expected rule [-d 10.0.0.2/32 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT] not found",
+  );
+  assert.equal(differenceWithout("-s 10.0.0.2/32"), "expected rule [-s 10.0.0.2/32 -j ACCEPT] not found");
+});
+
+test("the isolation is looked at too", () => {
+  assert.match(differenceWithout("-A FORWARD -m comment"), /^expected FORWARD rule/);
+  assert.match(
+    differenceWithout("-i cni0 -o cni0"),
+    /^expected CNI-ISOLATION-STAGE-1 rule \[-i cni0 -o cni0/,
+  );
+  assert.match(differenceWithout("! -o cni0"), /^expected CNI-ISOLATION-STAGE-1 rule \[-i cni0 ! -o cni0/);
+  assert.match(differenceWithout("STAGE-2 -o cni0"), /^expected CNI-ISOLATION-STAGE-2 rule \[-o cni0/);
+});
+
+test("isolation that is bypassed is a difference", () => {
+  const [first = "", second = "", ...rest] = complete.lines;
+  const swapped = new TableModel([second, first, ...rest]);
+  assert.match(differenceFrom(swapped.read(), wanted)?.text ?? "", /isolation is bypassed/);
+});

@@ -1,0 +1,71 @@
+import type { Request } from "../../shared/cni/plugin.ts";
+import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
+import type { IpAddress } from "../../shared/ip/address.ts";
+import { inNetns, openNetnsIfPresent } from "../../shared/linux/netns.ts";
+import { listAddresses } from "../../shared/rtnetlink/address.ts";
+import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
+import { findLink } from "../../shared/rtnetlink/link.ts";
+import { addressesOf, ownerOf } from "./attachment.ts";
+import { type FirewallConfig, unsupportedBackend } from "./config.ts";
+import { listRecords, type Owner, readRecord, recordDirectory, sameOwner } from "./records.ts";
+import { release } from "./release.ts";
+
+/** Removes the rules of the attachment's addresses; what is shared stays. */
+export function del(request: Request, config: FirewallConfig): void {
+  const owner = ownerOf(request);
+  const isOwner = (other: Owner): boolean => sameOwner(other, owner);
+  const directory = recordDirectory(config.dataDir);
+  const result = prevResultIfUsable(request);
+  const promised = result === undefined ? [] : addressesOf(result);
+  const recorded = recordedAddresses(directory, promised, isOwner);
+  // Sources that the reference plugin has bound to a zone: saying that they are gone would be wrong.
+  if (config.backend === "firewalld" && promised.length > 0 && recorded.length === 0) {
+    throw unsupportedBackend("firewalld");
+  }
+  const known = [...promised, ...recorded];
+  release(directory, known.length > 0 || result !== undefined ? known : linkAddresses(request), isOwner);
+}
+
+/** The attachment's records: those of the addresses it is said to have, else all are searched. */
+function recordedAddresses(
+  directory: string,
+  promised: readonly IpAddress[],
+  isOwner: (owner: Owner) => boolean,
+): readonly IpAddress[] {
+  const isOwn = (address: IpAddress): boolean => {
+    const record = readRecord(directory, address);
+    return record !== undefined && isOwner(record.owner);
+  };
+  const found = promised.filter(isOwn);
+  if (found.length > 0) return found;
+  return listRecords(directory)
+    .filter((record) => isOwner(record.owner))
+    .map((record) => record.address);
+}
+
+/** What the container's interface still has: the last resort for rules that the reference plugin made. */
+function linkAddresses(request: Request): readonly IpAddress[] {
+  try {
+    const netns = openNetnsIfPresent(request.netns);
+    if (netns === undefined) return [];
+    try {
+      return inNetns(netns, () => addressesOfLink(request.ifname));
+    } finally {
+      netns.close();
+    }
+  } catch {
+    // Nothing tells what to look for.
+    return [];
+  }
+}
+
+function addressesOfLink(name: string): readonly IpAddress[] {
+  const rt = openRtnetlink();
+  try {
+    const link = findLink(rt, name);
+    if (link === undefined) return [];
+    return listAddresses(rt, { index: link.index }).map(({ prefix }) => prefix.address);
+  } finally {
+    rt.close();
+  }
+}

@@ -1,0 +1,20 @@
+import type { Attachment } from "../../shared/cni/attachments.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { decodeConfig } from "./config.ts";
+import { listRecords, type Owner, recordDirectory, removeUnfinished } from "./records.ts";
+import { release } from "./release.ts";
+
+/** Removes the rules of this network's attachments that are not listed. Knows those that it made itself. */
+export function gc(request: Request, valid: readonly Attachment[]): void {
+  const isStale = (owner: Owner): boolean =>
+    owner.network === request.network &&
+    !valid.some(({ containerId, ifname }) => containerId === owner.containerId && ifname === owner.ifname);
+  const directory = recordDirectory(decodeConfig(request).dataDir);
+  const stale = listRecords(directory).filter((record) => isStale(record.owner));
+  release(
+    directory,
+    stale.map((record) => record.address),
+    isStale,
+  );
+  removeUnfinished(directory);
+}

@@ -1,0 +1,9 @@
+import { runPlugin } from "../../shared/cni/run-plugin.ts";
+import { add } from "./add.ts";
+import { check } from "./check.ts";
+import { decodeConfig, versions } from "./config.ts";
+import { del } from "./del.ts";
+import { gc } from "./gc.ts";
+import { status } from "./status.ts";
+
+runPlugin({ name: "firewall", versions, decode: decodeConfig, add, del, check, gc, status });

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { afterEach, beforeEach, test } from "node:test";
+import { CniError } from "../../shared/errors/cni-error.ts";
+import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import {
+  type AddressRecord,
+  listRecords,
+  readRecord,
+  removeRecord,
+  removeUnfinished,
+  writeRecord,
+} from "./records.ts";
+
+let parent: string;
+let directory: string;
+
+beforeEach(() => {
+  parent = mkdtempSync(`${tmpdir()}/firewall-records-`);
+  directory = `${parent}/netns-1-2`;
+});
+
+afterEach(() => {
+  rmSync(parent, { recursive: true });
+});
+
+function address(text: string): IpAddress {
+  const parsed = parseIp(text);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+const owner = { network: "net", containerId: "c1", ifname: "eth0" };
+const plain: AddressRecord = { address: address("10.0.0.2"), owner, adminChain: "CNI-ADMIN" };
+const isolated: AddressRecord = {
+  address: address("2001:db8::2"),
+  owner,
+  adminChain: "MY-ADMIN",
+  isolation: { policy: "isolated", bridge: "cni0" },
+};
+
+test("records come and go", () => {
+  assert.deepEqual(listRecords(directory), []);
+  writeRecord(directory, plain);
+  writeRecord(directory, isolated);
+  assert.deepEqual(readRecord(directory, plain.address), plain);
+  assert.deepEqual(readRecord(directory, isolated.address), isolated);
+  assert.equal(listRecords(directory).length, 2);
+  removeRecord(directory, plain.address);
+  removeRecord(directory, plain.address);
+  assert.equal(readRecord(directory, plain.address), undefined);
+  assert.deepEqual(readdirSync(directory), ["2001:db8::2"]);
+});
+
+test("the newest owner of an address is the owner", () => {
+  writeRecord(directory, plain);
+  const next = { ...plain, owner: { ...owner, containerId: "c2" } };
+  writeRecord(directory, next);
+  assert.deepEqual(listRecords(directory), [next]);
+});
+
+test("a person can read a record", () => {
+  writeRecord(directory, isolated);
+  assert.equal(
+    readFileSync(`${directory}/2001:db8::2`, "utf8"),
+    '{"network":"net","containerID":"c1","ifname":"eth0","adminChain":"MY-ADMIN","ingressPolicy":"isolated","bridge":"cni0"}\n',
+  );
+});
+
+test("files of others are no records", () => {
+  writeRecord(directory, plain);
+  writeFileSync(`${directory}/README`, "x");
+  writeFileSync(`${directory}/10.0.0.3`, "{");
+  writeFileSync(`${directory}/10.0.0.4`, '{"network":1}');
+  assert.deepEqual(listRecords(directory), [plain]);
+});
+
+test("what a killed process has left goes after a while", () => {
+  writeRecord(directory, plain);
+  writeFileSync(`${directory}/.unfinished-1-old`, "");
+  utimesSync(`${directory}/.unfinished-1-old`, 1, 1);
+  writeFileSync(`${directory}/.unfinished-1-new`, "");
+  removeUnfinished(directory);
+  assert.deepEqual(readdirSync(directory).sort(), [".unfinished-1-new", "10.0.0.2"]);
+});
+
+test("a record that cannot be written is a failure that names the file", () => {
+  writeFileSync(directory, "a file in the way");
+  assert.throws(
+    () => writeRecord(directory, plain),
+    (error) =>
+      error instanceof CniError &&
+      error.code === 5 &&
+      error.message.startsWith(`cannot write ${directory}/10.0.0.2: `) &&
+      error.details.includes("dataDir"),
+  );
+  assert.deepEqual(listRecords(directory), [], "cleaning up goes on without");
+});

@@ -1,0 +1,156 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import * as z from "zod/mini";
+import { configObject, decode, text } from "../../shared/cni/config-schema.ts";
+import { readJson } from "../../shared/cni/json-read.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { nodeErrno, SystemError } from "../../shared/errors/system-error.ts";
+import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import type { Isolation } from "./rules.ts";
+
+// The rules name an address and nothing else, since they have to equal the reference plugin's. These records tell who
+// has the address: DEL finds its rules without prevResult, GC finds stale ones, and a late DEL does not cut off the
+// container that has got the address since.
+
+/** An attachment. */
+export interface Owner {
+  readonly network: string;
+  readonly containerId: string;
+  readonly ifname: string;
+}
+
+/** Who has an address, and what of the shared chains it uses. */
+export interface AddressRecord {
+  readonly address: IpAddress;
+  readonly owner: Owner;
+  readonly adminChain: string;
+  readonly isolation?: Isolation;
+}
+
+const schema = configObject({
+  network: text,
+  containerID: text,
+  ifname: text,
+  adminChain: text,
+  ingressPolicy: z.optional(z.enum(["same-bridge", "isolated"])),
+  bridge: z.optional(text),
+});
+
+export function sameOwner(a: Owner, b: Owner): boolean {
+  return a.network === b.network && a.containerId === b.containerId && a.ifname === b.ifname;
+}
+
+/**
+ * Directory with the records of the calling thread's network namespace: each has its own rules. A record is a file
+ * that is called like the address.
+ */
+export function recordDirectory(dataDir: string): string {
+  const { dev, ino } = statSync("/proc/thread-self/ns/net", { bigint: true });
+  return `${dataDir}/netns-${dev}-${ino}`;
+}
+
+/** The record of an address; undefined when there is none or it is unreadable. */
+export function readRecord(directory: string, address: IpAddress): AddressRecord | undefined {
+  let content: string;
+  try {
+    content = readFileSync(fileOf(directory, address), "utf8");
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw recordFailure("read", fileOf(directory, address), error);
+  }
+  return parseRecord(address, content);
+}
+
+/** All records, in no particular order. */
+export function listRecords(directory: string): readonly AddressRecord[] {
+  return fileNames(directory)
+    .map(parseIp)
+    .filter((address) => address !== undefined)
+    .map((address) => readRecord(directory, address))
+    .filter((record) => record !== undefined);
+}
+
+/** Writes a record; it is there as a whole or not at all. Throws CniError code 5. */
+export function writeRecord(directory: string, record: AddressRecord): void {
+  const file = fileOf(directory, record.address);
+  const unfinished = `${directory}/${unfinishedPrefix}${process.pid}-${Math.random().toString(36).slice(2)}`;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(unfinished, printRecord(record), { mode: 0o600 });
+    renameSync(unfinished, file);
+  } catch (error) {
+    throw recordFailure("write", file, error);
+  }
+}
+
+/** Removes a record; nothing happens when there is none. Throws CniError code 5. */
+export function removeRecord(directory: string, address: IpAddress): void {
+  try {
+    rmSync(fileOf(directory, address), { force: true });
+  } catch (error) {
+    if (!isAbsent(error)) throw recordFailure("remove", fileOf(directory, address), error);
+  }
+}
+
+const unfinishedPrefix = ".unfinished-";
+/** Nobody takes that long to write a record. */
+const unfinishedForMilliseconds = 60_000;
+
+/** Removes what processes have left that were killed while they wrote a record. */
+export function removeUnfinished(directory: string): void {
+  for (const name of fileNames(directory)) {
+    if (!name.startsWith(unfinishedPrefix)) continue;
+    const file = `${directory}/${name}`;
+    const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {};
+    if (mtimeMs !== undefined && Date.now() - mtimeMs > unfinishedForMilliseconds)
+      rmSync(file, { force: true });
+  }
+}
+
+function fileNames(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw recordFailure("list", directory, error);
+  }
+}
+
+function fileOf(directory: string, address: IpAddress): string {
+  return `${directory}/${formatIp(address)}`;
+}
+
+function printRecord({ owner, adminChain, isolation }: AddressRecord): string {
+  const { network, containerId, ifname } = owner;
+  const policy = isolation && { ingressPolicy: isolation.policy, bridge: isolation.bridge };
+  return `${JSON.stringify({ network, containerID: containerId, ifname, adminChain, ...policy })}\n`;
+}
+
+function parseRecord(address: IpAddress, content: string): AddressRecord | undefined {
+  try {
+    const { network, containerID, ifname, adminChain, ingressPolicy, bridge } = decode(
+      schema,
+      readJson(content),
+    );
+    const owner = { network, containerId: containerID, ifname };
+    if (ingressPolicy === undefined || bridge === undefined) return { address, owner, adminChain };
+    return { address, owner, adminChain, isolation: { policy: ingressPolicy, bridge } };
+  } catch {
+    // Not written by us.
+    return undefined;
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  const errno = nodeErrno(error);
+  return errno === "ENOENT" || errno === "ENOTDIR";
+}
+
+function recordFailure(verb: string, path: string, error: unknown): CniError {
+  const { message, details } = new SystemError(`cannot ${verb} ${path}`, nodeErrno(error) ?? "EIO", "", {
+    cause: error,
+  });
+  const hint = "firewall keeps there which container has which address; dataDir chooses another directory";
+  return new CniError(ErrorCode.ioFailure, message, details === "" ? hint : `${details}; ${hint}`, {
+    cause: error,
+  });
+}
