@@ -1,0 +1,125 @@
+import * as z from "zod/mini";
+import { parseCniArgs } from "../../shared/cni/cni-args.ts";
+import { anyObject, configObject, decode, integer, text } from "../../shared/cni/config-schema.ts";
+import { isJsonObject, type JsonValue } from "../../shared/cni/json-read.ts";
+import { commonKeys } from "../../shared/cni/network-config.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
+import type { LinkSettings } from "./link-settings.ts";
+
+/** What to tune. */
+export interface TuningConfig {
+  readonly dataDir: string;
+  /** Key as configured, and value; in the configuration's order. */
+  readonly sysctls: ReadonlyMap<string, string>;
+  readonly link: LinkSettings;
+}
+
+const defaultDataDir = "/run/cni/tuning";
+
+const tunables = {
+  sysctl: z.optional(z.record(z.string(), z.nullable(z.string()))),
+  mac: z.optional(text),
+  promisc: z.optional(z.boolean()),
+  mtu: z.optional(integer),
+  allmulti: z.optional(z.boolean()),
+  txQLen: z.optional(integer),
+};
+
+const tuningSchema = configObject({
+  ...commonKeys,
+  ...tunables,
+  ipam: z.optional(anyObject),
+  dataDir: z.optional(text),
+  runtimeConfig: z.optional(configObject({ mac: z.optional(text) })),
+  args: z.optional(configObject({ cni: z.optional(configObject(tunables)) })),
+});
+
+/**
+ * Decodes the configuration. `args.cni` comes before everything else; the MAC is also taken from the capability
+ * `mac` and from `MAC` in CNI_ARGS, in this order.
+ *
+ * @throws CniError
+ */
+export function decodeConfig(request: Request): TuningConfig {
+  refuseRepeatedSysctls(request);
+  const { args, runtimeConfig, ...config } = decode(tuningSchema, request.document);
+  const cniArgs = parseCniArgs(request.args, ["MAC"]);
+  const override = args?.cni ?? {};
+  const sysctls = new Map(Object.entries({ ...config.sysctl, ...override.sysctl }));
+  // An empty text in args.cni is a wish too: not to change the MAC.
+  const mac = override.mac ?? (runtimeConfig?.mac || cniArgs.MAC || config.mac || "");
+  const mtu = override.mtu ?? config.mtu ?? 0;
+  const promisc = override.promisc ?? config.promisc ?? false;
+  const allmulti = override.allmulti ?? config.allmulti;
+  const txQueueLength = override.txQLen ?? config.txQLen;
+  const link = {
+    ...(mac !== "" && { mac: validMac(mac) }),
+    ...(promisc && { promisc }),
+    ...(mtu !== 0 && { mtu: inRange("mtu", mtu, 0x7fff_ffff) }),
+    ...(allmulti !== undefined && { allmulti }),
+    ...(txQueueLength !== undefined && { txQueueLength: inRange("txQLen", txQueueLength, 0xffff_ffff) }),
+  };
+  return {
+    dataDir: validDataDir(config.dataDir),
+    sysctls: new Map([...sysctls].map(([key, value]) => [key, value ?? ""])),
+    link,
+  };
+}
+
+/** Where backups are: all that DEL needs of a configuration, whatever else may be wrong with it. Throws CniError. */
+export function decodeDataDir(request: Request): string {
+  return validDataDir(decode(configObject({ dataDir: z.optional(text) }), request.document).dataDir);
+}
+
+/** Keys may be repeated in JSON, but which value is meant is then a guess. */
+function refuseRepeatedSysctls(request: Request): void {
+  const isSysctl = (name: string | undefined): boolean => name?.toLowerCase() === "sysctl";
+  const repeated = request.repeatedKeys.find(({ path }) => path.length === 1 && isSysctl(path[0]));
+  const entries: [string, JsonValue][] = Object.entries(request.document);
+  const objects = entries.filter(([name]) => isSysctl(name)).map(([, value]) => value);
+  const keys = objects.filter(isJsonObject).flatMap((object) => Object.keys(object));
+  const key = repeated?.key ?? keys.find((candidate, index) => keys.indexOf(candidate) < index);
+  if (key === undefined) return;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    "duplicated sysctl keys are not allowed",
+    `${JSON.stringify(key)} is there twice: remove one`,
+  );
+}
+
+function validDataDir(configured: string | undefined): string {
+  const directory = configured || defaultDataDir;
+  if (directory.startsWith("/") && !directory.includes("\0")) return directory;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `dataDir ${JSON.stringify(directory)} is not an absolute path`,
+    "the plugin's working directory is up to the runtime, so a relative path leads anywhere",
+  );
+}
+
+function validMac(mac: string): string {
+  const bytes = parseMac(mac);
+  const [first = 0] = bytes ?? [];
+  const problem =
+    bytes === undefined
+      ? "invalid MAC address"
+      : bytes.length === 6 && (first & 1) === 1
+        ? "a multicast address cannot be an interface's own"
+        : bytes.every((byte) => byte === 0)
+          ? "all bytes are 0"
+          : undefined;
+  if (problem === undefined) return mac;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `invalid args ${mac} for MAC addr: address ${mac}: ${problem}`,
+    "write it as six pairs of hex digits, for example 02:00:00:00:00:01; it comes from args.cni.mac, " +
+      "runtimeConfig.mac, MAC in CNI_ARGS or mac, the first that is there",
+  );
+}
+
+function inRange(key: string, value: number, most: number): number {
+  if (value >= 0 && value <= most) return value;
+  throw new CniError(ErrorCode.invalidConfig, `${key} ${value} is out of range`, `it is from 0 to ${most}`);
+}

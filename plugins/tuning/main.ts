@@ -1,0 +1,19 @@
+import { runPlugin } from "../../shared/cni/run-plugin.ts";
+import { allVersions } from "../../shared/cni/versions.ts";
+import { add } from "./add.ts";
+import { check } from "./check.ts";
+import { del } from "./del.ts";
+import { status } from "./status.ts";
+
+runPlugin({
+  name: "tuning",
+  versions: allVersions,
+  // Each command needs another part of the configuration: DEL has to work with a broken one.
+  decode: () => undefined,
+  add,
+  del,
+  check,
+  // A backup file's name does not tell the network, so none can be known to be stale; see README.md.
+  gc: () => {},
+  status,
+});
