@@ -57,8 +57,13 @@ function attach(request: Request, config: BridgeConfig, places: Places, undo: Un
   else configure(request, config, places, bridge, ends, addressing, undo);
 
   if (!config.disableContainerInterface) waitForPort(places, ends.host);
+  const interfaces = describeInterfaces(request, places, bridge, ends);
+  // Last, as it is not taken back: other networks may rely on it at once.
+  for (const family of new Set(addressing?.gatewayAddresses.map(({ address }) => address.family))) {
+    enableForwarding(family);
+  }
   return {
-    interfaces: describeInterfaces(request, places, bridge, ends),
+    interfaces,
     ips: addressing?.ips ?? [],
     routes: addressing?.routes ?? [],
     dns: config.dns ?? ipam?.dns ?? {},
@@ -95,9 +100,6 @@ function configure(
   );
   for (const address of addressing.gatewayAddresses) {
     ensureGatewayAddress(places.host, bridge, address, config.forceAddress, undo);
-  }
-  for (const family of new Set(addressing.gatewayAddresses.map(({ address }) => address.family))) {
-    enableForwarding(family);
   }
   if (!config.ipMasq) return;
   addMasquerade(
