@@ -1,4 +1,7 @@
 import { build } from "esbuild";
+import packageJson from "../package.json" with { type: "json" };
+
+const { version } = packageJson;
 
 /**
  * Bundles one program and everything that it imports into the text of one CommonJS script in ASCII, which only
@@ -15,8 +18,11 @@ export async function bundle(entry: string): Promise<string> {
     charset: "ascii",
     packages: "bundle",
     minify: true,
-    // A program in an executable never looks for a file beside its source.
-    define: { "import.meta.dirname": '""' },
+    define: {
+      // A program in an executable never looks for a file beside its source.
+      "import.meta.dirname": '""',
+      CNI_PLUGINS_VERSION: JSON.stringify(version),
+    },
     legalComments: "none",
     logLevel: "warning",
   });

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
+import { CniError, ErrorCode } from "../errors/cni-error.ts";
 
 /** A value that a C function accepts. A `Uint8Array` is passed by address, so C may also write into it. */
 export type NativeValue = number | bigint | string | Uint8Array | null;
@@ -31,20 +32,10 @@ interface Addon {
 /** The name of the addon among the assets of an executable; build/ stores it there. */
 export const ADDON_ASSET = "koffi.node";
 
-/** Says that koffi's addon could not be opened anywhere; `details` tells what to do. */
-export class AddonError extends Error {
-  readonly details: string;
-  constructor(message: string, details: string) {
-    super(message);
-    this.name = "AddonError";
-    this.details = details;
-  }
-}
-
 let addon: Addon | undefined;
 let library: Libc | undefined;
 
-/** The C library, opened on the first call (about 1 ms). Throws `AddonError`. */
+/** The C library, opened on the first call (about 1 ms). Throws a `CniError` that names each place tried. */
 export function libc(): Libc {
   library ??= loaded().load(null);
   return library;
@@ -83,7 +74,8 @@ function openAsset(bytes: Uint8Array): Addon {
       failures.push(`${folder}: ${reason(error)}`);
     }
   }
-  throw new AddonError(
+  throw new CniError(
+    ErrorCode.ioFailure,
     `cannot load the native part of this executable: ${failures.join("; ")}`,
     "One of these folders must allow new files and running them (a file system that is neither read-only, full " +
       "nor mounted noexec, and knows O_TMPFILE), and /proc must be mounted.",
@@ -114,7 +106,9 @@ function isAddon(value: unknown): value is Addon {
   );
 }
 
+/** The errno's name, or the dynamic linker's words without the name of the file, which means nothing to anyone. */
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return "code" in error && error.code !== "ERR_DLOPEN_FAILED" ? String(error.code) : error.message;
+  if ("code" in error && error.code !== "ERR_DLOPEN_FAILED") return String(error.code);
+  return error.message.replace(/^\/proc\/self\/fd\/\d+: /, "");
 }

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { buildExecutable } from "./executable.ts";
+import { writeBaseBinary } from "./runtime.ts";
+
+const loader = join(import.meta.dirname, "../shared/linux/koffi.ts");
+const source = `
+import { libc } from ${JSON.stringify(loader)};
+try {
+  libc().func("int getpid()")();
+  process.stdout.write("loaded");
+} catch (error) {
+  process.stdout.write(error.message + "|" + error.details);
+}
+`;
+
+/** Runs the executable $1 in a mount namespace where $2 is read-only (if it is not empty) and the others noexec. */
+const script = `
+executable=$1; readonly=$2; shift 2
+mount --make-rprivate /
+if [ "$readonly" ]; then mount --bind "$readonly" "$readonly" && mount -o remount,bind,ro "$readonly" || exit 3; fi
+for place in "$@"; do mount -t tmpfs -o noexec none "$place" || exit 3; done
+exec "$executable"
+`;
+
+describe("an executable finds a place for its native part", () => {
+  let folder = "";
+  let own = "";
+
+  before(async () => {
+    // Not in /tmp or /run, which the tests cover.
+    const dist = join(import.meta.dirname, "../dist");
+    mkdirSync(dist, { recursive: true });
+    folder = mkdtempSync(join(dist, ".test-"));
+    own = join(folder, "own");
+    mkdirSync(own);
+    const entry = join(folder, "main.ts");
+    writeFileSync(entry, source);
+    const base = join(folder, "node");
+    writeBaseBinary(base);
+    await buildExecutable({ entry, output: join(own, "program"), base });
+  });
+
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const start = (readonly: string) => {
+    const args = [
+      "--mount",
+      "sh",
+      "-c",
+      script,
+      "sh",
+      join(own, "program"),
+      readonly,
+      "/dev/shm",
+      "/run",
+      "/tmp",
+    ];
+    const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+    return stdout;
+  };
+
+  test("in its own folder where /dev/shm, /run and /tmp are noexec", () => {
+    assert.equal(start(""), "loaded");
+  });
+
+  test("or says what stood against each place and what to do", () => {
+    const [message, details] = start(own).split("|");
+    const noexec = "failed to map segment from shared object";
+    assert.equal(
+      message,
+      "cannot load the native part of this executable: " +
+        `/dev/shm: ${noexec}; ${own}: EROFS; /run: ${noexec}; /tmp: ${noexec}`,
+    );
+    assert.match(details ?? "", /noexec/);
+  });
+});
