@@ -96,7 +96,13 @@ export function ensureGatewayAddress(
   // The address is ours alone: nobody has to be asked whether it is in use.
   if (!addAddress(rt, bridge, wanted, family === 6 ? IFA_F_NODAD : 0)) return;
   undo.push(() => deleteAddress(rt, bridge, wanted));
-  setLink(rt, bridge, { mac: bridge.mac });
+  fixMac(rt, bridge);
+}
+
+function fixMac(rt: NetlinkSocket, bridge: Link): void {
+  // A bridge that lost its last port has no MAC until it gets the next one.
+  const mac = bridge.mac === "00:00:00:00:00:00" ? findLink(rt, bridge.name)?.mac : bridge.mac;
+  if (mac !== undefined) setLink(rt, bridge, { mac });
 }
 
 function overlap(a: IpPrefix, b: IpPrefix): boolean {
