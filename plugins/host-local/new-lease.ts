@@ -20,29 +20,29 @@ export interface NewLease {
  * @throws SystemError
  */
 export function prepareLeases(directory: string, content: string, count: number): NewLease[] {
-  const leases: NewLease[] = [];
+  const files: number[] = [];
   try {
-    for (let index = 0; index < count; index++) leases.push(prepareLease(directory, content));
-    return leases;
+    while (files.length < count) {
+      const fd = openUnnamedFile(directory, 0o600);
+      if (fd === undefined) return Array.from({ length: count }, () => inPlace(directory, content));
+      files.push(fd);
+      writeFileSync(fd, content);
+    }
+    // One after the other would cost a commit of the file system's journal each.
+    for (const fd of files) fsyncSync(fd);
+    return files.map((fd) => unnamed(fd, directory));
   } catch (error) {
-    for (const lease of leases) lease.close();
+    for (const fd of files) closeSync(fd);
     throw asSystemError(`cannot write a lease in ${directory}`, error);
   }
 }
 
-function prepareLease(directory: string, content: string): NewLease {
-  const fd = openUnnamedFile(directory, 0o600);
-  if (fd === undefined) {
-    return { take: (name) => writeInPlace(join(directory, name), content), close: () => {} };
-  }
-  try {
-    writeFileSync(fd, content);
-    fsyncSync(fd);
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
+function unnamed(fd: number, directory: string): NewLease {
   return { take: (name) => linkUnnamedFile(fd, join(directory, name)), close: () => closeSync(fd) };
+}
+
+function inPlace(directory: string, content: string): NewLease {
+  return { take: (name) => writeInPlace(join(directory, name), content), close: () => {} };
 }
 
 /** Exported for its test: few file systems need it. */
