@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
+import { makeDirectory } from "../../shared/linux/make-directory.ts";
 
 /** Where the settings that an attachment's interface had before are kept. The Go plugin has the same name. */
 export function backupPath(dataDir: string, { containerId, ifname }: Request): string {
@@ -30,7 +22,7 @@ export function readBackup(path: string): string | undefined {
 /** Writes a backup file as a whole or not at all, and makes its directory if need be. Throws SystemError. */
 export function writeBackup(path: string, content: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(path), 0o700);
   } catch (error) {
     throw asSystemError(`failed to create backup directory ${dirname(path)}`, error);
   }
