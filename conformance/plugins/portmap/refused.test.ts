@@ -1,0 +1,155 @@
+/** What portmap cannot do: the spec's error object, and a host that is exactly as before. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Host } from "../../harness/host.ts";
+import { asObject } from "../../harness/json.ts";
+import { callPlugin, type PluginResponse } from "../../harness/plugin-call.ts";
+import { difference, snapshot } from "../../harness/snapshot.ts";
+import { beyondPeer, call, configOf, hostWith, ours, type Setting, succeed, tcp, v4, v6 } from "./setting.ts";
+
+function assertRefused({ status, stdout, stderr, json }: PluginResponse, code: number, names: RegExp): void {
+  assert.equal(status, 1, stdout);
+  const error = asObject(json);
+  assert.equal(error["code"], code, stdout);
+  assert.match(String(error["msg"]), names);
+  assert.notEqual(error["details"], undefined, "the error says what to do");
+  assert.equal(stderr, "");
+}
+
+const { hostPort, ...noHostPort } = tcp(8080, 80);
+const { protocol, ...noProtocol } = tcp(8080, 80);
+
+const refusals: [what: string, code: number, names: RegExp, setting: Setting][] = [
+  ["host port 0", 7, /Invalid host port number: 0/, { mappings: [tcp(0, 80)] }],
+  ["no host port", 7, /Invalid host port number: 0/, { mappings: [noHostPort] }],
+  [
+    "a host port that is too high",
+    7,
+    /Invalid host port number: 70000/,
+    { mappings: [tcp(1, 1), tcp(70000, 80)] },
+  ],
+  ["a negative container port", 7, /Invalid container port number: -1/, { mappings: [tcp(8080, -1)] }],
+  ["a port as text", 6, /hostPort/, { mappings: [{ ...tcp(1, 1), hostPort: "8080" }] }],
+  ["no protocol", 7, /unknown protocol ""/, { mappings: [noProtocol] }],
+  [
+    "a protocol without ports",
+    7,
+    /unknown protocol "icmp"/,
+    { mappings: [{ ...tcp(1, 1), protocol: "icmp" }] },
+  ],
+  ["a host address that is none", 7, /10\.1\.0\.0\/16/, { mappings: [tcp(1, 1, "10.1.0.0/16")] }],
+  ["a host address with a zone", 7, /fe80::1%eth0/, { mappings: [tcp(1, 1, "fe80::1%eth0")] }],
+  ["an unknown backend", 7, /unrecognized backend "foo"/, { keys: { backend: "foo" } }],
+  ["an empty backend", 7, /unrecognized backend ""/, { keys: { backend: "" } }],
+  ["the nftables backend", 2, /"backend": "nftables"/, { keys: { backend: "nftables" } }],
+  ["a mark bit that is too high", 7, /MasqMarkBit must be between 0 and 31/, { keys: { markMasqBit: 32 } }],
+  [
+    "a mark bit and a mark chain",
+    7,
+    /Cannot specify externalSetMarkChain and markMasqBit/,
+    { keys: { markMasqBit: 3, externalSetMarkChain: "X" } },
+  ],
+  [
+    "a mark chain that is not there",
+    7,
+    /KUBE-MARK-MASQ/,
+    { keys: { externalSetMarkChain: "KUBE-MARK-MASQ" } },
+  ],
+  ["a mark chain without a name", 7, /externalSetMarkChain/, { keys: { externalSetMarkChain: "" } }],
+  ["a mark chain that is an option", 7, /-j ACCEPT/, { keys: { externalSetMarkChain: "-j ACCEPT" } }],
+  [
+    "conditions of the other backend",
+    7,
+    /iptables backend was requested but configuration contains nftables-specific options \[conditionsV4 conditionsV6\]/,
+    { keys: { conditionsV4: ["ip", "saddr"], conditionsV6: ["ip6"] } },
+  ],
+  ["a condition with a second line", 7, /conditionsV4/, { keys: { conditionsV4: ["-s", "10.0.0.1\n-F"] } }],
+  [
+    "a condition unknown to iptables",
+    102,
+    /no-such-option/,
+    { keys: { conditionsV4: ["--no-such-option"] } },
+  ],
+  [
+    "a condition unknown to ip6tables, when IPv4 is done already",
+    102,
+    /no-such-option/,
+    { keys: { conditionsV6: ["--no-such-option"] }, ips: [v4, v6] },
+  ],
+];
+
+for (const [what, code, names, setting] of refusals) {
+  test(`ADD refuses ${what}`, beyondPeer, async (t) => {
+    const host = await hostWith(t, "nft");
+    const before = snapshot(host);
+    assertRefused(call(host, ours, "ADD", setting), code, names);
+    assert.equal(difference(before, snapshot(host)), "");
+  });
+}
+
+test("what other containers use is left to them when an ADD is undone", beyondPeer, async (t) => {
+  const host = await hostWith(t, "nft");
+  const neighbour = { containerId: "neighbour", mappings: [tcp(80, 80)], ips: [v4, v6] };
+  succeed(host, ours, "ADD", neighbour);
+  const before = snapshot(host);
+  const failing = { keys: { conditionsV6: ["--no-such-option"], markMasqBit: 7 }, ips: [v4, v6] };
+  assertRefused(call(host, ours, "ADD", failing), 102, /no-such-option/);
+  const left = difference(before, snapshot(host));
+  assert.doesNotMatch(left, /CNI-DN-|: - /);
+  succeed(host, ours, "CHECK", neighbour);
+});
+
+test("without the result of a plugin before it", beyondPeer, async (t) => {
+  const host = await hostWith(t, "nft");
+  const { prevResult: _, ...alone } = configOf({});
+  const environment = { containerId: "c1id", netns: "/run/netns/c1", ifname: "eth0" };
+  assertRefused(
+    callPlugin(host, ours, { ...environment, command: "ADD" }, alone),
+    7,
+    /must be called as chained plugin/,
+  );
+  assertRefused(
+    callPlugin(host, ours, { ...environment, command: "CHECK" }, alone),
+    7,
+    /Required prevResult missing/,
+  );
+});
+
+/** As on a machine without the package: the alternatives' links lead nowhere. */
+function uninstall(host: Host, ...tools: string[]): void {
+  for (const tool of tools)
+    host.run("rm", [`/etc/alternatives/${tool}-save`, `/etc/alternatives/${tool}-restore`]);
+}
+
+test("without iptables", beyondPeer, async (t) => {
+  const host = await hostWith(t, "nft");
+  uninstall(host, "iptables", "ip6tables");
+  for (const backend of ["iptables", null]) {
+    assertRefused(call(host, ours, "ADD", { keys: { backend } }), 101, /iptables not found/);
+  }
+  assertRefused(call(host, ours, "CHECK", {}), 101, /iptables not found/);
+  assertRefused(call(host, ours, "STATUS", {}), 50, /iptables not found/);
+  succeed(host, ours, "ADD", { mappings: [] });
+  succeed(host, ours, "DEL", {});
+});
+
+test("without ip6tables only IPv6 cannot be published", beyondPeer, async (t) => {
+  const host = await hostWith(t, "nft");
+  host.run("rm", ["/etc/alternatives/ip6tables-save"]);
+  host.run("rm", ["/etc/alternatives/ip6tables-restore"]);
+  const before = host.run("iptables-save", []).stdout.replaceAll(/^#.*$/gm, "");
+  assertRefused(call(host, ours, "ADD", { ips: [v4, v6] }), 101, /ip6tables not found/);
+  assert.equal(host.run("iptables-save", []).stdout.replaceAll(/^#.*$/gm, ""), before);
+  for (const setting of [{ ips: [v4] }, { ips: [v4, v6], mappings: [tcp(80, 80, "192.0.2.1")] }]) {
+    succeed(host, ours, "ADD", setting);
+    succeed(host, ours, "CHECK", setting);
+    succeed(host, ours, "DEL", setting);
+  }
+});
+
+test("STATUS tells what ADD would", beyondPeer, async (t) => {
+  const host = await hostWith(t, "nft");
+  succeed(host, ours, "STATUS", {});
+  assertRefused(call(host, ours, "STATUS", { keys: { backend: "nftables" } }), 2, /nftables/);
+  assertRefused(call(host, ours, "STATUS", { keys: { markMasqBit: 40 } }), 7, /MasqMarkBit/);
+});
