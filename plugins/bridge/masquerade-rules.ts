@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, networkOf } from "../../shared/ip/prefix.ts";
 import { commentOf, type Rule, sameRule, targetOf } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import { Transaction } from "../../shared/iptables/transaction.ts";
+import { sha512 } from "../../shared/linux/sha512.ts";
 
 /**
  * Masquerading in table nat, with the names and rules of the Go plugin so that both understand each other's: one
@@ -19,7 +19,7 @@ export interface ChainOwner {
 
 /** 28 characters: iptables allows no more. */
 export function chainName({ network, containerId }: ChainOwner): string {
-  return `CNI-${createHash("sha512").update(`${network}${containerId}`).digest("hex").slice(0, 24)}`;
+  return `CNI-${sha512(`${network}${containerId}`).slice(0, 24)}`;
 }
 
 function comment({ network, containerId }: ChainOwner): string {

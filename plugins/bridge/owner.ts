@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import type { Attachment } from "../../shared/cni/attachments.ts";
+import { sha512 } from "../../shared/linux/sha512.ts";
 
 /** Whose a host-side link is: the attachment and its network. */
 export interface Owner extends Attachment {
@@ -15,7 +15,7 @@ const maxAlias = 255; // linux/if.h, IFALIASZ less the zero byte
 export function ownerAlias({ network, containerId, ifname }: Owner): string {
   const alias = `cni:${network}:${containerId}:${ifname}`;
   if (Buffer.byteLength(alias) <= maxAlias) return alias;
-  return `${alias.slice(0, 180)}#${digest(alias).slice(0, 64)}`;
+  return `${alias.slice(0, 180)}#${sha512(alias).slice(0, 64)}`;
 }
 
 /** The owner that an alias names; undefined when it is none of ours or was cut. */
@@ -34,12 +34,8 @@ export function ownerOfAlias(alias: string): Owner | undefined {
  * @param attempt 0 for the usual name, higher when the ones before are taken.
  */
 export function hostLinkName(owner: Owner, attempt: number): string {
-  return `veth${digest(`${ownerAlias(owner)}:${attempt}`).slice(0, 8)}`;
+  return `veth${sha512(`${ownerAlias(owner)}:${attempt}`).slice(0, 8)}`;
 }
 
 /** How many names are tried. */
 export const hostLinkNames = 4;
-
-function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
-}
