@@ -32,7 +32,11 @@ export function add(request: Request, config: FirewallConfig): Result {
   const directory = recordDirectory(config.dataDir);
   withUndo((undo) => {
     for (const address of addresses) {
-      record(directory, { address, owner, adminChain, ...(isolation && { isolation }) }, undo);
+      record(
+        directory,
+        { address, owner, netns: request.netns, adminChain, ...(isolation && { isolation }) },
+        undo,
+      );
     }
     for (const family of used) {
       const wanted: Wanted = {

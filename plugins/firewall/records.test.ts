@@ -32,10 +32,16 @@ function address(text: string): IpAddress {
 }
 
 const owner = { network: "net", containerId: "c1", ifname: "eth0" };
-const plain: AddressRecord = { address: address("10.0.0.2"), owner, adminChain: "CNI-ADMIN" };
+const plain: AddressRecord = {
+  address: address("10.0.0.2"),
+  owner,
+  netns: "/run/netns/c1",
+  adminChain: "CNI-ADMIN",
+};
 const isolated: AddressRecord = {
   address: address("2001:db8::2"),
   owner,
+  netns: "/run/netns/c1",
   adminChain: "MY-ADMIN",
   isolation: { policy: "isolated", bridge: "cni0" },
 };
@@ -64,7 +70,7 @@ test("a person can read a record", () => {
   writeRecord(directory, isolated);
   assert.equal(
     readFileSync(`${directory}/2001:db8::2`, "utf8"),
-    '{"network":"net","containerID":"c1","ifname":"eth0","adminChain":"MY-ADMIN","ingressPolicy":"isolated","bridge":"cni0"}\n',
+    '{"network":"net","containerID":"c1","ifname":"eth0","netns":"/run/netns/c1","adminChain":"MY-ADMIN","ingressPolicy":"isolated","bridge":"cni0"}\n',
   );
 });
 

@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import * as z from "zod/mini";
 import { configObject, decode, text } from "../../shared/cni/config-schema.ts";
 import { readJson } from "../../shared/cni/json-read.ts";
@@ -22,6 +31,8 @@ export interface Owner {
 export interface AddressRecord {
   readonly address: IpAddress;
   readonly owner: Owner;
+  /** Path of the container's network namespace. */
+  readonly netns: string;
   readonly adminChain: string;
   readonly isolation?: Isolation;
 }
@@ -30,6 +41,7 @@ const schema = configObject({
   network: text,
   containerID: text,
   ifname: text,
+  netns: text,
   adminChain: text,
   ingressPolicy: z.optional(z.enum(["same-bridge", "isolated"])),
   bridge: z.optional(text),
@@ -37,6 +49,11 @@ const schema = configObject({
 
 export function sameOwner(a: Owner, b: Owner): boolean {
   return a.network === b.network && a.containerId === b.containerId && a.ifname === b.ifname;
+}
+
+/** False when the container is gone without a DEL of ours: the Go plugin has ended it, or nobody has. */
+export function isAlive(record: AddressRecord): boolean {
+  return existsSync(record.netns);
 }
 
 /**
@@ -119,21 +136,21 @@ function fileOf(directory: string, address: IpAddress): string {
   return `${directory}/${formatIp(address)}`;
 }
 
-function printRecord({ owner, adminChain, isolation }: AddressRecord): string {
+function printRecord({ owner, netns, adminChain, isolation }: AddressRecord): string {
   const { network, containerId, ifname } = owner;
   const policy = isolation && { ingressPolicy: isolation.policy, bridge: isolation.bridge };
-  return `${JSON.stringify({ network, containerID: containerId, ifname, adminChain, ...policy })}\n`;
+  return `${JSON.stringify({ network, containerID: containerId, ifname, netns, adminChain, ...policy })}\n`;
 }
 
 function parseRecord(address: IpAddress, content: string): AddressRecord | undefined {
   try {
-    const { network, containerID, ifname, adminChain, ingressPolicy, bridge } = decode(
+    const { network, containerID, ifname, netns, adminChain, ingressPolicy, bridge } = decode(
       schema,
       readJson(content),
     );
     const owner = { network, containerId: containerID, ifname };
-    if (ingressPolicy === undefined || bridge === undefined) return { address, owner, adminChain };
-    return { address, owner, adminChain, isolation: { policy: ingressPolicy, bridge } };
+    if (ingressPolicy === undefined || bridge === undefined) return { address, owner, netns, adminChain };
+    return { address, owner, netns, adminChain, isolation: { policy: ingressPolicy, bridge } };
   } catch {
     // Not written by us.
     return undefined;

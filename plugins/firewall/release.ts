@@ -5,11 +5,11 @@ import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.t
 import type { Family } from "../../shared/iptables/program.ts";
 import { distinct, families, ofFamily } from "./attachment.ts";
 import { planRemove } from "./plan.ts";
-import { type Owner, readRecord, removeRecord } from "./records.ts";
+import { isAlive, type Owner, readRecord, removeRecord } from "./records.ts";
 
 /**
  * Removes the rules of these addresses, in one change for each family, and then their records. An address of which the
- * record names somebody who stays is left alone.
+ * record names a living container that stays is left alone.
  *
  * @throws CniError the first failure, after everything was tried.
  */
@@ -34,7 +34,7 @@ function releaseFamily(
   const released = (): readonly IpAddress[] =>
     addresses.filter((address) => {
       const record = readRecord(directory, address);
-      return record === undefined || goes(record.owner);
+      return record === undefined || goes(record.owner) || !isAlive(record);
     });
   if (released().length === 0) return;
   try {
