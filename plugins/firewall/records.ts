@@ -8,6 +8,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import * as z from "zod/mini";
 import { configObject, decode, text } from "../../shared/cni/config-schema.ts";
 import { readJson } from "../../shared/cni/json-read.ts";
@@ -91,11 +92,29 @@ export function writeRecord(directory: string, record: AddressRecord): void {
   const file = fileOf(directory, record.address);
   const unfinished = `${directory}/${unfinishedPrefix}${process.pid}-${Math.random().toString(36).slice(2)}`;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     writeFileSync(unfinished, printRecord(record), { mode: 0o600 });
     renameSync(unfinished, file);
   } catch (error) {
     throw recordFailure("write", file, error);
+  }
+}
+
+/** As mkdir -p. Node's own recursive mkdirSync never ends where nothing can be made, below /proc for example. */
+function makeDirectory(path: string): void {
+  const make = (): void => {
+    try {
+      mkdirSync(path, { mode: 0o700 });
+    } catch (error) {
+      if (nodeErrno(error) !== "EEXIST") throw error;
+    }
+  };
+  try {
+    make();
+  } catch (error) {
+    if (nodeErrno(error) !== "ENOENT" || path === "/") throw error;
+    makeDirectory(dirname(path));
+    make();
   }
 }
 
