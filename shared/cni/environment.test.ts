@@ -90,6 +90,12 @@ test("what a command does not need is not validated", () => {
   assert.equal(readEnvironment({ ...complete, CNI_COMMAND: "GC", CNI_IFNAME: "eth/0" }).command, "GC");
 });
 
+test("CNI_ARGS belongs to an attachment", () => {
+  const argsFor = (command: string) =>
+    readEnvironment({ ...complete, CNI_COMMAND: command, CNI_ARGS: "none" }).args;
+  assert.deepEqual(["ADD", "CHECK", "DEL", "GC", "STATUS"].map(argsFor), ["none", "none", "none", "", ""]);
+});
+
 test("CNI_NETNS_OVERRIDE is 1 or true", () => {
   for (const [value, wanted] of Object.entries({
     "1": true,

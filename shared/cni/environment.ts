@@ -68,7 +68,8 @@ export function readEnvironment(variables: Variables): Environment {
     containerId: value("CNI_CONTAINERID"),
     netns: value("CNI_NETNS"),
     ifname: value("CNI_IFNAME"),
-    args: value("CNI_ARGS"),
+    // They belong to an attachment; what GC and STATUS may have inherited must not disturb them.
+    args: command === "GC" || command === "STATUS" ? "" : value("CNI_ARGS"),
     path: value("CNI_PATH"),
     netnsOverride: override === "1" || override.toUpperCase() === "TRUE",
   };
