@@ -29,9 +29,8 @@ export function firstMissing(current: Ruleset, desired: DesiredRules): string | 
   const chain = chains.find((name) => !current.has(name));
   if (chain !== undefined) return `chain ${chain} not found in iptables table nat`;
 
-  const entry = desired.entries.find(
-    (wanted) => !current.rules(dnatChain).some((rule) => isEntryRule(wanted, rule)),
-  );
+  const leading = current.jumpsTo(desired.chain).filter((jump) => jump.chain === dnatChain);
+  const entry = desired.entries.find((wanted) => !leading.some(({ rule }) => isEntryRule(wanted, rule)));
   if (entry !== undefined) return missingRule(dnatChain, entryWords(entry));
 
   const rules = [

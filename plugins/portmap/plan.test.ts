@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
+import { parsePrefix } from "../../shared/ip/prefix.ts";
+import { firstMissing } from "./check.ts";
+import { decodeConfig } from "./config.ts";
+import { staleChains } from "./gc.ts";
+import { containerChain } from "./names.ts";
+import { planAdd, planRemoval, planUndo, planUndoShared } from "./plan.ts";
+import { publishedPorts } from "./published.ts";
+import { desiredRules } from "./rules.ts";
+import { TestTable } from "./test-table.ts";
+
+const network = "mynet";
+const mappings = [
+  { hostPort: 8080, containerPort: 80, protocol: "tcp" },
+  { hostPort: 53, containerPort: 54, protocol: "udp", hostIP: "192.0.2.1" },
+];
+
+function desired(containerId: string, keys: object = {}, owner = network) {
+  const document = readJson(JSON.stringify({ ...keys, runtimeConfig: { portMappings: mappings } }));
+  const address = parsePrefix("10.0.0.2/24");
+  assert.ok(isJsonObject(document) && address !== undefined);
+  return desiredRules({ network: owner, containerId }, decodeConfig({ command: "ADD", document }), address);
+}
+
+test("what was added is complete, and adding it again is nothing to do", () => {
+  const table = new TestTable();
+  const wanted = desired("c");
+  assert.equal(firstMissing(table.ruleset, wanted), `chain ${wanted.chain} not found in iptables table nat`);
+  table.apply(planAdd(table.ruleset, wanted));
+  assert.equal(firstMissing(table.ruleset, wanted), undefined);
+  assert.ok(planAdd(table.ruleset, wanted).isEmpty);
+});
+
+test("rules with conditions are made anew", () => {
+  const table = new TestTable();
+  const wanted = desired("c", { conditionsV4: ["!", "-d", "10.9.0.0/16"] });
+  table.apply(planAdd(table.ruleset, wanted));
+  const { text } = table;
+  table.apply(planAdd(table.ruleset, wanted));
+  assert.equal(table.text, text);
+});
+
+test("whatever is missing is told", () => {
+  const wanted = desired("c");
+  const complete = new TestTable();
+  complete.apply(planAdd(complete.ruleset, wanted));
+  for (const chain of complete.ruleset.chains) {
+    for (const rule of complete.ruleset.rules(chain)) {
+      const table = new TestTable();
+      table.apply(planAdd(table.ruleset, wanted));
+      const removal = planRemoval(table.ruleset, []);
+      removal.deleteRule(chain, rule);
+      table.apply(removal);
+      assert.match(
+        firstMissing(table.ruleset, wanted) ?? "",
+        new RegExp(`^rule \\[.*\\] in chain ${chain} not found`),
+      );
+    }
+  }
+});
+
+test("a chain of somebody else has to be there", () => {
+  const table = new TestTable();
+  const wanted = desired("c", { externalSetMarkChain: "THEIRS" });
+  assert.throws(() => planAdd(table.ruleset, wanted), /chain THEIRS not found in iptables table nat/);
+});
+
+test("removal takes one container's chain and every jump to it, and no more", () => {
+  const table = new TestTable();
+  table.apply(planAdd(table.ruleset, desired("kept")));
+  const { text } = table;
+  table.apply(planAdd(table.ruleset, desired("gone")));
+  table.add("OUTPUT", ["-m", "comment", "--comment", 'by "hand"', "-j", containerChain(network, "gone")]);
+  const chains = [containerChain(network, "gone"), "CNI-SN-not-there"];
+  table.apply(planRemoval(table.ruleset, chains));
+  assert.equal(table.text, text);
+  assert.ok(planRemoval(table.ruleset, chains).isEmpty);
+});
+
+test("an ADD that is undone leaves the table as it was", () => {
+  for (const earlier of [[], ["neighbour"], ["c"]]) {
+    const table = new TestTable();
+    for (const id of earlier) table.apply(planAdd(table.ruleset, desired(id, { snat: false })));
+    const { text } = table;
+    const added = planAdd(table.ruleset, desired("c"));
+    assert.ok(!added.isEmpty);
+    table.apply(added);
+    assert.notEqual(table.text, text);
+    table.apply(planUndo(table.ruleset, added.operations, containerChain(network, "c")));
+    table.apply(planUndoShared(table.ruleset, added.operations));
+    assert.equal(table.text, text);
+  }
+});
+
+test("an ADD that is undone leaves shared chains that others have begun to use", () => {
+  const table = new TestTable();
+  const added = planAdd(table.ruleset, desired("c"));
+  table.apply(added);
+  table.apply(planAdd(table.ruleset, desired("neighbour")));
+  table.apply(planUndo(table.ruleset, added.operations, containerChain(network, "c")));
+  table.apply(planUndoShared(table.ruleset, added.operations));
+  assert.equal(firstMissing(table.ruleset, desired("neighbour")), undefined);
+  assert.ok(!table.ruleset.has(containerChain(network, "c")));
+});
+
+test("stale are the chains of this network's containers that are not listed", () => {
+  const long = "x".repeat(300);
+  const table = new TestTable();
+  for (const id of ["kept", "stale", long]) table.apply(planAdd(table.ruleset, desired(id)));
+  table.apply(planAdd(table.ruleset, desired("stale", {}, "othernet")));
+  const byHand = ["-m", "comment", "--comment", 'dnat name: "mynet" id: "other"', "-j", "CNI-DN-by-hand"];
+  table.add("CNI-HOSTPORT-DNAT", byHand);
+  assert.deepEqual(staleChains(table.ruleset, network, [{ containerId: "kept" }]), [
+    ...[containerChain(network, "stale"), containerChain(network, long)],
+  ]);
+  assert.deepEqual(staleChains(table.ruleset, network, [{ containerId: "kept" }, { containerId: long }]), [
+    containerChain(network, "stale"),
+  ]);
+  assert.deepEqual(staleChains(new TestTable().ruleset, network, []), []);
+});
+
+test("installed rules tell what is published", () => {
+  const table = new TestTable();
+  const { chain } = desired("c");
+  table.apply(planAdd(table.ruleset, desired("c")));
+  table.add(chain, [
+    "-p",
+    "udp",
+    "-m",
+    "udp",
+    "--dport",
+    "9",
+    "-j",
+    "DNAT",
+    "--to-destination",
+    "[2001:db8::2]:10",
+  ]);
+  table.add(chain, ["-j", "DNAT", "--to-destination", "10.0.0.9"]);
+  const container = { family: 4, value: 0x0a000002n };
+  assert.deepEqual(publishedPorts(table.ruleset, [chain, "CNI-SN-not-there"]), [
+    { protocol: "tcp", hostPort: 8080, container, containerPort: 80 },
+    { protocol: "udp", hostPort: 53, container, containerPort: 54 },
+    {
+      protocol: "udp",
+      hostPort: 9,
+      container: { family: 6, value: 0x20010db8n * 2n ** 96n + 2n },
+      containerPort: 10,
+    },
+  ]);
+});
