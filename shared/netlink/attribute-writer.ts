@@ -1,4 +1,5 @@
 const NLA_F_NESTED = 0x8000;
+const maxValueLength = 0xffff - 4;
 
 /** Builds netlink bodies: fixed headers and attributes (linux/netlink.h, struct nlattr), padded to four bytes. */
 export class AttributeWriter {
@@ -11,7 +12,11 @@ export class AttributeWriter {
     return this;
   }
 
+  /** @throws RangeError when the value is longer than the format can tell: 65531 bytes. */
   bytes(type: number, value: Uint8Array): this {
+    if (value.length > maxValueLength) {
+      throw new RangeError(`netlink attribute ${type} cannot hold ${value.length} bytes`);
+    }
     const header = new DataView(new ArrayBuffer(4));
     header.setUint16(0, 4 + value.length, true);
     header.setUint16(2, type, true);

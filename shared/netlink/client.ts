@@ -1,18 +1,8 @@
 import { closeSync } from "node:fs";
-import { errnoName, SystemError } from "../errors/system-error.ts";
+import { SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
-import {
-  decodeAcknowledgement,
-  decodeMessages,
-  encodeMessage,
-  type Message,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  NLM_F_DUMP_INTR,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
-} from "./message.ts";
+import { Dialogue, type Operation } from "./dialogue.ts";
+import type { Message } from "./message.ts";
 
 // sys/socket.h, linux/netlink.h
 const AF_NETLINK = 16;
@@ -25,8 +15,6 @@ export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
 
 const MSG_PEEK_TRUNC = 0x2 | 0x20;
-const EINTR = 4;
-const maxInterruptedDumps = 20;
 
 const prototypes = {
   socket: "int socket(int domain, int type, int protocol)",
@@ -35,20 +23,21 @@ const prototypes = {
   recv: "ssize_t recv(int fd, void *buffer, size_t length, int flags)",
 } as const;
 
-/** What a request is for, to be named in errors: for example `cannot create link "cni0"`. */
-export type Operation = string;
-
 /**
  * A netlink socket. It stays in the network namespace in which it was opened, wherever the thread goes.
  * One request is answered before the next is sent.
  */
 export class NetlinkSocket {
   readonly fd: number;
-  #sequence = 0;
+  readonly #dialogue: Dialogue;
   #buffer = new Uint8Array(32 * 1024);
 
   constructor(fd: number) {
     this.fd = fd;
+    this.#dialogue = new Dialogue({
+      send: (operation, datagram) => this.#send(operation, datagram),
+      receive: (operation) => this.#receive(operation),
+    });
   }
 
   /**
@@ -57,7 +46,7 @@ export class NetlinkSocket {
    * @throws SystemError with the kernel's errno and explanation.
    */
   request(operation: Operation, type: number, flags: number, body: Uint8Array): Message[] {
-    return this.#exchange(operation, type, flags | NLM_F_REQUEST | NLM_F_ACK, body).messages;
+    return this.#dialogue.request(operation, type, flags, body);
   }
 
   /**
@@ -67,50 +56,25 @@ export class NetlinkSocket {
    * @throws SystemError with the kernel's errno and explanation.
    */
   dump(operation: Operation, type: number, body: Uint8Array): Message[] {
-    for (let attempt = 1; ; attempt++) {
-      const { messages, interrupted } = this.#exchange(operation, type, NLM_F_REQUEST | NLM_F_DUMP, body);
-      if (!interrupted) return messages;
-      if (attempt === maxInterruptedDumps) {
-        throw new SystemError(operation, EINTR, `the dump was interrupted ${attempt} times by changes`);
-      }
-    }
+    return this.#dialogue.dump(operation, type, body);
   }
 
   close(): void {
     closeSync(this.fd);
   }
 
-  #exchange(operation: Operation, type: number, flags: number, body: Uint8Array) {
-    const sequence = ++this.#sequence;
-    const bytes = encodeMessage({ type, flags, sequence, body });
-    const sent = call(prototypes.send, this.fd, bytes, bytes.length, 0);
+  #send(operation: Operation, datagram: Uint8Array): void {
+    const sent = call(prototypes.send, this.fd, datagram, datagram.length, 0);
     if (sent < 0) throw new SystemError(operation, sent);
-
-    const messages: Message[] = [];
-    let interrupted = false;
-    for (;;) {
-      for (const message of decodeMessages(this.#receive(operation))) {
-        // An answer to an earlier request that was given up.
-        if (message.sequence !== sequence) continue;
-        interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
-        if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) {
-          messages.push(message);
-          continue;
-        }
-        const { errno, explanation } = decodeAcknowledgement(message);
-        // A kernel that lost its place reports the interruption as an error.
-        if (errno !== 0 && errnoName(errno) !== "EINTR") throw new SystemError(operation, errno, explanation);
-        return { messages, interrupted: interrupted || errno !== 0 };
-      }
-    }
   }
 
   /** One datagram, whole: its size is asked for first, and the buffer grows to it. */
   #receive(operation: Operation): Uint8Array {
     const size = call(prototypes.recv, this.fd, this.#buffer, 0, MSG_PEEK_TRUNC);
+    if (size < 0) throw new SystemError(operation, size);
     if (size > this.#buffer.length) this.#buffer = new Uint8Array(size);
     const received = call(prototypes.recv, this.fd, this.#buffer, this.#buffer.length, 0);
-    if (size < 0 || received < 0) throw new SystemError(operation, Math.min(size, received));
+    if (received < 0) throw new SystemError(operation, received);
     return this.#buffer.slice(0, received);
   }
 }

@@ -65,11 +65,12 @@ export interface Acknowledgement {
   readonly explanation: string;
 }
 
-/** Decodes NLMSG_ERROR (struct nlmsgerr) or NLMSG_DONE, with extended ACK. */
+/** Decodes NLMSG_ERROR (struct nlmsgerr) or NLMSG_DONE, with extended ACK. Throws DecodeError. */
 export function decodeAcknowledgement(message: Message): Acknowledgement {
   const reader = new ByteReader(message.body);
   // NLMSG_DONE of older kernels may hold nothing.
-  const errno = reader.length >= 4 ? -reader.i32(0) : 0;
+  const isEmpty = message.type === NLMSG_DONE && reader.length === 0;
+  const errno = isEmpty ? 0 : 0 - reader.i32(0);
   if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno, explanation: "" };
   let offset = 4;
   if (message.type === NLMSG_ERROR) {
