@@ -1,20 +1,11 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import * as z from "zod/mini";
 import { configObject, decode, text } from "../../shared/cni/config-schema.ts";
 import { readJson } from "../../shared/cni/json-read.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { nodeErrno, SystemError } from "../../shared/errors/system-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import { makeDirectory } from "../../shared/linux/make-directory.ts";
 import type { Isolation } from "./rules.ts";
 
 // The rules name an address and nothing else, since they have to equal the reference plugin's. These records tell who
@@ -92,29 +83,11 @@ export function writeRecord(directory: string, record: AddressRecord): void {
   const file = fileOf(directory, record.address);
   const unfinished = `${directory}/${unfinishedPrefix}${process.pid}-${Math.random().toString(36).slice(2)}`;
   try {
-    makeDirectory(directory);
+    makeDirectory(directory, 0o700);
     writeFileSync(unfinished, printRecord(record), { mode: 0o600 });
     renameSync(unfinished, file);
   } catch (error) {
     throw recordFailure("write", file, error);
-  }
-}
-
-/** As mkdir -p. Node's own recursive mkdirSync never ends where nothing can be made, below /proc for example. */
-function makeDirectory(path: string): void {
-  const make = (): void => {
-    try {
-      mkdirSync(path, { mode: 0o700 });
-    } catch (error) {
-      if (nodeErrno(error) !== "EEXIST") throw error;
-    }
-  };
-  try {
-    make();
-  } catch (error) {
-    if (nodeErrno(error) !== "ENOENT" || path === "/") throw error;
-    makeDirectory(dirname(path));
-    make();
   }
 }
 
