@@ -123,6 +123,26 @@ for (const flavour of ["nft", "legacy"]) {
   });
 }
 
+test("a table that iptables cannot tell is not taken for an empty one", () => {
+  const name = `iptables-test-${process.pid}`;
+  execFileSync("ip", ["netns", "add", name]);
+  const host = openNetns(`/run/netns/${name}`);
+  try {
+    inNetns(host, () => {
+      execFileSync("iptables-nft", ["-t", "nat", "-A", "PREROUTING", "-j", "RETURN"]);
+      execFileSync("nft", ["add", "rule", "ip", "nat", "PREROUTING", "ct", "state", "new", "accept"]);
+      assert.throws(
+        () => changeRulesIfAvailable(4, "nat", () => new Transaction()),
+        (error) =>
+          error instanceof CniError && error.code === 102 && /only nft understands/.test(error.message),
+      );
+    });
+  } finally {
+    host.close();
+    execFileSync("ip", ["netns", "del", name]);
+  }
+});
+
 test("without PATH the programs are found in the usual directories", () => {
   delete process.env["PATH"];
   try {

@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync } from "node:fs";
+import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { lockExclusive } from "../linux/flock.ts";
 import { sleep } from "../linux/wait.ts";
 import {
@@ -96,8 +97,21 @@ function readPlanRestore(
 function readTable(family: Family, table: Table): string {
   const save = findProgram(family, "save");
   const outcome = runProgram(save, ["-t", table], "");
+  if (isIncompatible(outcome.stdout)) {
+    const name = programName(family);
+    throw new CniError(
+      ErrorCode.programFailed,
+      `${name} cannot read table ${table}: it holds rules that only nft understands`,
+      `somebody put them into the chains of ${name}: move them to a table of their own (see: nft list ruleset)`,
+    );
+  }
   if (outcome.status === 0) return outcome.stdout;
   throw programFailure(`${programName(family)} cannot read table ${table}`, save, outcome);
+}
+
+/** iptables-nft reports success when it prints nothing of a table: to go on would be to take it for an empty one. */
+function isIncompatible(saveOutput: string): boolean {
+  return /^# Table `[^']*' is incompatible/m.test(saveOutput);
 }
 
 /** The programs name the line of their input that they refuse; nobody else can see that line. */
