@@ -3,6 +3,7 @@ import { statSync, writeSync } from "node:fs";
 import * as z from "zod/mini";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
 import { nodeErrno } from "../errors/system-error.ts";
+import { sleep } from "../linux/wait.ts";
 import { configObject, decode, integer, text } from "./config-schema.ts";
 import type { Command } from "./environment.ts";
 import { isJsonObject, type JsonObject, readJson } from "./json-read.ts";
@@ -38,22 +39,34 @@ function callDelegate(request: Request, type: string, command: Command): string 
       encoding: "utf8",
       maxBuffer: 64 * 1024 ** 2,
     });
-    if (outcome.error !== undefined && nodeErrno(outcome.error) === "ETXTBSY" && attempt < 6) {
+    const errno = nodeErrno(outcome.error);
+    if (errno === "ETXTBSY" && attempt < 6) {
       // The file is being replaced this moment.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+      sleep(200);
       continue;
     }
-    if (outcome.error !== undefined && outcome.status === null) {
+    // EPIPE only says that it did not read all of its input; how it ended says more.
+    if (outcome.error !== undefined && outcome.status === null && errno !== "EPIPE") {
+      const started = outcome.pid !== 0;
       throw new CniError(
-        ErrorCode.programFailed,
-        `cannot run IPAM plugin ${executable}: ${nodeErrno(outcome.error) ?? errorText(outcome.error)}`,
-        "it must be an executable file for this machine",
+        started ? ErrorCode.programFailed : ErrorCode.programMissing,
+        `cannot run IPAM plugin ${executable}: ${errno ?? errorText(outcome.error)}`,
+        started ? "it printed too much" : "it must be an executable file for this machine",
       );
     }
     if (outcome.status !== 0)
       throw delegateFailure(type, outcome.stdout, outcome.stderr, outcome.status, outcome.signal);
-    if (outcome.stderr !== "") writeSync(2, outcome.stderr);
+    if (outcome.stderr !== "") passOn(outcome.stderr);
     return outcome.stdout;
+  }
+}
+
+/** Writes a delegate's warnings. Standard error may be closed: that is no reason to fail after it succeeded. */
+function passOn(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // Nobody reads them.
   }
 }
 
@@ -69,13 +82,22 @@ function findPlugin(type: string, path: string): string {
   const directories = path.split(":");
   for (const directory of directories) {
     const file = `${directory === "" ? "." : directory}/${type}`;
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return file;
+    if (isFile(file)) return file;
   }
   throw new CniError(
     ErrorCode.programMissing,
     `failed to find plugin ${JSON.stringify(type)} in path [${directories.join(" ")}]`,
     `install ${type} there, or add its directory to the runtime's plugin path (CNI_PATH)`,
   );
+}
+
+/** A place that cannot be looked at holds no plugin, whatever the cause. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    return false;
+  }
 }
 
 function parseStdout(type: string, stdout: string): JsonObject {
@@ -109,11 +131,9 @@ function delegateFailure(
   const end = status === null ? `signal ${signal}` : `exit status ${status}`;
   if (stdout.trim() !== "") {
     try {
-      const {
-        code = ErrorCode.internal,
-        msg = "",
-        details = "",
-      } = decode(errorObject, readJson(stdout), "error object");
+      const reported = decode(errorObject, readJson(stdout), "error object");
+      const { code = ErrorCode.internal, msg = "", details = "" } = reported;
+      if (msg === "" && details === "") return silentFailure(type, end);
       const source = `reported by IPAM plugin "${type}"`;
       return new CniError(code, msg, details === "" ? source : `${details} (${source})`);
     } catch (error) {
@@ -131,5 +151,9 @@ function delegateFailure(
       `it ended with ${end}`,
     );
   }
+  return silentFailure(type, end);
+}
+
+function silentFailure(type: string, end: string): CniError {
   return new CniError(ErrorCode.programFailed, `IPAM plugin "${type}" failed with no error message: ${end}`);
 }
