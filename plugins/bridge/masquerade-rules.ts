@@ -1,8 +1,8 @@
-import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
+import { bitLength, formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, networkOf } from "../../shared/ip/prefix.ts";
 import { commentOf, type Rule, sameRule, targetOf } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
-import { Transaction } from "../../shared/iptables/transaction.ts";
+import { type Operation, Transaction } from "../../shared/iptables/transaction.ts";
 import { sha512 } from "../../shared/linux/sha512.ts";
 
 /**
@@ -86,6 +86,15 @@ export function planRemoval(
   for (const rule of leaving) transaction.deleteRule(postrouting, rule);
   if (leaving.length === entries.length) removeChain(transaction, current, chain);
   return transaction;
+}
+
+/** The addresses whose entry rules were removed. */
+export function sourcesOf(done: readonly Operation[]): IpAddress[] {
+  return done.flatMap((operation) => {
+    if (operation.kind !== "deleteRule" || operation.chain !== postrouting) return [];
+    const address = parseIp(sourceOf(operation.rule));
+    return address === undefined ? [] : [address];
+  });
 }
 
 /** What has to be removed for the containers of a network that `isStale` names. */

@@ -1,9 +1,16 @@
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
+import { forgetConnectionsOf } from "../../shared/conntrack/client.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { changeRules, changeRulesIfAvailable, type Family } from "../../shared/iptables/client.ts";
-import { type ChainOwner, planCollection, planMasquerade, planRemoval } from "./masquerade-rules.ts";
+import {
+  type ChainOwner,
+  planCollection,
+  planMasquerade,
+  planRemoval,
+  sourcesOf,
+} from "./masquerade-rules.ts";
 
 const families: readonly Family[] = [4, 6];
 
@@ -32,9 +39,11 @@ export function removeMasquerade(owner: ChainOwner, remaining: readonly IpAddres
   const staying = remaining.map(formatIp);
   runAll(
     families.map((family) => () => {
-      changeRulesIfAvailable(family, "nat", (current) =>
+      const done = changeRulesIfAvailable(family, "nat", (current) =>
         planRemoval(current, owner, (source) => staying.includes(source)),
       );
+      // Translated connections would go on with the address's next owner.
+      forgetConnectionsOf(sourcesOf(done));
     }),
   );
 }

@@ -11,10 +11,15 @@ import type { PublishedPort } from "./published.ts";
  * Protocols whose tracked connections outlive their ends: as long as packets come, they go where the first one went,
  * whatever the rules say by now. Numbers of linux/in.h.
  */
-const protocolNumbers: ReadonlyMap<string, number> = new Map([
+const datagramProtocols: ProtocolNumbers = new Map([
   ["udp", 17],
   ["sctp", 132],
 ]);
+
+/** With the container gone, TCP's entries lead nowhere either; some stay for days. */
+const allProtocols: ProtocolNumbers = new Map([...datagramProtocols, ["tcp", 6], ["dccp", 33]]);
+
+type ProtocolNumbers = ReadonlyMap<string, number>;
 
 /** With more ports one dump of a protocol's connections costs less than a search for each. */
 const maxSearches = 8;
@@ -32,7 +37,7 @@ export function forgetEarlierConnections(mappings: readonly PortMapping[], conta
     locals ??= localAddresses(family);
     return isLoopback(address) || locals.some((local) => sameIp(local, address));
   };
-  forget(family, mappings, (mapping, { original, reply }) =>
+  forget(family, mappings, datagramProtocols, (mapping, { original, reply }) =>
     mapping.hostIp !== undefined
       ? sameIp(original.destination, mapping.hostIp)
       : sameIp(reply.source, container) || isLocal(original.destination),
@@ -48,6 +53,7 @@ export function forgetLeftConnections(family: 4 | 6, published: readonly Publish
   forget(
     family,
     published,
+    allProtocols,
     (port, { reply }) => sameIp(reply.source, port.container) && reply.sourcePort === port.containerPort,
   );
 }
@@ -60,6 +66,7 @@ interface HostPort {
 function forget<Port extends HostPort>(
   family: 4 | 6,
   ports: readonly Port[],
+  protocolNumbers: ProtocolNumbers,
   isMeant: (port: Port, entry: ConntrackEntry) => boolean,
 ): void {
   const tracked = ports.filter(({ protocol }) => protocolNumbers.has(protocol));

@@ -1,4 +1,5 @@
 import { isErrno } from "../errors/system-error.ts";
+import { type IpAddress, sameIp } from "../ip/address.ts";
 import { ByteReader } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/client.ts";
@@ -40,10 +41,12 @@ export function listEntries(socket: NetlinkSocket, family: 4 | 6, filter: DumpFi
   }
 }
 
-function passes({ protocol, original }: ConntrackEntry, filter: DumpFilter): boolean {
+function passes({ protocol, original, reply }: ConntrackEntry, filter: DumpFilter): boolean {
   return (
-    protocol === filter.protocol &&
-    (filter.destinationPort === undefined || original.destinationPort === filter.destinationPort)
+    (filter.protocol === undefined || protocol === filter.protocol) &&
+    (filter.destinationPort === undefined || original.destinationPort === filter.destinationPort) &&
+    (filter.source === undefined || sameIp(original.source, filter.source)) &&
+    (filter.answeredBy === undefined || sameIp(reply.source, filter.answeredBy))
   );
 }
 
@@ -55,6 +58,26 @@ export function deleteEntry(socket: NetlinkSocket, entry: ConntrackEntry): void 
     socket.request("cannot delete a tracked connection", IPCTNL_MSG_CT_DELETE, 0, body);
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
+  }
+}
+
+/**
+ * Forgets every connection that an address has made or answers, so that its next owner starts afresh and packets to
+ * the last one are not translated any more.
+ *
+ * @throws SystemError
+ */
+export function forgetConnectionsOf(addresses: readonly IpAddress[]): void {
+  if (addresses.length === 0) return;
+  const socket = openConntrack();
+  try {
+    for (const address of addresses) {
+      for (const filter of [{ source: address }, { answeredBy: address }]) {
+        for (const entry of listEntries(socket, address.family, filter)) deleteEntry(socket, entry);
+      }
+    }
+  } finally {
+    socket.close();
   }
 }
 

@@ -43,11 +43,17 @@ test("an entry is deleted by its tuple, zone and id", () => {
   assert.ok(!bytes.includes(Buffer.from([10, 0, 0, 2])), "the reply direction is not part of it");
 });
 
-test("entries without ports (ICMP) are passed over", () => {
-  const icmp = new AttributeWriter()
-    .nested(1, (tuple) => tuple.nested(2, (proto) => proto.u8(1, 1)))
-    .finish();
-  assert.equal(decodeEntry(icmp), undefined);
+test("entries without ports (ICMP) have port 0; what has no addresses is none", () => {
+  const addresses = (ip: AttributeWriter) =>
+    ip.bytes(1, Uint8Array.of(10, 0, 0, 2)).bytes(2, Uint8Array.of(192, 0, 2, 7));
+  const tuple = (writer: AttributeWriter) =>
+    writer.nested(1, addresses).nested(2, (proto) => proto.u8(1, 1).u16be(4, 77));
+  const icmp = decodeEntry(new AttributeWriter().nested(1, tuple).nested(2, tuple).finish());
+  assert.deepEqual([icmp?.protocol, icmp?.original.destinationPort], [1, 0]);
+  assert.equal(
+    decodeEntry(new AttributeWriter().nested(1, (t) => t.nested(2, (p) => p.u8(1, 1))).finish()),
+    undefined,
+  );
   assert.equal(decodeEntry(new Uint8Array()), undefined);
 });
 
@@ -62,6 +68,17 @@ test("a filter names protocol and port", () => {
       "0800010028000000" +
       "0800020000000000",
   );
+});
+
+test("a filter names who made a connection or who answers it; none asks for everything", () => {
+  const address = { family: 4, value: 0x0a000002n } as const;
+  const ip = "0c000180" + "080001000a000002";
+  const flags = (original: string, reply: string) => `14001980${"08000100"}${original}${"08000200"}${reply}`;
+  const hex = (filter: Parameters<typeof encodeFilter>[0]) =>
+    Buffer.from(encodeFilter(filter)).toString("hex");
+  assert.equal(hex({ source: address }), `10000180${ip}${flags("01000000", "00000000")}`);
+  assert.equal(hex({ answeredBy: address }), `10000280${ip}${flags("00000000", "01000000")}`);
+  assert.equal(hex({}), "");
 });
 
 test("cut or scrambled bytes never do worse than a DecodeError", () => {

@@ -1,4 +1,4 @@
-import { type IpAddress, ipFromBytes } from "../ip/address.ts";
+import { type IpAddress, ipFromBytes, ipToBytes } from "../ip/address.ts";
 import { Attributes } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 
@@ -20,6 +20,7 @@ const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_REPLY_FLAGS = 2;
 // net/netfilter/nf_internals.h
+const CTA_FILTER_F_CTA_IP_SRC = 1 << 0;
 const CTA_FILTER_F_CTA_PROTO_NUM = 1 << 3;
 const CTA_FILTER_F_CTA_PROTO_DST_PORT = 1 << 5;
 
@@ -49,14 +50,18 @@ interface EntryKey {
   readonly id: Uint8Array | undefined;
 }
 
-/** What a dump is to hold. Kernels before 5.8 ignore it and send everything. */
+/** What a dump is to hold; an empty filter holds everything. Kernels before 5.8 ignore it. */
 export interface DumpFilter {
-  readonly protocol: number;
-  /** Destination port of the original direction. */
+  readonly protocol?: number;
+  /** Destination port of the original direction; needs the protocol. */
   readonly destinationPort?: number;
+  /** Who made the connection: source of the original direction. */
+  readonly source?: IpAddress;
+  /** Who answers, after address translation: source of the reply direction. */
+  readonly answeredBy?: IpAddress;
 }
 
-/** Decodes the attributes of one entry; undefined for protocols without ports. Throws DecodeError. */
+/** Decodes the attributes of one entry; undefined when it is none. Protocols without ports have 0. Throws DecodeError. */
 export function decodeEntry(bytes: Uint8Array): ConntrackEntry | undefined {
   const attributes = new Attributes(bytes);
   const originalTuple = attributes.bytes(CTA_TUPLE_ORIG);
@@ -77,34 +82,46 @@ function decodeTuple(attributes: Attributes | undefined): { protocol: number; tu
   const source = ipFromBytes(ip?.bytes(CTA_IP_V4_SRC) ?? ip?.bytes(CTA_IP_V6_SRC) ?? new Uint8Array());
   const destination = ipFromBytes(ip?.bytes(CTA_IP_V4_DST) ?? ip?.bytes(CTA_IP_V6_DST) ?? new Uint8Array());
   const protocol = proto?.u8(CTA_PROTO_NUM);
-  const sourcePort = proto?.u16be(CTA_PROTO_SRC_PORT);
-  const destinationPort = proto?.u16be(CTA_PROTO_DST_PORT);
-  if (
-    source === undefined ||
-    destination === undefined ||
-    protocol === undefined ||
-    sourcePort === undefined ||
-    destinationPort === undefined
-  ) {
-    return undefined;
-  }
+  const sourcePort = proto?.u16be(CTA_PROTO_SRC_PORT) ?? 0;
+  const destinationPort = proto?.u16be(CTA_PROTO_DST_PORT) ?? 0;
+  if (source === undefined || destination === undefined || protocol === undefined) return undefined;
   return { protocol, tuple: { source, destination, sourcePort, destinationPort } };
 }
 
 /** The attributes that ask a dump for less than everything. */
-export function encodeFilter({ protocol, destinationPort }: DumpFilter): Uint8Array {
+export function encodeFilter({ protocol, destinationPort, source, answeredBy }: DumpFilter): Uint8Array {
   const portFlag = destinationPort === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_DST_PORT;
-  return new AttributeWriter()
-    .nested(CTA_TUPLE_ORIG, (tuple) =>
+  const protocolFlag = protocol === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_NUM;
+  const sourceFlag = source === undefined ? 0 : CTA_FILTER_F_CTA_IP_SRC;
+  const answerFlag = answeredBy === undefined ? 0 : CTA_FILTER_F_CTA_IP_SRC;
+  if ((protocolFlag | sourceFlag | answerFlag) === 0) return new Uint8Array();
+  const writer = new AttributeWriter();
+  if ((protocolFlag | sourceFlag) !== 0) {
+    writer.nested(CTA_TUPLE_ORIG, (tuple) => {
+      if (source !== undefined) tuple.nested(CTA_TUPLE_IP, (ip) => writeSource(ip, source));
+      if (protocol === undefined) return;
       tuple.nested(CTA_TUPLE_PROTO, (proto) => {
         proto.u8(CTA_PROTO_NUM, protocol);
         if (destinationPort !== undefined) proto.u16be(CTA_PROTO_DST_PORT, destinationPort);
-      }),
-    )
+      });
+    });
+  }
+  if (answeredBy !== undefined) {
+    writer.nested(CTA_TUPLE_REPLY, (tuple) =>
+      tuple.nested(CTA_TUPLE_IP, (ip) => writeSource(ip, answeredBy)),
+    );
+  }
+  return writer
     .nested(CTA_FILTER, (filter) =>
-      filter.u32(CTA_FILTER_ORIG_FLAGS, CTA_FILTER_F_CTA_PROTO_NUM | portFlag).u32(CTA_FILTER_REPLY_FLAGS, 0),
+      filter
+        .u32(CTA_FILTER_ORIG_FLAGS, sourceFlag | protocolFlag | portFlag)
+        .u32(CTA_FILTER_REPLY_FLAGS, answerFlag),
     )
     .finish();
+}
+
+function writeSource(ip: AttributeWriter, address: IpAddress): void {
+  ip.bytes(address.family === 4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, ipToBytes(address));
 }
 
 /** The attributes by which the kernel finds exactly this entry, and not one that has taken its place. */
