@@ -1,12 +1,20 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { CniError } from "../errors/cni-error.ts";
+import { lockExclusive } from "../linux/flock.ts";
 import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
-import { changeRules, changeRulesIfAvailable, type Family, hasIptables, readRules } from "./client.ts";
+import {
+  changeRules,
+  changeRulesIfAvailable,
+  type Family,
+  hasIptables,
+  lockFile,
+  readRules,
+} from "./client.ts";
 import { hasRule } from "./ruleset.ts";
 import { Transaction } from "./transaction.ts";
 
@@ -140,6 +148,31 @@ test("a table that iptables cannot tell is not taken for an empty one", () => {
   } finally {
     host.close();
     execFileSync("ip", ["netns", "del", name]);
+  }
+});
+
+test("whoever comes next waits for an iptables-restore that outlives its plugin", () => {
+  const folder = mkdtempSync(join(tmpdir(), "iptables-test-"));
+  const release = join(folder, "release");
+  writeFileSync(join(folder, "iptables-save"), "#!/bin/sh\n", { mode: 0o755 });
+  const waits = `while ! test -e ${release}; do sleep 0.05; done`;
+  writeFileSync(join(folder, "iptables-restore"), `#!/bin/sh\n(${waits}) <&- >&- 2>&- &\n`, { mode: 0o755 });
+  process.env["PATH"] = `${folder}:${originalPath}`;
+  const fd = openSync(lockFile, "a");
+  try {
+    changeRules(4, "nat", () => {
+      const transaction = new Transaction();
+      transaction.newChain("CNI-X");
+      return transaction;
+    });
+    assert.equal(lockExclusive(fd, 0), false);
+    writeFileSync(release, "");
+    assert.equal(lockExclusive(fd, 30_000), true);
+  } finally {
+    writeFileSync(release, "");
+    closeSync(fd);
+    process.env["PATH"] = originalPath;
+    rmSync(folder, { recursive: true });
   }
 });
 

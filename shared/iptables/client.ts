@@ -17,8 +17,11 @@ export { type Family, hasIptables, IptablesUnavailable } from "./program.ts";
 
 export type Table = "nat" | "filter";
 
-/** Only our own processes take it, so that each sees what the one before it has made. */
-const lockFile = "/run/cni-iptables.lock";
+/**
+ * Only our own processes take it, so that each sees what the one before it has made. An iptables-restore holds it
+ * too: when its plugin is killed, the DEL that follows waits for what is still under way.
+ */
+export const lockFile = "/run/cni-iptables.lock";
 const lockTimeoutMilliseconds = 30_000;
 const attempts = 10;
 
@@ -36,20 +39,33 @@ export function changeRules(
   plan: (current: Ruleset) => Transaction,
 ): readonly Operation[] {
   const restore = requireIptables(family);
-  return underLock(() => readPlanRestore(family, table, restore, plan));
+  return underLock((lockFd) => {
+    let before = readTable(family, table);
+    for (let attempt = 1; ; attempt++) {
+      const transaction = plan(parseRuleset(before));
+      if (transaction.isEmpty) return [];
+      const text = transaction.toText(table);
+      const outcome = runProgram(restore, ["--noflush", "--wait"], text, lockFd);
+      if (outcome.status === 0) return transaction.operations;
+      const after = readTable(family, table);
+      if (attempt === attempts || sameRulesetText(before, after)) {
+        const what = `${programName(family)} refused the rules for table ${table}`;
+        throw programFailure(what, restore, withLine(outcome, text));
+      }
+      sleep(Math.random() * 5 * attempt);
+      before = after;
+    }
+  });
 }
 
-/**
- * As `changeRules`, but does nothing where iptables cannot have been used at all: for DEL and GC, which remove what
- * is their own. They need not wait for those who add.
- */
+/** As `changeRules`, but does nothing where iptables cannot have been used at all: for DEL and GC. */
 export function changeRulesIfAvailable(
   family: Family,
   table: Table,
   plan: (current: Ruleset) => Transaction,
 ): readonly Operation[] {
   try {
-    return readPlanRestore(family, table, requireIptables(family), plan);
+    return changeRules(family, table, plan);
   } catch (error) {
     if (error instanceof IptablesUnavailable) return [];
     throw error;
@@ -69,29 +85,6 @@ export function readRules(family: Family, table: Table): Ruleset {
 export function requireIptables(family: Family): string {
   findProgram(family, "save");
   return findProgram(family, "restore");
-}
-
-function readPlanRestore(
-  family: Family,
-  table: Table,
-  restore: string,
-  plan: (current: Ruleset) => Transaction,
-): readonly Operation[] {
-  let before = readTable(family, table);
-  for (let attempt = 1; ; attempt++) {
-    const transaction = plan(parseRuleset(before));
-    if (transaction.isEmpty) return [];
-    const text = transaction.toText(table);
-    const outcome = runProgram(restore, ["--noflush", "--wait"], text);
-    if (outcome.status === 0) return transaction.operations;
-    const after = readTable(family, table);
-    if (attempt === attempts || sameRulesetText(before, after)) {
-      const what = `${programName(family)} refused the rules for table ${table}`;
-      throw programFailure(what, restore, withLine(outcome, text));
-    }
-    sleep(Math.random() * 5 * attempt);
-    before = after;
-  }
 }
 
 function readTable(family: Family, table: Table): string {
@@ -123,16 +116,16 @@ function withLine<Outcome extends { readonly stderr: string }>(outcome: Outcome,
     : { ...outcome, stderr: `${outcome.stderr}\nin: ${line}` };
 }
 
-function underLock<T>(work: () => T): T {
+function underLock<T>(work: (lockFd: number | undefined) => T): T {
   const fd = openLock();
   try {
-    return work();
+    return work(fd);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
 }
 
-/** The lock only keeps shared chains and jumps from being made twice, so the work goes on without it. */
+/** Every change is atomic and fits what it was planned for, so the work goes on without the lock. */
 function openLock(): number | undefined {
   let fd: number;
   try {

@@ -69,10 +69,16 @@ export function hasIptables(family: Family): boolean {
   );
 }
 
-/** Runs a program to its end. Throws IptablesUnavailable when it cannot be started. */
-export function runProgram(file: string, args: readonly string[], input: string): Outcome {
+/**
+ * Runs a program to its end.
+ *
+ * @param heldFd an open file that the program is to hold open as well, as long as it runs.
+ * @throws IptablesUnavailable when it cannot be started.
+ */
+export function runProgram(file: string, args: readonly string[], input: string, heldFd?: number): Outcome {
   const outcome = spawnSync(file, args, {
     input,
+    stdio: ["pipe", "pipe", "pipe", ...(heldFd === undefined ? [] : [heldFd])],
     encoding: "utf8",
     // The children look for modprobe and for their own configuration as the administrator's shell would.
     env: { ...process.env, PATH: searchPath(process.env["PATH"]).join(":") },
