@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha512 } from "../../shared/linux/sha512.ts";
 
 /** Shared by all containers; made with the first one and never removed. */
 export const dnatChain = "CNI-HOSTPORT-DNAT";
@@ -19,8 +19,7 @@ export function legacyChain(network: string, containerId: string): string {
 }
 
 function hashed(prefix: string, network: string, containerId: string): string {
-  const hash = createHash("sha512").update(`${network}${containerId}`).digest("hex");
-  return `${prefix}${hash}`.slice(0, 28);
+  return `${prefix}${sha512(`${network}${containerId}`)}`.slice(0, 28);
 }
 
 /** What the rules that lead to a container's chain carry. A long one is cut as the kernel stores the Go plugin's. */
