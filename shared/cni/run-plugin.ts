@@ -1,5 +1,7 @@
-import { readFileSync, statSync, writeSync } from "node:fs";
+import { readSync, statSync, writeSync } from "node:fs";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { nodeErrno } from "../errors/system-error.ts";
+import { sleep } from "../linux/wait.ts";
 import { validAttachments } from "./attachments.ts";
 import { type Environment, isCommand, isIdentifier, readEnvironment } from "./environment.ts";
 import { printJson, printJsonLine } from "./json-print.ts";
@@ -109,7 +111,7 @@ function readRequest(environment: Environment): Request {
 
 function readStdin(): Buffer {
   try {
-    return readFileSync(0);
+    return readAll(0);
   } catch (error) {
     throw new CniError(
       ErrorCode.ioFailure,
@@ -196,14 +198,31 @@ function printError(error: unknown): string {
   return printJson({ code, msg: message, details: details === "" ? undefined : details });
 }
 
+function readAll(fd: number): Buffer {
+  const parts: Buffer[] = [];
+  for (;;) {
+    const part = Buffer.allocUnsafe(16 * 1024);
+    const length = patiently(() => readSync(fd, part));
+    if (length === 0) return Buffer.concat(parts);
+    parts.push(part.subarray(0, length));
+  }
+}
+
 function writeAll(fd: number, text: string): void {
   const bytes = Buffer.from(text);
   for (let written = 0; written < bytes.length; ) {
+    written += patiently(() => writeSync(fd, bytes, written));
+  }
+}
+
+/** Tries again while a non-blocking pipe, which the caller may have given us, waits for its other end. */
+function patiently<T>(work: () => T): T {
+  for (;;) {
     try {
-      written += writeSync(fd, bytes, written);
+      return work();
     } catch (error) {
-      // A non-blocking pipe whose reader is slow.
-      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+      if (nodeErrno(error) !== "EAGAIN") throw error;
+      sleep(1);
     }
   }
 }
