@@ -179,7 +179,7 @@ async function tell(host: Host, list: Conflist): Promise<void> {
     for (const tool of ["iptables-save", "ip6tables-save"]) {
       await shell.run(`${tool} | grep -e web -e other -e ${webAddress} -e ${otherAddress} -e 8080`, [1]);
     }
-    await shell.run("conntrack -L 2>/dev/null | grep dport=8080", [1]);
+    await shell.run(`conntrack -L 2>/dev/null | grep -e ${webAddress} -e ${otherAddress}`, [1]);
     const leases = await shell.run(`ls -C ${list.dataDir}/${list.name}`);
     insist(!/(^|\s)10\.4\./.test(leases), "a lease is left");
     return `no link, no rule, no connection, no lease; the bridge ${list.bridge} waits for the next container`;
