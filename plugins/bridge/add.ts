@@ -19,6 +19,7 @@ import {
 import { addMasquerade } from "./masquerade.ts";
 import type { Owner } from "./owner.ts";
 import { attachToBridge, createVeth, refuseExisting, type VethEnds } from "./veth.ts";
+import { ensureVlanGateway } from "./vlan-gateway.ts";
 
 const portUpMilliseconds = 5000;
 /** Order of the result's interfaces: bridge, host's end, container's end. */
@@ -53,11 +54,16 @@ function attach(request: Request, config: BridgeConfig, places: Places, undo: Un
 
   const ipam = config.ipamType === "" ? undefined : allocate(request, config.ipamType, undo);
   const addressing = ipam === undefined ? undefined : completeAddressing(ipam, config, containerInterface);
+  const gateway =
+    addressing === undefined ? undefined : gatewayLink(config, places, bridge, addressing, undo);
   if (addressing === undefined) bringUp(config, places, ends.container);
-  else configure(request, config, places, bridge, ends, addressing, undo);
+  else configure(request, config, places, gateway, ends, addressing, undo);
 
   if (!config.disableContainerInterface) waitForPort(places, ends.host);
   const interfaces = describeInterfaces(request, places, bridge, ends);
+  if (gateway !== undefined && gateway.index !== bridge.index) {
+    interfaces.push({ name: gateway.name, mac: gateway.mac });
+  }
   // Last, as it is not taken back: other networks may rely on it at once.
   for (const family of new Set(addressing?.gatewayAddresses.map(({ address }) => address.family))) {
     enableForwarding(family);
@@ -86,11 +92,24 @@ function bringUp(config: BridgeConfig, places: Places, link: Link): void {
   if (!config.disableContainerInterface) setLink(places.container, link, { up: true });
 }
 
+/** The link that gets the gateway addresses; undefined when there are none. */
+function gatewayLink(
+  config: BridgeConfig,
+  places: Places,
+  bridge: Link,
+  addressing: Addressing,
+  undo: UndoStack,
+): Link | undefined {
+  if (addressing.gatewayAddresses.length === 0) return undefined;
+  if (config.vlans.vlan === 0) return bridge;
+  return ensureVlanGateway(places.host, places.hostNetns.fd, bridge, config, undo);
+}
+
 function configure(
   request: Request,
   config: BridgeConfig,
   places: Places,
-  bridge: Link,
+  gateway: Link | undefined,
   ends: VethEnds,
   addressing: Addressing,
   undo: UndoStack,
@@ -98,8 +117,10 @@ function configure(
   inNetns(places.containerNetns, () =>
     configureContainer(places.container, ends.container, addressing, config),
   );
-  for (const address of addressing.gatewayAddresses) {
-    ensureGatewayAddress(places.host, bridge, address, config.forceAddress, undo);
+  if (gateway !== undefined) {
+    for (const address of addressing.gatewayAddresses) {
+      ensureGatewayAddress(places.host, gateway, address, config.forceAddress, undo);
+    }
   }
   if (!config.ipMasq) return;
   addMasquerade(

@@ -36,8 +36,14 @@ const refused: [string, object, number, RegExp][] = [
   ["hairpin and promiscuous", { hairpinMode: true, promiscMode: true }, 7, /at the same time/],
   ["IPAM without interface", { ipam: { type: "x" }, disableContainerInterface: true }, 7, /cannot use IPAM/],
   ["a bad MAC", { runtimeConfig: { mac: "zz" } }, 7, /address zz: invalid MAC address/],
-  ["a VLAN", { vlan: 100 }, 2, /^not supported yet: vlan: 100$/],
-  ["VLAN trunks", { vlanTrunk: [] }, 2, /vlanTrunk/],
+  ["a VLAN that is none", { vlan: 5000 }, 7, /^invalid VLAN ID 5000 \(must be between 0 and 4094\)$/],
+  ["a trunk item that is none", { vlanTrunk: [null] }, 6, /vlanTrunk\[0\]/],
+  [
+    "a gateway interface with a long name",
+    { bridge: "a23456789012", vlan: 100, isGateway: true, ipam: { type: "x" } },
+    7,
+    /^a23456789012\.100 cannot name/,
+  ],
   ["spoof checks", { macspoofchk: true }, 2, /macspoofchk: true/],
   ["masquerading with nftables", { ipMasq: true, ipMasqBackend: "nftables" }, 2, /ipMasqBackend: "nftables"/],
   ["layer 2 in the oldest version", { cniVersion: "0.2.0" }, 7, /0\.2\.0 cannot express/],
@@ -54,9 +60,13 @@ for (const [what, config, code, text] of refused) {
 
 test("DEL needs no more than it uses: a container stays removable with a wrong configuration", () => {
   const config = decodeConfig(
-    request({ vlan: 7, hairpinMode: true, promiscMode: true, bridge: "" }, "DEL", "junk"),
+    request(
+      { vlan: 5000, macspoofchk: true, hairpinMode: true, promiscMode: true, bridge: "" },
+      "DEL",
+      "junk",
+    ),
   );
-  assert.deepEqual(config.notSupported, ["vlan: 7"]);
+  assert.deepEqual(config.notSupported, ["macspoofchk: true"]);
 });
 
 test("defaults", () => {
@@ -82,6 +92,18 @@ test("keys match without regard to case; null is absent", () => {
     [config.isGateway, config.bridge, config.mtu, config.mac],
     [true, "br0", 0, "02:00:00:00:00:09"],
   );
+});
+
+test("VLANs: an empty trunk turns filtering on, and nothing else", () => {
+  const plain = decodeConfig(request({}));
+  assert.deepEqual(
+    [plain.vlanFiltering, plain.vlans],
+    [false, { vlan: 0, trunk: [], preserveDefaultVlan: false }],
+  );
+  const empty = decodeConfig(request({ vlanTrunk: [] }));
+  assert.deepEqual([empty.vlanFiltering, empty.vlans.trunk], [true, []]);
+  const trunk = decodeConfig(request({ vlan: 100, vlanTrunk: [{ id: 5 }], preserveDefaultVlan: true }));
+  assert.deepEqual(trunk.vlans, { vlan: 100, trunk: [5], preserveDefaultVlan: true });
 });
 
 test("isDefaultGateway implies isGateway", () => {

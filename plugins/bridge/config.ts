@@ -1,12 +1,13 @@
 import * as z from "zod/mini";
 import { parseCniArgs } from "../../shared/cni/cni-args.ts";
-import { anyObject, configObject, decode, integer, text } from "../../shared/cni/config-schema.ts";
+import { configObject, decode, integer, text } from "../../shared/cni/config-schema.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Dns } from "../../shared/cni/result.ts";
 import { resultFamily } from "../../shared/cni/versions.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
+import { checkVlan, trunkIds, type VlanConfig } from "./vlans.ts";
 
 /** What the bridge plugin does for one attachment. README.md describes the keys. */
 export interface BridgeConfig {
@@ -20,6 +21,9 @@ export interface BridgeConfig {
   readonly hairpinMode: boolean;
   readonly promiscMode: boolean;
   readonly portIsolation: boolean;
+  readonly vlans: VlanConfig;
+  /** The bridge keeps VLANs apart when this call makes it: also an empty `vlanTrunk` asks for that. */
+  readonly vlanFiltering: boolean;
   readonly enableDad: boolean;
   readonly disableContainerInterface: boolean;
   /** "" for a network without addresses (layer 2). */
@@ -44,7 +48,11 @@ const schema = configObject({
   hairpinMode: z.optional(z.boolean()),
   promiscMode: z.optional(z.boolean()),
   vlan: z.optional(integer),
-  vlanTrunk: z.optional(z.array(anyObject)),
+  vlanTrunk: z.optional(
+    z.array(
+      configObject({ id: z.optional(integer), minID: z.optional(integer), maxID: z.optional(integer) }),
+    ),
+  ),
   preserveDefaultVlan: z.optional(z.boolean()),
   macspoofchk: z.optional(z.boolean()),
   enabledad: z.optional(z.boolean()),
@@ -69,6 +77,7 @@ export function decodeConfig(request: Request): BridgeConfig {
     hairpinMode: keys.hairpinMode ?? false,
     promiscMode: keys.promiscMode ?? false,
     portIsolation: keys.portIsolation ?? false,
+    ...vlanSettings(request, keys),
     enableDad: keys.enabledad ?? false,
     disableContainerInterface: keys.disableContainerInterface ?? false,
     ipamType: keys.ipam?.type ?? "",
@@ -78,6 +87,22 @@ export function decodeConfig(request: Request): BridgeConfig {
   };
   if (request.command !== "DEL") validate(request, config);
   return config;
+}
+
+/** DEL does not look at them: the port takes its VLANs along. */
+function vlanSettings(
+  request: Request,
+  keys: z.output<typeof schema>,
+): Pick<BridgeConfig, "vlans" | "vlanFiltering"> {
+  const { vlan = 0, vlanTrunk, preserveDefaultVlan = false } = keys;
+  if (request.command === "DEL") {
+    return { vlans: { vlan: 0, trunk: [], preserveDefaultVlan }, vlanFiltering: false };
+  }
+  checkVlan(vlan);
+  return {
+    vlans: { vlan, trunk: trunkIds(vlanTrunk ?? []), preserveDefaultVlan },
+    vlanFiltering: vlan !== 0 || vlanTrunk !== undefined,
+  };
 }
 
 /** runtimeConfig before args before CNI_ARGS. */
@@ -105,8 +130,6 @@ function dnsOverride(dns: z.output<typeof schema>["dns"]): Dns | undefined {
 /** What this release cannot do yet, as `key: value`. Nothing of it is ever ignored. */
 function unsupportedKeys(keys: z.output<typeof schema>): string[] {
   const found: string[] = [];
-  if ((keys.vlan ?? 0) !== 0) found.push(`vlan: ${keys.vlan}`);
-  if (keys.vlanTrunk !== undefined) found.push(`vlanTrunk: a list of ${keys.vlanTrunk.length}`);
   if (keys.macspoofchk === true) found.push("macspoofchk: true");
   if (keys.ipMasq === true && (keys.ipMasqBackend ?? "iptables") !== "iptables") {
     found.push(`ipMasqBackend: ${JSON.stringify(keys.ipMasqBackend)}`);
@@ -121,6 +144,13 @@ function validate(request: Request, config: BridgeConfig): void {
     throw invalid(
       `bridge: ${JSON.stringify(config.bridge)} cannot name a link`,
       'a name has 1 to 15 bytes, no "/", ":" or white space, and is neither . nor ..',
+    );
+  }
+  const vlanInterface = vlanInterfaceName(config);
+  if (config.isGateway && config.ipamType !== "" && config.vlans.vlan !== 0 && !isLinkName(vlanInterface)) {
+    throw invalid(
+      `${vlanInterface} cannot name the VLAN's gateway interface`,
+      'it is BRIDGE.VLAN and may have 15 bytes: give the network a shorter "bridge"',
     );
   }
   if (config.ipamType !== "" && config.disableContainerInterface) {
@@ -156,6 +186,11 @@ export function notSupported(keyAndValue: string): CniError {
     `not supported yet: ${keyAndValue}`,
     "use the Go bridge plugin for this network until a later release, or remove the key",
   );
+}
+
+/** The link that has the gateway address of a VLAN. */
+export function vlanInterfaceName({ bridge, vlans }: Pick<BridgeConfig, "bridge" | "vlans">): string {
+  return `${bridge}.${vlans.vlan}`;
 }
 
 function isLinkName(name: string): boolean {

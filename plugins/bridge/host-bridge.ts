@@ -20,7 +20,7 @@ const attempts = 10;
  */
 export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: UndoStack): Link {
   for (let attempt = 1; ; attempt++) {
-    if (createBridge(rt, config.bridge, config.mtu)) undo.push(() => deleteUnusedBridge(rt, config.bridge));
+    if (makeBridge(rt, config)) undo.push(() => deleteUnusedBridge(rt, config.bridge));
     const bridge = findLink(rt, config.bridge);
     if (bridge !== undefined) {
       if (bridge.kind !== "bridge") {
@@ -30,6 +30,7 @@ export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: Undo
           `it is ${bridge.kind === "" ? "a link of another kind" : `of kind ${bridge.kind}`}; give the network another "bridge"`,
         );
       }
+      refuseMissingFilter(bridge, config);
       try {
         refuseRouterAdvertisements(config.bridge);
         const promisc = config.promiscMode && !bridge.promisc ? { promisc: true } : {};
@@ -49,6 +50,31 @@ export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: Undo
   }
 }
 
+function makeBridge(rt: NetlinkSocket, { bridge: name, mtu, vlanFiltering }: BridgeConfig): boolean {
+  try {
+    return createBridge(rt, { name, mtu, vlanFiltering });
+  } catch (error) {
+    if (!vlanFiltering || !isErrno(error, "EOPNOTSUPP")) throw error;
+    throw new CniError(
+      ErrorCode.kernelRefused,
+      `failed to create bridge "${name}": the kernel has no VLAN filtering for bridges`,
+      "vlan and vlanTrunk need a kernel with CONFIG_BRIDGE_VLAN_FILTERING",
+      { cause: error },
+    );
+  }
+}
+
+/** Without filtering every container would see the frames of every VLAN. */
+function refuseMissingFilter(bridge: Link, config: BridgeConfig): void {
+  const { vlan, trunk } = config.vlans;
+  if ((vlan === 0 && trunk.length === 0) || bridge.bridge?.vlanFiltering === true) return;
+  throw new CniError(
+    ErrorCode.conflict,
+    `bridge "${bridge.name}" exists without VLAN filtering, so VLANs would not be kept apart`,
+    `turn it on with: ip link set ${bridge.name} type bridge vlan_filtering 1; or give the network another "bridge"`,
+  );
+}
+
 /** Deletes a bridge that this call made, unless somebody else uses it by now. */
 function deleteUnusedBridge(rt: NetlinkSocket, name: string): void {
   const bridge = findLink(rt, name);
@@ -66,8 +92,9 @@ export function refuseRouterAdvertisements(link: string): void {
 }
 
 /**
- * Gives the bridge a gateway address, or finds that it has it. The bridge's MAC is fixed to what it was before the
- * container's port was added: without that the kernel changes it with each port that comes or goes.
+ * Gives the bridge (or the gateway interface of a VLAN) a gateway address, or finds that it has it. The link's MAC is fixed
+ * to what it was before the container's port was added: without that the kernel changes a bridge's with each port
+ * that comes or goes.
  *
  * @throws CniError when the bridge has an address that contradicts it and `forceAddress` is off.
  */

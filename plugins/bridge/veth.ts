@@ -3,6 +3,7 @@ import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { setBridgePort } from "../../shared/rtnetlink/bridge.ts";
+import { addPortVlan, deletePortVlan } from "../../shared/rtnetlink/bridge-vlan.ts";
 import {
   deleteLink,
   findLink,
@@ -14,6 +15,7 @@ import {
 import { createVethPair } from "../../shared/rtnetlink/veth.ts";
 import type { BridgeConfig } from "./config.ts";
 import { hostLinkName, hostLinkNames, type Owner, ownerAlias } from "./owner.ts";
+import { planPortVlans, type VlanConfig } from "./vlans.ts";
 
 /** Both ends of an attachment. */
 export interface VethEnds {
@@ -98,6 +100,14 @@ export function attachToBridge(
   setBridgePort(rt, host, { hairpin: config.hairpinMode });
   // Kernels before 4.18 do not know port isolation, and do not isolate either.
   if (config.portIsolation) setBridgePort(rt, host, { isolated: true });
+  joinVlans(rt, host, bridge, config.vlans);
+}
+
+/** Puts a new port into its VLANs. Throws SystemError. */
+export function joinVlans(rt: NetlinkSocket, port: Link, bridge: Link, vlans: VlanConfig): void {
+  const { leave, join } = planPortVlans(vlans, bridge.bridge?.defaultPvid ?? 0);
+  for (const id of leave) deletePortVlan(rt, port, id);
+  for (const vlan of join) addPortVlan(rt, port, vlan);
 }
 
 function errnoOf(error: unknown): string {

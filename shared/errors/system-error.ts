@@ -51,13 +51,20 @@ export class SystemError extends CniError {
    * @param operation what could not be done and to which object, for example `cannot create link "cni0"`.
    * @param errno number (either sign) or symbolic name.
    * @param explanation the kernel's own words (extended ACK), if any.
+   * @param options `code` and `details` where the usual ones do not fit.
    */
-  constructor(operation: string, errno: number | string, explanation = "", options?: ErrorOptions) {
+  constructor(
+    operation: string,
+    errno: number | string,
+    explanation = "",
+    options: ErrorOptions & { code?: number; details?: string } = {},
+  ) {
     const name = typeof errno === "string" ? errno : errnoName(errno);
     const meaning = meanings[name];
     const cause = [name, meaning].filter((part) => part !== undefined).join(", ");
     const said = explanation === "" ? "" : ` (kernel: ${explanation})`;
-    super(ErrorCode.kernelRefused, `${operation}: ${cause}${said}`, hints[name] ?? "", options);
+    const { code = ErrorCode.kernelRefused, details = hints[name] ?? "" } = options;
+    super(code, `${operation}: ${cause}${said}`, details, options);
     this.name = "SystemError";
     this.errno = name;
   }

@@ -26,8 +26,7 @@ export class Netns {
 /**
  * Opens the network namespace that a file stands for.
  *
- * @throws SystemError with errno ENOENT (and its like) when the file cannot be opened, CniError code 8 when it is no
- *   network namespace.
+ * @throws CniError code 8: a SystemError with errno ENOENT or its like when the file cannot be opened.
  */
 export function openNetns(path: string): Netns {
   const operation = `failed to open netns ${JSON.stringify(path)}`;
@@ -35,7 +34,7 @@ export function openNetns(path: string): Netns {
   try {
     type = statfsSync(path).type;
   } catch (error) {
-    throw new SystemError(operation, nodeErrno(error) ?? "EIO");
+    throw cannotOpen(operation, error);
   }
   // The check comes first: opening a device or a fifo could block or have effects.
   if (type !== NSFS_MAGIC && type !== PROC_SUPER_MAGIC) {
@@ -48,8 +47,17 @@ export function openNetns(path: string): Netns {
   try {
     return new Netns(openSync(path, "r"), path);
   } catch (error) {
-    throw new SystemError(operation, nodeErrno(error) ?? "EIO");
+    throw cannotOpen(operation, error);
   }
+}
+
+function cannotOpen(operation: string, error: unknown): SystemError {
+  return new SystemError(operation, nodeErrno(error) ?? "EIO", "", {
+    code: ErrorCode.invalidNetns,
+    details:
+      "CNI_NETNS must be the path of the container's network namespace, as the runtime or `ip netns add` made it",
+    cause: error,
+  });
 }
 
 /** Opens a namespace for cleaning up: undefined when the path is "" or leads nowhere. Throws like `openNetns`. */

@@ -36,7 +36,11 @@ export interface LinkAddress {
   readonly scope: number;
 }
 
-/** Addresses in the socket's namespace, in the kernel's order. Throws SystemError. */
+/**
+ * Addresses in the socket's namespace, in the kernel's order.
+ *
+ * @throws SystemError, ENODEV when there is no link of this index.
+ */
 export function listAddresses(
   rt: NetlinkSocket,
   filter: { family?: 4 | 6; index?: number } = {},

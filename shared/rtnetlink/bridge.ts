@@ -2,7 +2,16 @@ import { isErrno } from "../errors/system-error.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
-import { IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MTU, linkHeader, RTM_NEWLINK } from "./link.ts";
+import {
+  IFLA_BR_VLAN_FILTERING,
+  IFLA_IFNAME,
+  IFLA_INFO_DATA,
+  IFLA_INFO_KIND,
+  IFLA_LINKINFO,
+  IFLA_MTU,
+  linkHeader,
+  RTM_NEWLINK,
+} from "./link.ts";
 
 const RTM_SETLINK = 19;
 const AF_BRIDGE = 7;
@@ -12,11 +21,22 @@ const IFLA_PROTINFO = 12;
 const IFLA_BRPORT_MODE = 4; // hairpin
 const IFLA_BRPORT_ISOLATED = 33;
 
+export interface NewBridge {
+  readonly name: string;
+  /** 0 leaves the kernel's default. */
+  readonly mtu: number;
+  /** Keeps frames apart by VLAN (needs CONFIG_BRIDGE_VLAN_FILTERING). */
+  readonly vlanFiltering?: boolean;
+}
+
 /** Creates a bridge. Returns false when a link of this name exists already. Throws SystemError. */
-export function createBridge(rt: NetlinkSocket, name: string, mtu: number): boolean {
+export function createBridge(rt: NetlinkSocket, { name, mtu, vlanFiltering = false }: NewBridge): boolean {
   const body = new AttributeWriter().raw(linkHeader(0)).text(IFLA_IFNAME, name);
   if (mtu > 0) body.u32(IFLA_MTU, mtu);
-  body.nested(IFLA_LINKINFO, (info) => info.text(IFLA_INFO_KIND, "bridge"));
+  body.nested(IFLA_LINKINFO, (info) => {
+    info.text(IFLA_INFO_KIND, "bridge");
+    if (vlanFiltering) info.nested(IFLA_INFO_DATA, (data) => data.u8(IFLA_BR_VLAN_FILTERING, 1));
+  });
   try {
     rt.request(`could not add "${name}"`, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body.finish());
     return true;

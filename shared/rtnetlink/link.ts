@@ -27,6 +27,8 @@ const IFLA_PROMISCUITY = 30;
 const IFLA_LINK_NETNSID = 37;
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
+export const IFLA_BR_VLAN_FILTERING = 7;
+const IFLA_BR_VLAN_DEFAULT_PVID = 39;
 
 // linux/if.h
 export const IFF_UP = 0x1;
@@ -70,6 +72,15 @@ export interface Link {
   /** Set when the other end is in another namespace. */
   readonly peerNetnsId?: number;
   readonly alias?: string;
+  /** What only a bridge has. */
+  readonly bridge?: BridgeSettings;
+}
+
+export interface BridgeSettings {
+  /** Frames are kept apart by VLAN. */
+  readonly vlanFiltering: boolean;
+  /** VLAN that new ports belong to; 0 for none. */
+  readonly defaultPvid: number;
 }
 
 /** What `setLink` changes; absent members stay as they are. */
@@ -147,6 +158,7 @@ function decodeLink(message: Message): Link {
   const peerIndex = kind === "veth" ? attributes.u32(IFLA_LINK) : undefined;
   const peerNetnsId = attributes.i32(IFLA_LINK_NETNSID);
   const alias = attributes.text(IFLA_IFALIAS);
+  const bridge = kind === "bridge" ? decodeBridge(attributes) : undefined;
   return {
     index: reader.i32(4),
     name: attributes.text(IFLA_IFNAME) ?? "",
@@ -164,6 +176,15 @@ function decodeLink(message: Message): Link {
     ...(peerIndex === undefined || peerIndex === 0 ? {} : { peerIndex }),
     ...(peerNetnsId === undefined ? {} : { peerNetnsId }),
     ...(alias === undefined ? {} : { alias }),
+    ...(bridge === undefined ? {} : { bridge }),
+  };
+}
+
+function decodeBridge(link: Attributes): BridgeSettings {
+  const data = link.nested(IFLA_LINKINFO)?.nested(IFLA_INFO_DATA);
+  return {
+    vlanFiltering: data?.u8(IFLA_BR_VLAN_FILTERING) === 1,
+    defaultPvid: data?.u16(IFLA_BR_VLAN_DEFAULT_PVID) ?? 0,
   };
 }
 

@@ -22,7 +22,12 @@ const RT_TABLE_COMPAT = 252;
 export const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
 const RTN_UNICAST = 1;
-const RTM_F_CLONED = 0x200;
+const RTN_LOCAL = 2;
+const RTN_BROADCAST = 3;
+const RTN_MULTICAST = 5;
+
+/** Types of routes by which packets arrive somewhere, unlike blackholes and the like. */
+const deliveringTypes = [RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST, RTN_MULTICAST];
 
 /** A unicast route. */
 export interface KernelRoute {
@@ -74,7 +79,7 @@ export function addRoute(rt: NetlinkSocket, link: { index: number; name: string 
 export function listRoutes(rt: NetlinkSocket, family: 4 | 6): KernelRoute[] {
   return rt
     .dump("cannot list routes", RTM_GETROUTE, routeHeader({ family: addressFamily(family) }))
-    .map(({ body }) => decodeRoute(body))
+    .map(({ body }) => decodeRoute(body, [RTN_UNICAST]))
     .filter((route) => route !== undefined);
 }
 
@@ -85,22 +90,21 @@ export function lookupRoute(rt: NetlinkSocket, address: IpAddress): KernelRoute 
   const body = new AttributeWriter().raw(header).bytes(RTA_DST, ipToBytes(address)).finish();
   try {
     const [message] = rt.request(`cannot look up the route to ${formatIp(address)}`, RTM_GETROUTE, 0, body);
-    return message === undefined ? undefined : decodeRoute(message.body);
+    return message === undefined ? undefined : decodeRoute(message.body, deliveringTypes);
   } catch (error) {
     if (isErrno(error, "ENETUNREACH", "EHOSTUNREACH", "EINVAL", "EACCES")) return undefined;
     throw error;
   }
 }
 
-function decodeRoute(body: Uint8Array): KernelRoute | undefined {
+/** Undefined when the route is of another type than these. */
+function decodeRoute(body: Uint8Array, types: readonly number[]): KernelRoute | undefined {
   const reader = new ByteReader(body);
   const family = reader.u8(0) === AF_INET ? 4 : 6;
-  const flags = reader.u32(8);
   const attributes = new Attributes(reader.slice(12, reader.length));
   const dstBytes = attributes.bytes(RTA_DST);
   const address = dstBytes === undefined ? ({ family, value: 0n } as const) : ipFromBytes(dstBytes);
-  const isLookup = (flags & RTM_F_CLONED) !== 0;
-  if (address === undefined || (reader.u8(7) !== RTN_UNICAST && !isLookup)) return undefined;
+  if (address === undefined || !types.includes(reader.u8(7))) return undefined;
   const gatewayBytes = attributes.bytes(RTA_GATEWAY);
   const gateway = gatewayBytes === undefined ? undefined : ipFromBytes(gatewayBytes);
   const oif = attributes.u32(RTA_OIF);

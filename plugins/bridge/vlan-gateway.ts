@@ -1,0 +1,79 @@
+import type { UndoStack } from "../../shared/cni/undo-stack.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { isErrno } from "../../shared/errors/system-error.ts";
+import type { NetlinkSocket } from "../../shared/netlink/client.ts";
+import {
+  deleteLink,
+  findLink,
+  findLinkByIndex,
+  type Link,
+  listLinks,
+  setLink,
+} from "../../shared/rtnetlink/link.ts";
+import { createVethPair } from "../../shared/rtnetlink/veth.ts";
+import { type BridgeConfig, vlanInterfaceName } from "./config.ts";
+import { refuseRouterAdvertisements } from "./host-bridge.ts";
+import { joinVlans } from "./veth.ts";
+
+const attempts = 10;
+
+/**
+ * Makes sure that the host has an interface in the VLAN, which has the gateway address: BRIDGE.VLAN, one end of a
+ * veth pair whose other end is a port of the bridge. It stays for the containers that follow.
+ *
+ * @param hostNetns file descriptor of the host's namespace.
+ * @throws CniError
+ */
+export function ensureVlanGateway(
+  rt: NetlinkSocket,
+  hostNetns: number,
+  bridge: Link,
+  config: BridgeConfig,
+  undo: UndoStack,
+): Link {
+  const name = vlanInterfaceName(config);
+  for (let attempt = 1; ; attempt++) {
+    const present = findLink(rt, name);
+    if (present !== undefined) return usable(rt, present);
+    try {
+      const peerName = `veth${Math.random().toString(16).slice(2, 10).padEnd(8, "0")}`;
+      createVethPair(rt, { name, mtu: bridge.mtu, peerName, peerNetns: hostNetns });
+      undo.push(() => deleteUnused(rt, name, bridge));
+      connect(rt, peerName, bridge, config);
+    } catch (error) {
+      // Another call makes it at the same moment.
+      if (!isErrno(error, "EEXIST") || attempt === attempts) throw error;
+    }
+  }
+}
+
+function usable(rt: NetlinkSocket, link: Link): Link {
+  if (link.kind !== "veth") {
+    throw new CniError(
+      ErrorCode.conflict,
+      `failed to create vlan interface: "${link.name}" already exists but is not a veth`,
+      `the VLAN's gateway address belongs on a port of the bridge: remove ${link.name}, or use another VLAN or bridge`,
+    );
+  }
+  refuseRouterAdvertisements(link.name);
+  if (!link.up) setLink(rt, link, { up: true });
+  return link;
+}
+
+function connect(rt: NetlinkSocket, peerName: string, bridge: Link, config: BridgeConfig): void {
+  const port = findLink(rt, peerName);
+  if (port === undefined) return;
+  refuseRouterAdvertisements(port.name);
+  setLink(rt, port, { up: true, master: bridge.index });
+  joinVlans(rt, port, bridge, { ...config.vlans, trunk: [] });
+}
+
+/** Takes it back unless other containers use the bridge by now: one of them may be in this VLAN. */
+function deleteUnused(rt: NetlinkSocket, name: string, bridge: Link): void {
+  const link = findLink(rt, name);
+  if (link === undefined) return;
+  const port = link.peerIndex === undefined ? undefined : findLinkByIndex(rt, link.peerIndex);
+  const others = listLinks(rt, { master: bridge.index }).filter(({ index }) => index !== port?.index);
+  // One is the port of the container whose ADD has failed.
+  if (others.length <= 1) deleteLink(rt, link);
+}

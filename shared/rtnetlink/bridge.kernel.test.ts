@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { hostFor } from "../../conformance/harness/host.ts";
+import { asObject, objectList, parse } from "../../conformance/harness/json.ts";
+import { isErrno, SystemError } from "../errors/system-error.ts";
+import { inNetns, openNetns } from "../linux/netns.ts";
+import { createBridge, setBridgePort } from "./bridge.ts";
+import { openRtnetlink } from "./client.ts";
+import { listLinks, requireLink, setLink } from "./link.ts";
+
+async function scratch(t: TestContext) {
+  const host = await hostFor(t);
+  const netns = openNetns(host.outside(host.addNetns("a")));
+  const rt = inNetns(netns, openRtnetlink);
+  t.after(() => {
+    rt.close();
+    netns.close();
+  });
+  return {
+    rt,
+    ip: (...args: string[]) => host.inNetns("a", "ip", args),
+    ipBatch: (commands: readonly string[]) =>
+      host.inNetns("a", "ip", ["-batch", "-"], { input: commands.join("\n") }),
+    /** What iproute2 says of a bridge's port. */
+    port: (name: string) => {
+      const { stdout } = host.inNetns("a", "bridge", ["-j", "-d", "link", "show", "dev", name]);
+      return asObject(objectList(parse(stdout))[0]);
+    },
+  };
+}
+
+test("a bridge is made once, with the MTU asked for", async (t) => {
+  const { rt } = await scratch(t);
+  assert.equal(createBridge(rt, { name: "br0", mtu: 1400 }), true);
+  assert.equal(createBridge(rt, { name: "br0", mtu: 1300 }), false);
+  assert.equal(createBridge(rt, { name: "br1", mtu: 0 }), true);
+  const kinds = listLinks(rt).map(({ name, kind, mtu, up }) => [name, kind, mtu, up]);
+  assert.deepEqual(kinds.slice(1), [
+    ["br0", "bridge", 1400, false],
+    ["br1", "bridge", 1500, false],
+  ]);
+});
+
+test("a name that is too long is refused with the kernel's words", async (t) => {
+  const { rt } = await scratch(t);
+  assert.throws(
+    () => createBridge(rt, { name: "a-name-too-long!", mtu: 0 }),
+    (error) =>
+      error instanceof SystemError &&
+      error.errno === "ERANGE" &&
+      /^could not add "a-name-too-long!": ERANGE, .* \(kernel: .+\)$/.test(error.message),
+  );
+});
+
+test("settings of a port are switched one by one", async (t) => {
+  const { rt, ip, port } = await scratch(t);
+  createBridge(rt, { name: "br0", mtu: 0 });
+  ip("link", "add", "v0", "type", "veth", "peer", "name", "v1");
+  const link = requireLink(rt, "v0");
+  const bridge = requireLink(rt, "br0");
+  setLink(rt, link, { master: bridge.index });
+  assert.equal(requireLink(rt, "v0").master, bridge.index);
+  const settings = () => [port("v0")["master"], port("v0")["hairpin"], port("v0")["isolated"]];
+  assert.deepEqual(settings(), ["br0", false, false]);
+  setBridgePort(rt, link, { hairpin: true });
+  assert.deepEqual(settings(), ["br0", true, false]);
+  setBridgePort(rt, link, { isolated: true });
+  assert.deepEqual(settings(), ["br0", true, true]);
+  setBridgePort(rt, link, { hairpin: false, isolated: true });
+  assert.deepEqual(settings(), ["br0", false, true]);
+  setLink(rt, link, { master: 0 });
+  assert.equal(requireLink(rt, "v0").master, undefined);
+});
+
+test("settings of a link that is no port are refused with its name", async (t) => {
+  const { rt, ip } = await scratch(t);
+  ip("link", "add", "v0", "type", "veth", "peer", "name", "v1");
+  assert.throws(
+    () => setBridgePort(rt, requireLink(rt, "v0"), { hairpin: true }),
+    (error) =>
+      error instanceof SystemError && /^failed to set hairpin of bridge port "v0": E/.test(error.message),
+  );
+  assert.throws(
+    () => setLink(rt, requireLink(rt, "v0"), { master: requireLink(rt, "v1").index }),
+    (error) => isErrno(error, "EOPNOTSUPP"),
+  );
+});
+
+test("of hundreds of links, the ports of one bridge are found", async (t) => {
+  const { rt, ipBatch } = await scratch(t);
+  createBridge(rt, { name: "br0", mtu: 0 });
+  createBridge(rt, { name: "br1", mtu: 0 });
+  const numbers = Array.from({ length: 100 }, (_, index) => index);
+  ipBatch(
+    numbers.flatMap((n) => [
+      `link add v${n} type veth peer name w${n}`,
+      `link set v${n} master br${n % 10 === 0 ? 1 : 0}`,
+    ]),
+  );
+  assert.equal(listLinks(rt).length, 203);
+  const names = (bridge: string) =>
+    listLinks(rt, { master: requireLink(rt, bridge).index }).map((l) => l.name);
+  assert.deepEqual(
+    names("br1").sort(),
+    numbers
+      .filter((n) => n % 10 === 0)
+      .map((n) => `v${n}`)
+      .sort(),
+  );
+  assert.equal(names("br0").length, 90);
+  assert.deepEqual(listLinks(rt, { master: requireLink(rt, "w0").index }), []);
+});
