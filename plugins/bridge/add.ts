@@ -4,9 +4,12 @@ import type { Result, ResultInterface } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { inNetns, type Netns, openNetns, ownNetns } from "../../shared/linux/netns.ts";
+import { sendFrames } from "../../shared/linux/packet-socket.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink, openRtnetlinkMonitor, RTMGRP_LINK } from "../../shared/rtnetlink/client.ts";
+import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { findLink, findLinkByIndex, type Link, setLink } from "../../shared/rtnetlink/link.ts";
+import { announcement } from "./announcement.ts";
 import type { BridgeConfig } from "./config.ts";
 import { configureContainer } from "./container.ts";
 import { type Addressing, completeAddressing } from "./gateways.ts";
@@ -60,6 +63,7 @@ function attach(request: Request, config: BridgeConfig, places: Places, undo: Un
   else configure(request, config, places, gateway, ends, addressing, undo);
 
   if (!config.disableContainerInterface) waitForPort(places, ends.host);
+  if (addressing !== undefined) announce(places, ends.container, addressing);
   const interfaces = describeInterfaces(request, places, bridge, ends);
   if (gateway !== undefined && gateway.index !== bridge.index) {
     interfaces.push({ name: gateway.name, mac: gateway.mac });
@@ -147,6 +151,21 @@ function waitForPort(places: Places, port: Link): void {
     );
   } finally {
     monitor.close();
+  }
+}
+
+/**
+ * Tells the neighbours whose the addresses are now. The kernel's own announcement (arp_notify) comes when the link goes
+ * up, which is before the bridge forwards anything from it.
+ */
+function announce(places: Places, link: Link, addressing: Addressing): void {
+  const mac = parseMac(link.mac);
+  if (mac === undefined) return;
+  const frames = addressing.ips.map(({ address }) => announcement(mac, address.address));
+  try {
+    inNetns(places.containerNetns, () => sendFrames(link.index, frames));
+  } catch {
+    // Neighbours learn it later then; a container that works is not given up for it.
   }
 }
 
