@@ -31,6 +31,24 @@ test("numbers with two names have the kernel's", () => {
   assert.equal(errnoName(constants.errno.ENOTSUP), "EOPNOTSUPP");
 });
 
+test("errnos of the kernel that Node.js does not know are named and explained", () => {
+  const error = new SystemError('cannot set master of "veth1"', -54);
+  assert.equal(error.message, 'cannot set master of "veth1": EXFULL, exchange full');
+  assert.match(error.details, /1024 ports/);
+});
+
+test("an errno without words of its own is named", () => {
+  assert.equal(new SystemError("cannot run x", "ETXTBSY").message, "cannot run x: ETXTBSY");
+  assert.equal(new SystemError("cannot run x", "ETXTBSY").details, "");
+});
+
+test("code and details can be the caller's", () => {
+  const cause = new Error("why");
+  const error = new SystemError("x", "ENOENT", "", { code: 8, details: "do that", cause });
+  assert.deepEqual([error.code, error.details, error.errno], [8, "do that", "ENOENT"]);
+  assert.equal(error.cause, cause);
+});
+
 test("failures of node:fs become system errors, others stay", () => {
   try {
     readFileSync("/nonexistent/x");

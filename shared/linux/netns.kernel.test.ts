@@ -144,8 +144,7 @@ test("a path that leads nowhere", () => {
       () => openNetns(path),
       (error) =>
         isErrno(error, errno) &&
-        error instanceof Error &&
-        error.message.startsWith(`failed to open netns ${JSON.stringify(path)}: ${errno}`),
+        isInvalid(error, new RegExp(`^failed to open netns ${JSON.stringify(path)}: ${errno}`)),
     );
     assert.equal(openNetnsIfPresent(path), undefined);
   }

@@ -5,8 +5,9 @@ import { asObject, objectList, parse } from "../../conformance/harness/json.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
 import { createBridge, setBridgePort } from "./bridge.ts";
+import { addPortVlan, deletePortVlan, listPortVlans } from "./bridge-vlan.ts";
 import { openRtnetlink } from "./client.ts";
-import { listLinks, requireLink, setLink } from "./link.ts";
+import { findLink, listLinks, requireLink, setLink } from "./link.ts";
 
 async function scratch(t: TestContext) {
   const host = await hostFor(t);
@@ -26,6 +27,10 @@ async function scratch(t: TestContext) {
       const { stdout } = host.inNetns("a", "bridge", ["-j", "-d", "link", "show", "dev", name]);
       return asObject(objectList(parse(stdout))[0]);
     },
+    portVlans: (name: string) => {
+      const { stdout } = host.inNetns("a", "bridge", ["-j", "vlan", "show", "dev", name]);
+      return objectList(parse(stdout))[0]?.["vlans"];
+    },
   };
 }
 
@@ -38,6 +43,37 @@ test("a bridge is made once, with the MTU asked for", async (t) => {
   assert.deepEqual(kinds.slice(1), [
     ["br0", "bridge", 1400, false],
     ["br1", "bridge", 1500, false],
+  ]);
+});
+
+test("a bridge that filters by VLAN says so, and its ports' VLANs are those that iproute2 sees", async (t) => {
+  const { rt, ip, portVlans } = await scratch(t);
+  try {
+    createBridge(rt, { name: "br1", mtu: 0, vlanFiltering: true });
+  } catch (error) {
+    if (!isErrno(error, "EOPNOTSUPP")) throw error;
+    assert.equal(findLink(rt, "br1"), undefined);
+    t.skip("this kernel lacks CONFIG_BRIDGE_VLAN_FILTERING");
+    return;
+  }
+  createBridge(rt, { name: "br0", mtu: 0 });
+  assert.deepEqual(requireLink(rt, "br0").bridge, { vlanFiltering: false, defaultPvid: 1 });
+  assert.deepEqual(requireLink(rt, "br1").bridge, { vlanFiltering: true, defaultPvid: 1 });
+  ip("link", "add", "v0", "type", "veth", "peer", "name", "v1");
+  assert.equal(requireLink(rt, "v0").bridge, undefined);
+  const link = requireLink(rt, "v0");
+  setLink(rt, link, { master: requireLink(rt, "br1").index });
+
+  addPortVlan(rt, link, { id: 100, pvid: true, untagged: true });
+  for (const id of [200, 201]) addPortVlan(rt, link, { id, pvid: false, untagged: false });
+  deletePortVlan(rt, link, 1);
+  deletePortVlan(rt, link, 1);
+  const expected = [{ vlan: 100, flags: ["PVID", "Egress Untagged"] }, { vlan: 200 }, { vlan: 201 }];
+  assert.deepEqual(portVlans("v0"), expected);
+  assert.deepEqual(listPortVlans(rt, link), [
+    { id: 100, pvid: true, untagged: true },
+    { id: 200, pvid: false, untagged: false },
+    { id: 201, pvid: false, untagged: false },
   ]);
 });
 
