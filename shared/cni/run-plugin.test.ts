@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -151,12 +152,11 @@ test("an error in decoding is reported and no handler runs", (t) => {
   assert.ok(!ran());
 });
 
-test("a result that the config's version cannot express is an error", (t) => {
-  const outcome = fixture(t, 'versions: ["0.2.0"],').call(
-    {},
-    JSON.stringify({ ...config, cniVersion: "0.2.0" }),
-  );
+test("a result that the config's version cannot express is an error, and the ADD is undone", (t) => {
+  const { call, folder } = fixture(t, 'versions: ["0.2.0"],');
+  const outcome = call({}, JSON.stringify({ ...config, cniVersion: "0.2.0" }));
   failed(7, "cannot convert: no valid IP addresses", outcome);
+  assert.equal(readFileSync(join(folder, "ran"), "utf8"), "DEL");
 });
 
 test("input and environment that are wrong are reported before any handler runs", (t) => {
@@ -246,13 +246,14 @@ for (const [title, nonBlocking] of [
   });
 }
 
-test("a result that cannot be delivered is a failure", (t) => {
-  const { argv } = fixture(t);
+test("a result that cannot be delivered is a failure, and the ADD is undone", (t) => {
+  const { argv, folder } = fixture(t);
   const { status } = spawnSync("sh", ["-c", 'exec "$@" >/dev/full', "sh", ...argv], {
     env: environment,
     input: JSON.stringify(config),
   });
   assert.equal(status, 1);
+  assert.equal(readFileSync(join(folder, "ran"), "utf8"), "DEL");
 });
 
 test("ADD and DEL refuse the plugin's own namespace before anything runs", (t) => {

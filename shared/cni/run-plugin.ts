@@ -18,61 +18,94 @@ declare const CNI_PLUGINS_VERSION: string | undefined;
  * error object to standard output (the only place that does) and ends the process: 0, or 1 after an error.
  */
 export function runPlugin<Config>(plugin: Plugin<Config>): never {
-  let output = "";
   let status = 0;
+  let answer: Answer;
   try {
-    output = answer(plugin);
+    answer = answerOf(plugin);
   } catch (error) {
-    output = printError(error);
+    answer = { text: printError(error) };
     status = 1;
   }
   try {
-    writeAll(1, output);
+    writeAll(1, answer.text);
   } catch {
     status = 1;
+    takeBack(answer);
   }
   process.exit(status);
 }
 
-function answer<Config>(plugin: Plugin<Config>): string {
+interface Answer {
+  readonly text: string;
+  /** Undoes an ADD. */
+  readonly undo?: () => void;
+}
+
+/** Nobody is left who could know what an ADD has made, or call DEL for it. */
+function takeBack({ undo }: Answer): void {
+  try {
+    undo?.();
+  } catch {
+    // Nobody is left to be told.
+  }
+}
+
+function answerOf<Config>(plugin: Plugin<Config>): Answer {
   const environment = readEnvironment(process.env);
   if (environment.command === "") {
     writeAll(2, aboutText(plugin));
-    return "";
+    return { text: "" };
   }
   if (environment.command === "VERSION") {
-    return `${printJsonLine({ cniVersion: newestVersion, supportedVersions: plugin.versions })}\n`;
+    return {
+      text: `${printJsonLine({ cniVersion: newestVersion, supportedVersions: plugin.versions })}\n`,
+    };
   }
   const request = readRequest(environment);
   checkVersion(request.command, request.cniVersion, plugin.versions);
-  return perform(plugin, environment, request);
+  if (request.command === "ADD") {
+    refuseOwnNamespace(environment);
+    return performAdd(plugin, request);
+  }
+  perform(plugin, environment, request);
+  return { text: "" };
 }
 
-function perform<Config>(plugin: Plugin<Config>, environment: Environment, request: Request): string {
+function performAdd<Config>(plugin: Plugin<Config>, request: Request): Answer {
+  const result = plugin.add(request, plugin.decode(request));
+  const undo = (): void => {
+    const del: Request = { ...request, command: "DEL" };
+    plugin.del(del, plugin.decode(del));
+  };
+  try {
+    return { text: printResult(result, request.cniVersion), undo };
+  } catch (error) {
+    // The version cannot express the result.
+    takeBack({ text: "", undo });
+    throw error;
+  }
+}
+
+function perform<Config>(plugin: Plugin<Config>, environment: Environment, request: Request): void {
   switch (request.command) {
-    case "ADD": {
-      refuseOwnNamespace(environment);
-      const config = plugin.decode(request);
-      // Converting first shows that the version can express the result before anything is claimed to have worked.
-      return printResult(plugin.add(request, config), request.cniVersion);
-    }
     case "DEL":
       refuseOwnNamespace(environment);
       plugin.del(request, plugin.decode(request));
-      return "";
+      return;
     case "CHECK":
       plugin.check(request, plugin.decode(request));
-      return "";
+      return;
     case "GC": {
       const valid = validAttachments(request.document);
       if (valid !== undefined) plugin.gc(request, valid);
-      return "";
+      return;
     }
     case "STATUS":
       plugin.status(request);
-      return "";
+      return;
+    case "ADD":
     case "VERSION":
-      return "";
+      return;
   }
 }
 
