@@ -43,8 +43,11 @@ test("the demo passes with the executables of dist/bin", async () => {
 test("the demo that is stopped half-way leaves no process in its namespaces", async () => {
   const before = namespaces();
   const { child, printed } = startDemo();
+  let isStopped = false;
   child.stdout?.on("data", () => {
-    if (printed().includes("Address and routes in web")) child.kill("SIGINT");
+    if (isStopped || !printed().includes("Address and routes in web")) return;
+    isStopped = true;
+    child.kill("SIGINT");
   });
   assert.equal(await statusOf(child), 130, printed());
   assert.match(printed(), /Stopped by SIGINT/);

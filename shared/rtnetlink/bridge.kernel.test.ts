@@ -53,7 +53,8 @@ test("a bridge that filters by VLAN says so, and its ports' VLANs are those that
   } catch (error) {
     if (!isErrno(error, "EOPNOTSUPP")) throw error;
     assert.equal(findLink(rt, "br1"), undefined);
-    t.skip("this kernel lacks CONFIG_BRIDGE_VLAN_FILTERING");
+    // Kernels with it are looked at in the VM (conformance/vm); this one refuses, and that was to be seen here.
+    t.diagnostic("this kernel lacks CONFIG_BRIDGE_VLAN_FILTERING");
     return;
   }
   createBridge(rt, { name: "br0", mtu: 0 });
