@@ -1,0 +1,272 @@
+import { isErrno, SystemError } from "../errors/system-error.ts";
+import { call } from "../linux/libc.ts";
+import { sleep } from "../linux/wait.ts";
+import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
+import { AttributeWriter } from "../netlink/attribute-writer.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/client.ts";
+import { decodeMessages, type Message } from "../netlink/message.ts";
+import { type BatchAnswer, decodeAnswer, encodeBatch } from "./batch.ts";
+import { type Chain, type ChainName, chainKey, decodeChain, describeChain } from "./chain.ts";
+import { type Command, describeTable, type TableName } from "./command.ts";
+import { decodeElements, type Element, elementQuery, elementScope } from "./element.ts";
+import {
+  type Family,
+  familyFromNumber,
+  familyHeader,
+  messageType,
+  NFT_MSG_GETCHAIN,
+  NFT_MSG_GETGEN,
+  NFT_MSG_GETRULE,
+  NFT_MSG_GETSET,
+  NFT_MSG_GETSETELEM,
+  NFT_MSG_GETTABLE,
+  NFTA_GEN_ID,
+  nfgenmsgLength,
+} from "./protocol.ts";
+import { refusal } from "./refusal.ts";
+import { decodeRule, type ListedRule, ruleScope } from "./rule.ts";
+import { decodeSet, describeSet, type NamedSet, type SetName, setKey } from "./set.ts";
+import { decodeTable, type Table, tableKey } from "./table.ts";
+
+// asm-generic/socket.h
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_SNDBUFFORCE = 32;
+const MSG_DONTWAIT = 0x40;
+const EAGAIN = 11;
+const ENOBUFS = 105;
+
+const setsockopt = "int setsockopt(int fd, int level, int name, void *value, uint32_t length)";
+const send = "ssize_t send(int fd, void *buffer, size_t length, int flags)";
+const recv = "ssize_t recv(int fd, void *buffer, size_t length, int flags)";
+
+const attempts = 100;
+
+/** The ruleset of the network namespace in which it was opened. Every method throws SystemError. */
+export class Nftables {
+  readonly #socket: NetlinkSocket;
+  readonly #buffer = new Uint8Array(32 * 1024);
+  /** Far from the numbers of the socket's other requests. */
+  #batchSequence = 0x4000_0000;
+
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket;
+  }
+
+  /** The number of the ruleset's state: every change, by anybody, makes another one. */
+  generation(): number {
+    const type = messageType(NFT_MSG_GETGEN);
+    const operation = "cannot read the generation of the nf_tables ruleset";
+    const [message] = this.#socket.request(operation, type, 0, familyHeader("unspecified"));
+    return message === undefined ? 0 : (attributes(message).u32be(NFTA_GEN_ID) ?? 0);
+  }
+
+  /** All tables of the families that this module knows. */
+  listTables(): Table[] {
+    return this.#dump("cannot list tables", NFT_MSG_GETTABLE, "unspecified", noBytes).flatMap((message) => {
+      const family = familyOf(message);
+      return family === undefined ? [] : [decodeTable(family, attributeBytes(message))];
+    });
+  }
+
+  getTable(table: TableName): Table | undefined {
+    const operation = `cannot read table ${describeTable(table)}`;
+    const message = this.#get(operation, NFT_MSG_GETTABLE, table.family, tableKey(table));
+    return message === undefined ? undefined : decodeTable(table.family, attributeBytes(message));
+  }
+
+  /** The chains of a table. The kernel tells those of all tables of the family: `getChain` costs less. */
+  listChains(table: TableName): Chain[] {
+    const operation = `cannot list chains of table ${describeTable(table)}`;
+    return this.#dump(operation, NFT_MSG_GETCHAIN, table.family, noBytes)
+      .map((message) => decodeChain(table.family, attributeBytes(message)))
+      .filter((chain) => chain !== undefined)
+      .filter((chain) => chain.table.name === table.name);
+  }
+
+  getChain(chain: ChainName): Chain | undefined {
+    const { family } = chain.table;
+    const operation = `cannot read chain ${describeChain(chain)}`;
+    const message = this.#get(operation, NFT_MSG_GETCHAIN, family, chainKey(chain));
+    return message === undefined ? undefined : decodeChain(family, attributeBytes(message));
+  }
+
+  /** The rules of a table, or of one of its chains, in order; none when it does not exist. */
+  listRules(table: TableName, chain?: string): ListedRule[] {
+    const operation = `cannot list rules of table ${describeTable(table)}`;
+    return this.#dump(operation, NFT_MSG_GETRULE, table.family, ruleScope(table, chain))
+      .map((message) => decodeRule(table.family, attributeBytes(message)))
+      .filter((rule) => rule.chain.table.name === table.name)
+      .filter((rule) => chain === undefined || rule.chain.name === chain);
+  }
+
+  /** The named sets and maps of a table whose types this module knows; none when it does not exist. */
+  listSets(table: TableName): NamedSet[] {
+    const operation = `cannot list sets of table ${describeTable(table)}`;
+    return this.#dump(operation, NFT_MSG_GETSET, table.family, tableKey(table))
+      .map((message) => decodeSet(table.family, attributeBytes(message)))
+      .filter((set) => set !== undefined);
+  }
+
+  getSet(set: SetName): NamedSet | undefined {
+    const { family } = set.table;
+    const message = this.#get(`cannot read set ${describeSet(set)}`, NFT_MSG_GETSET, family, setKey(set));
+    return message === undefined ? undefined : decodeSet(family, attributeBytes(message));
+  }
+
+  /** The elements of a set, in no order; none when it does not exist. */
+  listElements(set: NamedSet): Element[] {
+    const operation = `cannot list elements of set ${describeSet(set)}`;
+    const messages = this.#dump(operation, NFT_MSG_GETSETELEM, set.table.family, elementScope(set));
+    return decodeElements(set, messages.map(attributeBytes));
+  }
+
+  /**
+   * One element by its key (and end), at a cost that does not grow with the set; undefined when it or the set is not
+   * there. Not for interval sets of a single type.
+   */
+  getElement(set: NamedSet, element: Pick<Element, "key" | "keyEnd">): Element | undefined {
+    const operation = `cannot read an element of set ${describeSet(set)}`;
+    const message = this.#get(operation, NFT_MSG_GETSETELEM, set.table.family, elementQuery(set, element));
+    return message === undefined ? undefined : decodeElements(set, [attributeBytes(message)])[0];
+  }
+
+  /**
+   * Applies all commands or none.
+   *
+   * @param generation what the commands are based on: ERESTART when the ruleset has another by now.
+   * @throws NftablesRefusal for the first command that the kernel refused.
+   */
+  apply(commands: readonly Command[], generation?: number): void {
+    if (commands.length === 0) return;
+    const sequence = this.#batchSequence;
+    this.#batchSequence += commands.length + 2;
+    this.#send(encodeBatch(commands, sequence, generation));
+    const answer = this.#receive(sequence, commands.length);
+    if (answer.errno !== 0) throw refusal(commands, answer);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #get(operation: string, type: number, family: Family, body: Uint8Array): Message | undefined {
+    try {
+      return this.#socket.request(operation, messageType(type), 0, withFamily(family, body))[0];
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return undefined;
+      throw error;
+    }
+  }
+
+  #dump(operation: string, type: number, family: Family | "unspecified", body: Uint8Array): Message[] {
+    try {
+      return this.#socket.dump(operation, messageType(type), withFamily(family, body));
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return [];
+      throw error;
+    }
+  }
+
+  #send(datagram: Uint8Array): void {
+    const { fd } = this.#socket;
+    // The kernel doubles it and counts its own overhead; without the privilege the system's limit holds.
+    const size = new Uint8Array(new Uint32Array([datagram.length * 2]).buffer);
+    if (datagram.length > 64 * 1024 && call(setsockopt, fd, SOL_SOCKET, SO_SNDBUFFORCE, size, 4) < 0) {
+      call(setsockopt, fd, SOL_SOCKET, SO_SNDBUF, size, 4);
+    }
+    const sent = call(send, fd, datagram, datagram.length, 0);
+    if (sent < 0) throw new SystemError("cannot send changes of the nf_tables ruleset", sent);
+  }
+
+  /**
+   * The first refusal, or the acknowledgement of the last command. By the time `send` returns the kernel has done
+   * its work and queued what it has to say, refusals in the order of the commands.
+   */
+  #receive(sequence: number, count: number): BatchAnswer {
+    let first: BatchAnswer | undefined;
+    let flags = 0;
+    for (;;) {
+      const received = call(recv, this.#socket.fd, this.#buffer, this.#buffer.length, flags);
+      if (received === -ENOBUFS) {
+        // More refusals than the socket holds: the rest, and the acknowledgement, will not come.
+        flags = MSG_DONTWAIT;
+        continue;
+      }
+      if (received === -EAGAIN && first !== undefined) return first;
+      if (received < 0) throw new SystemError("cannot read what became of the nf_tables ruleset", received);
+      for (const message of decodeMessages(this.#buffer.slice(0, received))) {
+        const answer = decodeAnswer(message, sequence, count);
+        if (answer === undefined) continue;
+        if (answer.errno !== 0) first ??= answer;
+        if (answer.index === count - 1 || answer.index === -1) return first ?? answer;
+      }
+    }
+  }
+}
+
+const noBytes = new Uint8Array(0);
+
+/** Opens the ruleset of the calling thread's network namespace. Throws SystemError. */
+export function openNftables(): Nftables {
+  return new Nftables(openNetlink(NETLINK_NETFILTER));
+}
+
+/**
+ * Whether the kernel has nf_tables and this process may use it here. Changes nothing.
+ *
+ * @throws SystemError for failures that say neither.
+ */
+export function hasNftables(): boolean {
+  let nftables: Nftables | undefined;
+  try {
+    nftables = openNftables();
+    nftables.generation();
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EINVAL", "EOPNOTSUPP", "EPROTONOSUPPORT", "EAFNOSUPPORT", "EPERM")) return false;
+    throw error;
+  } finally {
+    nftables?.close();
+  }
+}
+
+/**
+ * Changes the ruleset: lets `plan` read what it needs and decide, and applies its commands in one atomic batch, to
+ * exactly the state that it read. When somebody else changed the ruleset in between, it is planned again. Nothing is
+ * sent when the plan is empty.
+ *
+ * @throws NftablesRefusal when the kernel refuses a command; what `plan` throws.
+ */
+export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]): void {
+  for (let attempt = 1; ; attempt++) {
+    const generation = nftables.generation();
+    const commands = plan();
+    try {
+      nftables.apply(commands, generation);
+      return;
+    } catch (error) {
+      // Kernels before 4.10 do not compare generations: there a refusal may come from the change.
+      const isOutdated = isErrno(error, "ERESTART") || nftables.generation() !== generation;
+      if (!isOutdated || attempt === attempts) throw error;
+      sleep(Math.random() * Math.min(attempt, 10));
+    }
+  }
+}
+
+function withFamily(family: Family | "unspecified", body: Uint8Array): Uint8Array {
+  return new AttributeWriter().raw(familyHeader(family)).raw(body).finish();
+}
+
+function familyOf(message: Message): Family | undefined {
+  return familyFromNumber(new ByteReader(message.body).u8(0));
+}
+
+function attributeBytes(message: Message): Uint8Array {
+  const reader = new ByteReader(message.body);
+  return reader.slice(nfgenmsgLength, reader.length);
+}
+
+function attributes(message: Message): Attributes {
+  return new Attributes(attributeBytes(message));
+}
