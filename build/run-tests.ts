@@ -1,28 +1,37 @@
 /**
- * `node build/run-tests.ts unit|kernel|conformance [part of a path…]`: runs the tests of one kind, a process for
+ * `node build/run-tests.ts unit|kernel|conformance|vm [part of a path…]`: runs the tests of one kind, a process for
  * each file. Fails when a test fails, when there is none, and in CI (`CI=true`) also when one was skipped.
+ *
+ * `vm` runs its tests on Debian's kernel in a virtual machine; with parts of paths also those of kind kernel and
+ * conformance.
  */
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { sourceFiles } from "./source-files.ts";
-import { isTestKind, testKind } from "./test-kinds.ts";
+import { isTestKind, type TestKind, testKind } from "./test-kinds.ts";
 
 const [kind, ...parts] = process.argv.slice(2);
-if (!isTestKind(kind)) fail("usage: node build/run-tests.ts unit|kernel|conformance [part of a path…]");
+if (!isTestKind(kind)) fail("usage: node build/run-tests.ts unit|kernel|conformance|vm [part of a path…]");
 if (kind !== "unit" && process.getuid?.() !== 0) {
   fail(`the ${kind} tests make network namespaces and must run as root, for example: sudo npm run ${kind}`);
 }
 
-const files = sourceFiles()
-  .filter(
-    ({ name }) =>
-      testKind(name) === kind && (parts.length === 0 || parts.some((part) => name.includes(part))),
-  )
-  .map(({ path }) => path);
+const files = sourceFiles().filter(
+  ({ name }) => belongs(testKind(name)) && (parts.length === 0 || parts.some((part) => name.includes(part))),
+);
 if (files.length === 0) fail(`no ${kind} test found${parts.length > 0 ? ` in ${parts.join(", ")}` : ""}`);
 
+if (kind === "vm") {
+  const { runInVm } = await import("../conformance/vm/run.ts");
+  process.exit(await runInVm(files.map(({ name }) => name)));
+}
+
 // Kernel and conformance tests share the machine's conntrack table, modules and processors: one file at a time.
-const tests = run({ files, concurrency: kind === "unit" ? 2 : 1, timeout: 15 * 60_000 });
+const tests = run({
+  files: files.map(({ path }) => path),
+  concurrency: kind === "unit" ? 2 : 1,
+  timeout: 15 * 60_000,
+});
 tests.on("test:summary", ({ file, counts, success }) => {
   // One summary comes for each file, and one without a file for all of them.
   if (file !== undefined) return;
@@ -39,6 +48,12 @@ tests.on("test:fail", () => {
   process.exitCode = 1;
 });
 tests.compose(spec).pipe(process.stdout);
+
+/** Whether the tests of a kind can be asked for in this run. */
+function belongs(fileKind: TestKind | undefined): boolean {
+  if (kind === "vm" && parts.length > 0) return fileKind !== undefined && fileKind !== "unit";
+  return fileKind === kind;
+}
 
 function fail(message: string): never {
   console.error(message);

@@ -61,6 +61,14 @@ export const systemPackages: readonly SystemPackage[] = [
   { name: "runc", commands: ["runc"], why: "by containerd and podman", purposes: tests },
   { name: "podman", commands: ["podman"], why: "to start containers with its CNI backend", purposes: tests },
   {
+    name: "qemu-system-x86",
+    commands: ["qemu-system-x86_64"],
+    why: "to run tests on Debian's kernel, which has what trimmed kernels lack, and after a reboot",
+    purposes: tests,
+  },
+  { name: "kmod", commands: ["depmod"], why: "by that virtual machine to load modules", purposes: tests },
+  { name: "e2fsprogs", commands: ["mke2fs"], why: "to make its disks", purposes: tests },
+  {
     name: "golang-go",
     commands: ["go"],
     why: "to build the Go plugins that ours are compared with",

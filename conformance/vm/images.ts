@@ -1,0 +1,94 @@
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  globSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cached, cacheFolder, fingerprint } from "./cache.ts";
+import { imageSizeMb, makeExt4 } from "./ext4.ts";
+import { guest, guestInit } from "./guest-init.ts";
+import type { Kernel } from "./kernel.ts";
+import { executablesIn, machineFiles } from "./package-files.ts";
+
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The machine's own file system: tools with their libraries, this Node, the kernel's modules and the first process. */
+export function rootImage(kernel: Kernel, pluginFolder: string): string {
+  const files = machineFiles([process.execPath, ...executablesIn(pluginFolder)]).filter(
+    (path) => path !== process.execPath && !path.startsWith(`${pluginFolder}/`),
+  );
+  const plain = files.filter((path) => lstatSync(path).isFile());
+  const key = fingerprint([process.execPath, kernel.image, ...plain], guestInit, ...files);
+  return cached("root-", `${key}.img`, 3, (image) => {
+    inScratchFolder((root) => {
+      console.log(
+        `vm: making the disk with ${files.length} files of this machine and Linux ${kernel.release}`,
+      );
+      for (const path of guest.mountPoints) mkdirSync(`${root}${path}`);
+      for (const path of ["/bin", "/sbin", "/lib", "/lib64", "/usr"]) {
+        if (!existsSync(path)) continue;
+        if (lstatSync(path).isSymbolicLink()) symlinkSync(readlinkSync(path), `${root}${path}`);
+        else mkdirSync(`${root}${path}`);
+      }
+      for (const path of files) {
+        mkdirSync(dirname(`${root}${path}`), { recursive: true });
+        cpSync(path, `${root}${path}`, { verbatimSymlinks: true });
+      }
+      cpSync(process.execPath, `${root}/usr/bin/node`);
+      cpSync(kernel.modules, `${root}/lib/modules/${kernel.release}`, { recursive: true });
+      writeFileSync(`${root}/sbin/init`, guestInit);
+      chmodSync(`${root}/sbin/init`, 0o755);
+      makeExt4(image, imageSizeMb(root), root);
+    });
+  });
+}
+
+/** The executables under test, as a disk. */
+export function pluginsImage(folder: string): string {
+  const key = fingerprint(executablesIn(folder));
+  return cached("plugins-", `${key}.img`, 3, (image) => {
+    console.log(`vm: making the disk with the executables of ${folder}`);
+    makeExt4(image, imageSizeMb(folder), folder);
+    if (fingerprint(executablesIn(folder)) !== key)
+      throw new Error(`${folder} was changed meanwhile, try again`);
+  });
+}
+
+/** The repository as far as tests need it, and which files (paths from its root) to run. */
+export function repositoryImage(image: string, files: readonly string[]): void {
+  inScratchFolder((root) => {
+    const modules = ["koffi", "@koromix", "zod", "ip-address"].map((name) => `node_modules/${name}`);
+    for (const name of ["conformance", "plugins", "shared", "package.json", ...modules]) {
+      if (existsSync(`${repository}/${name}`))
+        cpSync(`${repository}/${name}`, `${root}/${name}`, { recursive: true });
+    }
+    mkdirSync(`${root}${guest.plugins.slice(guest.repository.length)}`, { recursive: true });
+    for (const folder of globSync(`${dirname(cacheFolder())}/{peer,cnitool}-v*`)) {
+      cpSync(folder, `${root}${guest.peers.slice(guest.repository.length)}/${basename(folder)}`, {
+        recursive: true,
+      });
+    }
+    writeFileSync(`${root}/vm-plan.json`, JSON.stringify({ files }));
+    makeExt4(image, imageSizeMb(root), root);
+  });
+}
+
+function inScratchFolder(work: (folder: string) => void): void {
+  const folder = mkdtempSync(`${tmpdir()}/cni-vm-`);
+  try {
+    chmodSync(folder, 0o755);
+    work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

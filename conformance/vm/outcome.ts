@@ -1,0 +1,57 @@
+import { isObject, parse } from "../harness/json.ts";
+
+export type Counts = { passed: number; failed: number; skipped: number };
+
+/** `status` is what the guest's Node ended with; undefined when the machine stopped before. */
+export type Outcome = { status: number | undefined; counts: Counts };
+
+/** What the guest prints before the exit status of its Node, on its last line. */
+export const exitMark = "cni-vm-exit";
+
+const countsMark = "cni-vm-counts";
+
+/** The line by which the guest tells how many tests there were. */
+export function countsLine(counts: Counts): string {
+  return `${countsMark} ${JSON.stringify(counts)}`;
+}
+
+/** Reads the guest's output piece by piece: gives lines for people to `print`, and keeps what the others say. */
+export class OutcomeReader {
+  readonly outcome: Outcome = { status: undefined, counts: { passed: 0, failed: 0, skipped: 0 } };
+  readonly #print: (line: string) => void;
+  #rest = "";
+
+  constructor(print: (line: string) => void) {
+    this.#print = print;
+  }
+
+  read(text: string): void {
+    const lines = `${this.#rest}${text}`.split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) this.#line(line.replace(/\r$/, ""));
+  }
+
+  #line(line: string): void {
+    const [mark, value = ""] = [line.split(" ", 1)[0], line.slice(line.indexOf(" ") + 1)];
+    if (mark === exitMark) this.outcome.status = Number(value);
+    else if (mark === countsMark) this.outcome.counts = countsOf(value);
+    else this.#print(line);
+  }
+}
+
+function countsOf(text: string): Counts {
+  const value = parse(text);
+  const { passed, failed, skipped } = isObject(value) ? value : {};
+  return { passed: Number(passed), failed: Number(failed), skipped: Number(skipped) };
+}
+
+/** The counts of several boots together. */
+export function sum(all: readonly Counts[]): Counts {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const { passed, failed, skipped } of all) {
+    total.passed += passed;
+    total.failed += failed;
+    total.skipped += skipped;
+  }
+  return total;
+}
