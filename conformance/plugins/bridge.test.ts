@@ -185,6 +185,22 @@ test("an existing bridge keeps its index, MTU and MAC", async (t) => {
   for (const key of ["ifindex", "mtu", "address"]) assert.equal(after[key], before[key], key);
 });
 
+test("an MTU above the bridge's is refused in words, unless the bridge can follow", async (t) => {
+  if (expectPeer) return;
+  const host = await hostFor(t);
+  for (const name of ["c1", "c2", "c3"]) host.addNetns(name);
+  added(add(host, config(), "c1"));
+  const before = snapshot(host);
+  assert.match(
+    failed(add(host, config({ mtu: 9000 }), "c2")).msg,
+    /mtu 9000 is above the 1500 of bridge "bridge0"/,
+  );
+  assert.equal(difference(before, snapshot(host)), "");
+  del(host, config(), "c1");
+  added(add(host, config({ mtu: 9000 }), "c3"));
+  assert.equal(link(host, "bridge0")["mtu"], 9000);
+});
+
 test("another address on the bridge is refused in words, and replaced with forceAddress", async (t) => {
   const host = await hostFor(t);
   host.addNetns("c1");
@@ -266,10 +282,10 @@ test("a failed ADD takes back what it made: the bridge it made, but not one that
   assert.equal(difference(used, snapshot(host)), "");
 });
 
-test("thirty first ADDs at once on one bridge all work, and thirty DELs leave nothing", async (t) => {
+test("64 first ADDs at once on one bridge all work, and 64 DELs leave nothing", async (t) => {
   const host = await hostFor(t);
   const conf = config({ isDefaultGateway: true, ipMasq: true }, [v4, v6]);
-  const containers = Array.from({ length: 30 }, (_, index) => `p${index}`);
+  const containers = Array.from({ length: 64 }, (_, index) => `p${index}`);
   for (const name of containers) host.addNetns(name);
   const before = snapshot(host);
   const call = (command: "ADD" | "DEL", name: string): Promise<PluginResponse> =>
@@ -291,6 +307,37 @@ test("thirty first ADDs at once on one bridge all work, and thirty DELs leave no
     ends.map(({ status, stdout }) => `${status}${stdout}`),
     containers.map(() => "0"),
   );
+  assertNothingLeft(host, before, "bridge0", "after all DELs");
+});
+
+test("ADDs while somebody removes the bridge again and again: each works, or says to try again", async (t) => {
+  if (expectPeer) return;
+  const host = await hostFor(t);
+  const conf = config({ isGateway: true, ipMasq: true });
+  const containers = Array.from({ length: 12 }, (_, index) => `r${index}`);
+  for (const name of containers) host.addNetns(name);
+  const before = snapshot(host);
+  let open = containers.length;
+  const results: PluginResponse[] = [];
+  const adding = containers.map(async (name) => {
+    const netns = `/run/netns/${name}`;
+    const call = { command: "ADD", containerId: name, netns, ifname: "eth0", path: binDir } as const;
+    results.push(await callPluginAsync(host, bin, call, conf));
+    open--;
+  });
+  let removed = 0;
+  while (open > 0) {
+    const { status } = await host.runAsync("ip", ["link", "del", "bridge0"], { check: false });
+    if (status === 0) removed++;
+  }
+  await Promise.all(adding);
+  assert.ok(removed > 0, "the bridge was there to be removed");
+  for (const response of results) {
+    if (response.status === 0) continue;
+    const { code, msg } = failed(response);
+    assert.equal(code, 11, msg);
+  }
+  for (const name of containers) del(host, conf, name);
   assertNothingLeft(host, before, "bridge0", "after all DELs");
 });
 

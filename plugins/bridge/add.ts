@@ -21,10 +21,11 @@ import {
 } from "./host-bridge.ts";
 import { addMasquerade } from "./masquerade.ts";
 import type { Owner } from "./owner.ts";
-import { attachToBridge, createVeth, refuseExisting, type VethEnds } from "./veth.ts";
+import { attachToBridge, createVeth, isGone, refuseExisting, type VethEnds } from "./veth.ts";
 import { ensureVlanGateway } from "./vlan-gateway.ts";
 
 const portUpMilliseconds = 5000;
+const attempts = 10;
 /** Order of the result's interfaces: bridge, host's end, container's end. */
 const containerInterface = 2;
 
@@ -48,13 +49,23 @@ export function add(request: Request, config: BridgeConfig): Result {
 }
 
 function attach(request: Request, config: BridgeConfig, places: Places, undo: UndoStack): Result {
-  const { host, container, hostNetns } = places;
-  const owner: Owner = request;
-  const bridge = ensureBridge(host, config, undo);
-  const ends = createVeth(host, container, hostNetns.fd, owner, config, undo);
-  refuseRouterAdvertisements(ends.host.name);
-  attachToBridge(host, ends.host, bridge, owner, config);
+  const { bridge, ends } = connect(request, config, places, undo);
+  try {
+    return configureEnds(request, config, places, bridge, ends, undo);
+  } catch (error) {
+    // What failed is a consequence then.
+    throw isGone(places.host, bridge) ? removedMeanwhile(bridge, error) : error;
+  }
+}
 
+function configureEnds(
+  request: Request,
+  config: BridgeConfig,
+  places: Places,
+  bridge: Link,
+  ends: VethEnds,
+  undo: UndoStack,
+): Result {
   const ipam = config.ipamType === "" ? undefined : allocate(request, config.ipamType, undo);
   const addressing = ipam === undefined ? undefined : completeAddressing(ipam, config, containerInterface);
   const gateway =
@@ -78,6 +89,27 @@ function attach(request: Request, config: BridgeConfig, places: Places, undo: Un
     routes: addressing?.routes ?? [],
     dns: config.dns ?? ipam?.dns ?? {},
   };
+}
+
+/** Makes the bridge if need be, and a port of it. Another call may remove the bridge in between: then it is made again. */
+function connect(
+  owner: Owner,
+  config: BridgeConfig,
+  { host, container, hostNetns }: Places,
+  undo: UndoStack,
+): { bridge: Link; ends: VethEnds } {
+  let bridge = ensureBridge(host, config, undo);
+  const ends = createVeth(host, container, hostNetns.fd, owner, config, undo);
+  refuseRouterAdvertisements(ends.host.name);
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    if (attachToBridge(host, ends.host, bridge, owner, config)) return { bridge, ends };
+    bridge = ensureBridge(host, config, undo);
+  }
+  throw new CniError(
+    ErrorCode.tryAgainLater,
+    `bridge "${config.bridge}" was removed ${attempts} times while the container was attached`,
+    "something else removes it at the same time",
+  );
 }
 
 /** Asks the IPAM plugin. When its ADD fails it has to clean up itself: a DEL could release an address in use. */
@@ -177,16 +209,15 @@ function describeInterfaces(
 ): ResultInterface[] {
   // The bridge may have got another MAC when the port was added.
   const current = findLink(places.host, bridge.name);
-  if (current?.index !== bridge.index) {
-    throw new CniError(
-      ErrorCode.tryAgainLater,
-      `bridge "${bridge.name}" was removed while the container was attached`,
-      "call ADD again",
-    );
-  }
+  if (current?.index !== bridge.index) throw removedMeanwhile(bridge);
   return [
     { name: bridge.name, mac: current.mac },
     { name: ends.host.name, mac: ends.host.mac },
     { name: ends.container.name, mac: ends.container.mac, sandbox: request.netns },
   ];
+}
+
+function removedMeanwhile(bridge: Link, cause?: unknown): CniError {
+  const msg = `bridge "${bridge.name}" was removed while the container was attached`;
+  return new CniError(ErrorCode.tryAgainLater, msg, "call ADD again", { cause });
 }

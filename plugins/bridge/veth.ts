@@ -1,5 +1,5 @@
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { setBridgePort } from "../../shared/rtnetlink/bridge.ts";
@@ -75,32 +75,48 @@ export function refuseExisting(container: NetlinkSocket, ifname: string): void {
   );
 }
 
-/** Makes the host's end a port of the bridge, up and marked with its owner. Throws CniError. */
+/**
+ * Makes the host's end a port of the bridge, up and marked with its owner.
+ *
+ * @returns false when the bridge was removed meanwhile.
+ * @throws CniError
+ */
 export function attachToBridge(
   rt: NetlinkSocket,
   host: Link,
   bridge: Link,
   owner: Owner,
   config: BridgeConfig,
-): void {
+): boolean {
   try {
-    // Up before it is a port, as one request does it, so that the bridge sees a working link at once.
     setLink(rt, host, { up: true, alias: ownerAlias(owner), master: bridge.index });
+    setBridgePort(rt, host, { hairpin: config.hairpinMode });
+    // Kernels before 4.18 do not know port isolation, and do not isolate either.
+    if (config.portIsolation) setBridgePort(rt, host, { isolated: true });
+    joinVlans(rt, host, bridge, config.vlans);
   } catch (error) {
-    if (!isErrno(error, "EXFULL", "ENODEV", "EOPNOTSUPP")) throw error;
-    throw new CniError(
-      ErrorCode.kernelRefused,
-      `failed to connect "${host.name}" to bridge ${bridge.name}: ${errnoOf(error)}`,
-      isErrno(error, "EXFULL")
-        ? "a Linux bridge takes at most 1024 ports: use another bridge for further containers"
-        : "the bridge was removed meanwhile: call ADD again",
-      { cause: error },
-    );
+    if (isGone(rt, bridge)) return false;
+    throw withContext(`failed to connect "${host.name}" to bridge ${bridge.name}`, error);
   }
-  setBridgePort(rt, host, { hairpin: config.hairpinMode });
-  // Kernels before 4.18 do not know port isolation, and do not isolate either.
-  if (config.portIsolation) setBridgePort(rt, host, { isolated: true });
-  joinVlans(rt, host, bridge, config.vlans);
+  refuseSmallBridge(rt, bridge, config.mtu);
+  return true;
+}
+
+/** True when somebody has removed the bridge, or another one has its name. */
+export function isGone(rt: NetlinkSocket, bridge: Link): boolean {
+  return findLink(rt, bridge.name)?.index !== bridge.index;
+}
+
+/** Longer frames than the bridge's own would be dropped without a word. */
+function refuseSmallBridge(rt: NetlinkSocket, bridge: Link, mtu: number): void {
+  // Without other ports, the bridge may just have taken on the new one's.
+  const current = findLink(rt, bridge.name)?.mtu;
+  if (current === undefined || mtu <= current) return;
+  throw new CniError(
+    ErrorCode.conflict,
+    `mtu ${mtu} is above the ${current} of bridge "${bridge.name}"`,
+    `an existing bridge keeps its MTU: lower "mtu", or: ip link set ${bridge.name} mtu ${mtu}`,
+  );
 }
 
 /** Puts a new port into its VLANs. Throws SystemError. */
@@ -108,10 +124,6 @@ export function joinVlans(rt: NetlinkSocket, port: Link, bridge: Link, vlans: Vl
   const { leave, join } = planPortVlans(vlans, bridge.bridge?.defaultPvid ?? 0);
   for (const id of leave) deletePortVlan(rt, port, id);
   for (const vlan of join) addPortVlan(rt, port, vlan);
-}
-
-function errnoOf(error: unknown): string {
-  return error instanceof Error && "errno" in error ? String(error.errno) : String(error);
 }
 
 /** The host's ends of an attachment, found by the names that follow from the owner. Throws SystemError. */
