@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -14,6 +15,8 @@ import {
 import { tmpdir } from "node:os";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runCommand } from "../harness/command.ts";
+import { isObject, parseObject } from "../harness/json.ts";
 import { cached, cacheFolder, fingerprint } from "./cache.ts";
 import { imageSizeMb, makeExt4 } from "./ext4.ts";
 import { guest, guestInit } from "./guest-init.ts";
@@ -46,6 +49,7 @@ export function rootImage(kernel: Kernel, pluginFolder: string): string {
       }
       cpSync(process.execPath, `${root}/usr/bin/node`);
       cpSync(kernel.modules, `${root}/lib/modules/${kernel.release}`, { recursive: true });
+      runCommand(["ldconfig", "-r", root]);
       writeFileSync(`${root}/sbin/init`, guestInit);
       chmodSync(`${root}/sbin/init`, 0o755);
       makeExt4(image, imageSizeMb(root), root);
@@ -67,7 +71,7 @@ export function pluginsImage(folder: string): string {
 /** The repository as far as tests need it, and which files (paths from its root) to run. */
 export function repositoryImage(image: string, files: readonly string[]): void {
   inScratchFolder((root) => {
-    const modules = ["koffi", "@koromix", "zod", "ip-address"].map((name) => `node_modules/${name}`);
+    const modules = [...dependencies(repository)].map((name) => `node_modules/${name}`);
     for (const name of ["conformance", "plugins", "shared", "package.json", ...modules]) {
       if (existsSync(`${repository}/${name}`))
         cpSync(`${repository}/${name}`, `${root}/${name}`, { recursive: true });
@@ -81,6 +85,22 @@ export function repositoryImage(image: string, files: readonly string[]): void {
     writeFileSync(`${root}/vm-plan.json`, JSON.stringify({ files }));
     makeExt4(image, imageSizeMb(root), root);
   });
+}
+
+/** The names of all packages that a package needs to run and that are installed, those they need included. */
+function dependencies(folder: string, found = new Set<string>()): Set<string> {
+  const manifest = parseObject(readFileSync(`${folder}/package.json`, "utf8"));
+  for (const key of ["dependencies", "optionalDependencies"]) {
+    const wanted = manifest[key];
+    if (!isObject(wanted)) continue;
+    for (const name of Object.keys(wanted)) {
+      const installed = `${repository}/node_modules/${name}`;
+      // Node itself is on the machine's own disk.
+      if (found.has(name) || name.startsWith("node-linux-") || !existsSync(installed)) continue;
+      dependencies(installed, found.add(name));
+    }
+  }
+  return found;
 }
 
 function inScratchFolder(work: (folder: string) => void): void {

@@ -2,6 +2,7 @@ import {
   accessSync,
   constants,
   existsSync,
+  globSync,
   lstatSync,
   readdirSync,
   readlinkSync,
@@ -22,7 +23,9 @@ const alternatives = ["iptables", "iptables-save", "iptables-restore", "ip6table
   .concat("ip6tables-restore")
   .map((name) => `/usr/sbin/${name}`);
 
-const accounts = ["passwd", "group", "nsswitch.conf", "hosts", "ld.so.cache"].map((name) => `/etc/${name}`);
+const settings = ["passwd", "group", "nsswitch.conf", "hosts", "ld.so.conf", "ld.so.conf.d/*"].map(
+  (name) => `/etc/${name}`,
+);
 
 /** Paths that no program needs to run; those right below / are links or mount points. */
 const unneeded = /^\/[^/]*$|^\/usr\/(share|lib\/(debug|systemd))\/|^\/(usr\/)?lib\/(systemd|udev)\/|^\/var\//;
@@ -34,7 +37,8 @@ const unneeded = /^\/[^/]*$|^\/usr\/(share|lib\/(debug|systemd))\/|^\/(usr\/)?li
 export function machineFiles(executables: readonly string[]): string[] {
   const listed = [...needed, ...useful.filter(isInstalled)].flatMap(packageFiles);
   const found = new Set<string>();
-  for (const path of [...listed, ...alternatives, ...accounts, ...executables]) addWithTargets(path, found);
+  for (const path of [...listed, ...alternatives, ...globSync(settings), ...executables])
+    addWithTargets(path, found);
   for (const library of libraries([...found])) addWithTargets(library, found);
   return [...found].sort();
 }
