@@ -160,8 +160,9 @@ function writeParts(desc: AttributeWriter, key: readonly DataType[]): void {
 
 function setUserdata({ key, data, comment }: NamedSet): Uint8Array {
   const items = [{ type: setKeyByteOrderItem, value: hostU32(byteOrderNumber(key)) }];
-  if (data !== undefined && data !== "verdict") {
-    items.push({ type: setDataByteOrderItem, value: hostU32(byteOrderNumber(data)) });
+  if (data !== undefined) {
+    const number = data === "verdict" ? 0 : byteOrderNumber(data);
+    items.push({ type: setDataByteOrderItem, value: hostU32(number) });
   }
   if (comment !== undefined) items.push(commentUserdata(comment, setCommentItem));
   return encodeUserdata(items);
