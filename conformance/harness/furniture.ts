@@ -7,7 +7,7 @@ import { keepLines, type Section, type Snapshot } from "./snapshot.ts";
  * - the bridge, its gateway addresses and the routes to its subnets;
  * - portmap's chains CNI-HOSTPORT-DNAT, -SETMARK and -MASQ, with their constant rules and the jumps to them;
  * - firewall's chains CNI-FORWARD and CNI-ADMIN and the isolation stages, with the jumps and the rules for the bridge;
- * - host-local's `lock` and `last_reserved_ip.N`;
+ * - host-local's `lock` and `last_reserved_ip.N`, and `state` of its index; the index's record of an owner is not;
  * - IP forwarding switched on.
  *
  * What carries a container's ID, address, port or interface is never furniture.
@@ -25,7 +25,7 @@ function furniturePatterns(bridge: string): Partial<Record<Section, RegExp[]>> {
     routes: [new RegExp(` dev ${bridge}( |$)`)],
     iptables: rules,
     ip6tables: rules,
-    files: [/\/(lock|last_reserved_ip\.\d+) /],
+    files: [/\/(lock|last_reserved_ip\.\d+) /, /\/\.host-local\/[^/]+\/state$/],
     sysctls: [/forward(ing)? = [01]$/],
   };
 }

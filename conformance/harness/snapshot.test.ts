@@ -32,7 +32,10 @@ test("furniture is what every attachment shares, nothing of a container", () => 
       'nat -A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat" -m multiport --dports 80 -j CNI-DN-1',
       "nat :CNI-DN-1 -",
     ],
-    files: ['/var/lib/cni/networks/net/10.4.0.2 "id\\r\\neth0"'],
+    files: [
+      '/var/lib/cni/networks/net/10.4.0.2 "id\\r\\neth0"',
+      "/var/lib/cni/networks/.host-local/net/owners/id:eth0 -> 1-1 10.4.0.2 1.1",
+    ],
   };
   const both: Snapshot = {
     ...ofContainer,
@@ -46,7 +49,11 @@ test("furniture is what every attachment shares, nothing of a container", () => 
       "nat :CNI-HOSTPORT-DNAT -",
       "nat -A OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT",
     ],
-    files: [...ofContainer.files, '/var/lib/cni/networks/net/lock ""'],
+    files: [
+      ...ofContainer.files,
+      '/var/lib/cni/networks/net/lock ""',
+      "/var/lib/cni/networks/.host-local/net/state",
+    ],
     sysctls: ["net/ipv4/ip_forward = 1"],
   };
   assert.deepEqual(withoutFurniture(both, "br0"), ofContainer);

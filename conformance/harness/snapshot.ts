@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import type { Host } from "./host.ts";
 import { conntrack, ipJson, iptablesSave, isTranslated, nftJson, sysctls } from "./inspect.ts";
 import { isObject, type JsonObject, objectList } from "./json.ts";
@@ -99,11 +99,13 @@ function routeLine(route: JsonObject): string {
   return keys.flatMap((key) => (route[key] === undefined ? [] : [`${key} ${route[key]}`])).join(" ");
 }
 
-/** Each file below a folder, with the content of the short ones. */
+/** Each file below a folder, with the content of the short ones, and symbolic links with where they lead. */
 function fileLines(host: Host, folder: string): string[] {
   const names = readFolder(host.outside(folder));
   return names.flatMap((name) => {
     const path = `${folder}/${name}`;
+    if (lstatSync(host.outside(path)).isSymbolicLink())
+      return [`${path} -> ${readlinkSync(host.outside(path))}`];
     const { size } = statSync(host.outside(path));
     return size > 128 ? [path] : [`${path} ${JSON.stringify(readFileSync(host.outside(path), "utf8"))}`];
   });
@@ -114,6 +116,6 @@ function readFolder(path: string): string[] {
   if (!isThere) return [];
   const entries = readdirSync(path, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
     .map((entry) => `${entry.parentPath}/${entry.name}`.slice(path.length + 1));
 }

@@ -1,26 +1,21 @@
 import type { Attachment } from "../../shared/cni/attachments.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result, ResultIp } from "../../shared/cni/result.ts";
-import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
+import { withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { type Candidate, choose } from "./allocate.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { Cooling } from "./cooling.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
-import { formatHolder, formatLease, isLeaseOf, isLegacyLeaseOf } from "./lease.ts";
-import {
-  ensureDirectory,
-  isLeaseName,
-  type LeaseFile,
-  readLease,
-  readLeases,
-  removeFile,
-  syncDirectory,
-} from "./lease-directory.ts";
+import { formatLease, isLeaseOf } from "./lease.ts";
+import { ensureDirectory, leasedSince, listNames, readLease, syncDirectory } from "./lease-directory.ts";
 import { withLock } from "./lease-lock.ts";
-import { exhausted } from "./messages.ts";
+import { holders, LeaseStore } from "./lease-store.ts";
+import { allResting, exhausted, requestedRests, requestedTaken } from "./messages.ts";
 import { type NewLease, prepareLeases } from "./new-lease.ts";
-import { findRange, formatSet, type RangeSet } from "./range.ts";
+import { findRange, type RangeSet } from "./range.ts";
+import { reclaim } from "./reclaim.ts";
 import { assignRequests } from "./requested.ts";
 import { readResolvConf } from "./resolv-conf.ts";
 
@@ -50,17 +45,15 @@ function lease(
   // What takes time, waiting for the disk, is done without the lock: before it and after it.
   const files = prepareLeases(directory, formatLease(owner), sets.length);
   try {
-    const leased = withLock(config, () =>
-      withUndo((undo) => {
-        const chosen = leaseUnderLock(config, requested, owner, files, undo);
-        for (const [index, { address }] of chosen.entries()) writeCursor(directory, index, address);
-        return chosen;
-      }),
-    );
+    const leased = withLock(config, () => leaseUnderLock(config, requested, owner, files));
     try {
       syncDirectory(directory);
     } catch (error) {
-      withLock(config, () => release(directory, leased, owner));
+      withLock(config, () => {
+        const store = new LeaseStore(config);
+        for (const candidate of leased) giveBack(store, directory, candidate, owner);
+        store.commit();
+      });
       throw error;
     }
     return leased;
@@ -70,81 +63,96 @@ function lease(
 }
 
 function leaseUnderLock(
-  { directory, sets }: Config,
+  config: Config,
   requested: readonly (IpAddress | undefined)[],
   owner: Attachment,
   files: readonly NewLease[],
-  undo: UndoStack,
 ): Candidate[] {
-  // As in the Go plugin, an attachment may collect any number of addresses that it asks for by name.
-  const present = requested.includes(undefined) ? readLeases(directory) : [];
-  removeTorn(directory, present);
-  return sets.map((set, index) => {
-    const file = files[index];
-    if (file === undefined) throw new Error("every set has a file");
-    try {
-      const wanted = requested[index];
-      const chosen =
-        wanted === undefined
-          ? takeNext(directory, set, index, file, present, owner)
-          : takeRequested(directory, set, wanted, file);
-      // Only what this call has leased. (The Go plugin releases all leases of the attachment, also those in use.)
-      undo.push(() => release(directory, [chosen], owner));
+  const { directory, sets } = config;
+  const store = new LeaseStore(config);
+  try {
+    return withUndo((undo) => {
+      const chosen = sets.map((set, index) => {
+        const file = files[index];
+        if (file === undefined) throw new Error("every set has a file");
+        try {
+          const wanted = requested[index];
+          const candidate =
+            wanted === undefined
+              ? takeNext({ config, store, set, file }, index, owner)
+              : takeRequested({ config, store, set, file }, wanted);
+          store.added(formatIp(candidate.address), owner);
+          // Only what this call has leased. (The Go plugin releases all leases of the attachment, also those in use.)
+          undo.push(() => giveBack(store, directory, candidate, owner));
+          return candidate;
+        } catch (error) {
+          throw withContext(`failed to allocate for range ${index}`, error);
+        }
+      });
+      for (const [index, { address }] of chosen.entries()) writeCursor(directory, index, address);
       return chosen;
-    } catch (error) {
-      throw withContext(`failed to allocate for range ${index}`, error);
-    }
-  });
+    });
+  } finally {
+    store.commit();
+  }
 }
 
-function takeNext(
-  directory: string,
-  set: RangeSet,
-  index: number,
-  file: NewLease,
-  present: readonly LeaseFile[],
-  owner: Attachment,
-): Candidate {
-  refuseDuplicate(directory, set, present, owner);
-  const chosen = choose(set, readCursor(directory, index), (address) => file.take(formatIp(address)));
-  if (chosen === undefined) throw exhausted(ErrorCode.exhausted, set, directory);
-  return chosen;
+/** Where an address is to come from, and the file that is to have it. */
+interface Allocation {
+  readonly config: Config;
+  readonly store: LeaseStore;
+  readonly set: RangeSet;
+  readonly file: NewLease;
 }
 
-function takeRequested(directory: string, set: RangeSet, address: IpAddress, file: NewLease): Candidate {
+function takeNext(allocation: Allocation, index: number, owner: Attachment): Candidate {
+  const { config, store, set, file } = allocation;
+  const { directory } = config;
+  refuseDuplicate(allocation, owner);
+  const cooling = new Cooling(config);
+  const search = (): Candidate | undefined => {
+    if (store.isFull(set)) return undefined;
+    const take = (address: IpAddress): boolean => {
+      const name = formatIp(address);
+      return cooling.rest(name) === 0 && file.take(name);
+    };
+    const taken = (): string[] => [...listNames(directory), ...cooling.resting()];
+    return choose(set, readCursor(directory, index), take, taken);
+  };
+  const found = search() ?? (config.reclaim && reclaim(config, store) ? search() : undefined);
+  if (found !== undefined) return found;
+  const { shortestRest } = cooling;
+  if (shortestRest !== undefined) throw allResting(set, store.heldOf(set), shortestRest);
+  throw exhausted(ErrorCode.exhausted, set, holders(store, set, directory));
+}
+
+function takeRequested({ config, store, set, file }: Allocation, address: IpAddress): Candidate {
+  const { directory } = config;
   const range = findRange(set, address);
   if (range === undefined) throw new Error("requests are assigned to sets that have them");
   const name = formatIp(address);
-  let taken = !file.take(name);
-  const holder = taken ? readLease(directory, name) : undefined;
-  if (holder?.kind === "torn") {
-    removeFile(directory, name);
-    taken = !file.take(name);
+  const rest = new Cooling(config).rest(name);
+  if (rest > 0) throw requestedRests(set, name, rest);
+  if (file.take(name)) return { address, range };
+  const lease = readLease(directory, name) ?? { kind: "foreign" };
+  if (lease.kind === "torn") {
+    store.release({ name, lease });
+    if (file.take(name)) return { address, range };
   }
-  if (!taken) return { address, range };
-  throw new CniError(
-    ErrorCode.conflict,
-    `requested IP address ${name} is not available in range set ${formatSet(set)}`,
-    `it is held by ${formatHolder(holder ?? { kind: "foreign" })}: ${directory}/${name}`,
-  );
+  throw requestedTaken(set, directory, name, lease);
 }
 
 /** A container that has an address of the set must be detached before it gets another. */
-function refuseDuplicate(
-  directory: string,
-  set: RangeSet,
-  present: readonly LeaseFile[],
-  owner: Attachment,
-): void {
-  const own = present
-    .filter(({ lease }) => isLeaseOf(lease, owner) || isLegacyLeaseOf(lease, owner))
-    .filter(({ name }) => isInSet(set, name))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))[0];
+function refuseDuplicate({ config, store, set }: Allocation, owner: Attachment): void {
+  const own = [...store.leasesOf(owner), ...store.legacyLeasesOf(owner)]
+    .filter((name) => isInSet(set, name))
+    .sort()[0];
   if (own === undefined) return;
   throw new CniError(
     ErrorCode.conflict,
-    `${own.name} has been allocated to ${owner.containerId}, duplicate allocation is not allowed`,
-    `interface ${owner.ifname} is attached already: call DEL before another ADD; the lease is ${directory}/${own.name}`,
+    `${own} has been allocated to ${owner.containerId}, duplicate allocation is not allowed`,
+    `interface ${owner.ifname} is attached already: call DEL before another ADD; the lease is ` +
+      `${config.directory}/${own}, since ${leasedSince(config.directory, own)}`,
   );
 }
 
@@ -153,17 +161,8 @@ function isInSet(set: RangeSet, name: string): boolean {
   return address !== undefined && findRange(set, address) !== undefined;
 }
 
-/** Gives back addresses whose lease was never completed. Nobody is writing one: that takes the lock. */
-function removeTorn(directory: string, present: readonly LeaseFile[]): void {
-  for (const { name, lease } of present) {
-    if (lease.kind === "torn" && isLeaseName(name)) removeFile(directory, name);
-  }
-}
-
-function release(directory: string, leased: readonly Candidate[], owner: Attachment): void {
-  for (const { address } of leased) {
-    const name = formatIp(address);
-    const lease = readLease(directory, name);
-    if (lease !== undefined && isLeaseOf(lease, owner)) removeFile(directory, name);
-  }
+function giveBack(store: LeaseStore, directory: string, { address }: Candidate, owner: Attachment): void {
+  const name = formatIp(address);
+  const lease = readLease(directory, name);
+  if (lease !== undefined && isLeaseOf(lease, owner)) store.release({ name, lease });
 }

@@ -1,4 +1,4 @@
-import type { IpAddress } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { findRange, isGateway, type Range, type RangeSet } from "./range.ts";
 
 export interface Candidate {
@@ -34,16 +34,28 @@ function* addresses(range: Range, first: bigint, last: bigint): Generator<Candid
   }
 }
 
+/** After this many misses one reading of the directory costs less than trying on. */
+const missLimit = 64;
+
 /**
  * The first candidate that `take` gets.
  *
  * @param take tries to reserve an address; false when it is taken.
+ * @param listTaken addresses, as text, that `take` would not get: asked for once, in a long run of misses.
  */
 export function choose(
   set: RangeSet,
   cursor: IpAddress | undefined,
   take: (address: IpAddress) => boolean,
+  listTaken: () => Iterable<string> = () => [],
 ): Candidate | undefined {
-  for (const candidate of candidates(set, cursor)) if (take(candidate.address)) return candidate;
+  let taken: ReadonlySet<string> | undefined;
+  let misses = 0;
+  for (const candidate of candidates(set, cursor)) {
+    if (taken?.has(formatIp(candidate.address)) === true) continue;
+    if (take(candidate.address)) return candidate;
+    misses += 1;
+    if (misses === missLimit) taken = new Set(listTaken());
+  }
   return undefined;
 }

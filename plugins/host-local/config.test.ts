@@ -159,10 +159,12 @@ test("results before 0.3.0 have room for one set of each family", () => {
 });
 
 test("DEL and GC find the directory whatever else is wrong", () => {
-  const text = `{"ipam": {"subnet": 5, "ranges": "x", "routes": 1, "lockTimeout": "x", "dataDir": "d"}, "args": 5}`;
+  const text = `{"ipam": {"subnet": 5, "ranges": "x", "routes": 1, "lockTimeout": "x", "cooldown": -1, "dataDir": "d"}}`;
   assert.deepEqual(storeSettings(request(text, { args: "bad" })), {
     directory: "d/net",
+    sideDirectory: "d/.host-local/net",
     lockTimeoutSeconds: 60,
+    cooldownSeconds: 0,
   });
   assert.equal(storeSettings(request(`{"ipam": {}}`)).directory, "/var/lib/cni/networks/net");
   assert.throws(() => storeSettings(request(`{"ipam": {"dataDir": 5}}`)), { code: 6 });

@@ -14,7 +14,11 @@ import { parseRequestedIp } from "./requested.ts";
 export interface StoreSettings {
   /** `<dataDir>/<network>` */
   readonly directory: string;
+  /** What is kept beside them: the Go plugin reads every file of the directory itself, and never comes here. */
+  readonly sideDirectory: string;
   readonly lockTimeoutSeconds: number;
+  /** How long a released address rests; 0 for not at all. */
+  readonly cooldownSeconds: number;
 }
 
 export interface Config extends StoreSettings {
@@ -25,9 +29,12 @@ export interface Config extends StoreSettings {
   readonly routes: readonly Route[];
   /** Path of a file in the form of resolv.conf(5); "" for none. */
   readonly resolvConf: string;
+  /** Whether leases of earlier boots may be released when no other address is left. */
+  readonly reclaim: boolean;
 }
 
 const defaultDataDir = "/var/lib/cni/networks";
+export const sideDirectoryName = ".host-local";
 
 /**
  * Half of the two minutes that kubelet gives a runtime by default: the error still reaches somebody. Work under the
@@ -36,7 +43,13 @@ const defaultDataDir = "/var/lib/cni/networks";
 const defaultLockTimeoutSeconds = 60;
 
 const storeSchema = configObject({
-  ipam: z.optional(configObject({ dataDir: z.optional(text), lockTimeout: z.optional(z.unknown()) })),
+  ipam: z.optional(
+    configObject({
+      dataDir: z.optional(text),
+      lockTimeout: z.optional(z.unknown()),
+      cooldown: z.optional(z.unknown()),
+    }),
+  ),
 });
 
 /**
@@ -48,11 +61,15 @@ const storeSchema = configObject({
 export function storeSettings(request: Request): StoreSettings {
   const { ipam } = decode(storeSchema, request.document);
   if (ipam === undefined) throw missingIpam();
-  const { dataDir = "", lockTimeout } = ipam;
+  const { dataDir = "", lockTimeout, cooldown } = ipam;
   checkPath("dataDir", dataDir);
+  const root = dataDir === "" ? defaultDataDir : dataDir;
   return {
-    directory: join(dataDir === "" ? defaultDataDir : dataDir, request.network),
-    lockTimeoutSeconds: isTimeout(lockTimeout) ? lockTimeout : defaultLockTimeoutSeconds,
+    directory: join(root, request.network),
+    // No network is called so: a name begins with a letter or a digit.
+    sideDirectory: join(root, sideDirectoryName, request.network),
+    lockTimeoutSeconds: isSeconds(lockTimeout) ? lockTimeout : defaultLockTimeoutSeconds,
+    cooldownSeconds: isSeconds(cooldown) ? cooldown : 0,
   };
 }
 
@@ -83,6 +100,8 @@ const ipamSchema = configObject({
   dataDir: z.optional(text),
   resolvConf: z.optional(text),
   lockTimeout: z.optional(integer),
+  cooldown: z.optional(integer),
+  reclaim: z.optional(z.boolean()),
 });
 
 const configSchema = configObject({
@@ -101,13 +120,8 @@ const configSchema = configObject({
 export function loadConfig(request: Request, ranges: "required" | "optional" = "required"): Config {
   const { ipam, args, runtimeConfig } = decode(configSchema, request.document);
   if (ipam === undefined) throw missingIpam();
-  if (ipam.lockTimeout !== undefined && !isTimeout(ipam.lockTimeout)) {
-    throw new CniError(
-      ErrorCode.invalidConfig,
-      `network config: ipam.lockTimeout: ${ipam.lockTimeout} is out of range`,
-      "lockTimeout is how many seconds to wait for the lock: 0 or more",
-    );
-  }
+  checkSeconds("lockTimeout", ipam.lockTimeout, "how many seconds to wait for the lock");
+  checkSeconds("cooldown", ipam.cooldown, "how many seconds a released address rests");
   checkPath("resolvConf", ipam.resolvConf ?? "");
   const requested = [...ipOfCniArgs(request), ...(args?.cni?.ips ?? []), ...(runtimeConfig?.ips ?? [])];
   const inputs: (readonly RangeInput[])[] = [...(runtimeConfig?.ipRanges ?? [])];
@@ -123,6 +137,7 @@ export function loadConfig(request: Request, ranges: "required" | "optional" = "
     requested,
     routes: (ipam.routes ?? []).map(asRoute),
     resolvConf: ipam.resolvConf ?? "",
+    reclaim: ipam.reclaim ?? true,
   };
 }
 
@@ -187,8 +202,17 @@ function asRoute({ dst, gw, mtu, advmss, priority, table, scope }: RouteInput): 
   };
 }
 
-function isTimeout(value: unknown): value is number {
+function isSeconds(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function checkSeconds(key: string, value: number | undefined, meaning: string): void {
+  if (value === undefined || isSeconds(value)) return;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `network config: ipam.${key}: ${value} is out of range`,
+    `${key} is ${meaning}: 0 or more`,
+  );
 }
 
 function checkPath(key: string, path: string): void {

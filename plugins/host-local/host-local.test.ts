@@ -69,6 +69,8 @@ class Network {
 
   lease(name: string, content: string): void {
     mkdirSync(this.directory, { recursive: true });
+    // A new file, as every program makes one: what is written into an old one is not seen at once.
+    rmSync(join(this.directory, name), { force: true });
     writeFileSync(join(this.directory, name), content);
   }
 

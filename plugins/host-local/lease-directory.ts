@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -90,6 +91,12 @@ export function listNames(directory: string): string[] {
   } catch (error) {
     throw asSystemError(`cannot read leases in ${directory}`, error);
   }
+}
+
+/** When a lease was made, in ISO 8601, for messages. */
+export function leasedSince(directory: string, name: string): string {
+  const time = lstatSync(join(directory, name), { throwIfNoEntry: false })?.mtime;
+  return time?.toISOString() ?? "just now";
 }
 
 /** True when a file of this name is a lease, and not a file that somebody else put there. */

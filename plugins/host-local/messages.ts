@@ -1,15 +1,62 @@
-import { CniError } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import type { OldestLease } from "./index-state.ts";
+import { formatHolder, type Lease } from "./lease.ts";
+import { leasedSince } from "./lease-directory.ts";
 import { capacityOf, formatSet, type RangeSet } from "./range.ts";
 
+/** What holds the addresses of a set. */
+export interface Holders {
+  readonly directory: string;
+  readonly held: number;
+  readonly oldest?: (OldestLease & { readonly lease: Lease }) | undefined;
+}
+
 /** No address of the set is left. ADD and STATUS have codes of their own for it. */
-export function exhausted(code: number, set: RangeSet, directory: string): CniError {
+export function exhausted(code: number, set: RangeSet, { directory, held, oldest }: Holders): CniError {
   const capacity = capacityOf(set);
+  const first =
+    oldest === undefined
+      ? ""
+      : `; the oldest lease is ${oldest.name}, since ${oldest.since}, of ${formatHolder(oldest.lease)}`;
   return new CniError(
     code,
     `no IP addresses available in range set: ${formatSet(set)}`,
     capacity === 0n
       ? "its only address is the gateway: choose a larger range or another gateway"
-      : `all ${capacity} addresses are held; each file in ${directory} names an address and its container: ` +
-          "those of containers that are gone are released by DEL or GC",
+      : `${held} of its ${capacity} addresses are held${first}. Each file in ${directory} names an address and its ` +
+          "container: those of containers that are gone are released by DEL or GC, or by removing the file; " +
+          "or choose a larger range",
   );
+}
+
+/** Addresses of the set are free, and all of them rest. */
+export function allResting(set: RangeSet, held: number, seconds: number): CniError {
+  return new CniError(
+    ErrorCode.tryAgainLater,
+    `no IP addresses available in range set: ${formatSet(set)}, before ${wait(seconds)} have passed`,
+    `${held} of its ${capacityOf(set)} addresses are held, the others were released a short time ago: ` +
+      'the key "cooldown" of ipam sets for how long they rest',
+  );
+}
+
+export function requestedRests(set: RangeSet, name: string, seconds: number): CniError {
+  return new CniError(
+    ErrorCode.tryAgainLater,
+    `requested IP address ${name} is not available in range set ${formatSet(set)}: it was released a short time ago`,
+    `it may be requested in ${wait(seconds)}: the key "cooldown" of ipam sets for how long an address rests`,
+  );
+}
+
+/** The requested address is somebody's. */
+export function requestedTaken(set: RangeSet, directory: string, name: string, holder: Lease): CniError {
+  return new CniError(
+    ErrorCode.conflict,
+    `requested IP address ${name} is not available in range set ${formatSet(set)}`,
+    `it is held by ${formatHolder(holder)}, since ${leasedSince(directory, name)}: request another one, or release it ` +
+      `by DEL of its container; the lease is ${directory}/${name}`,
+  );
+}
+
+function wait(seconds: number): string {
+  return `${Math.ceil(seconds)} s`;
 }

@@ -27,12 +27,21 @@ export function assignRequests(
     return wanted;
   });
   if (open.length === 0) return assigned;
-  const served = sets.map((set, index) => `set ${index}: ${formatSet(set)}`).join("; ");
   throw new CniError(
     ErrorCode.invalidConfig,
     `failed to allocate all requested IPs: ${open.map(formatIp).join(" ")}`,
-    `each range set gives one address out of its ranges (${served})`,
+    open.map((ip) => `${formatIp(ip)} ${reason(sets, ip)}`).join("; "),
   );
+}
+
+function reason(sets: readonly RangeSet[], ip: IpAddress): string {
+  const place = sets.findIndex((set) => findRange(set, ip) !== undefined);
+  if (place >= 0)
+    return `lies in range set ${place}, which gives one address: request only one of its ranges`;
+  const family = sets.filter(([range]) => range?.start.family === ip.family);
+  const served = sets.map((set, index) => `set ${index}: ${formatSet(set)}`).join("; ");
+  const cause = family.length === 0 ? `no range set is of IPv${ip.family}` : "lies in no range";
+  return `${family.length === 0 ? "cannot be served, " : ""}${cause}: request an address of ${served}`;
 }
 
 function refuseGateway(set: RangeSet, wanted: IpAddress, index: number): void {

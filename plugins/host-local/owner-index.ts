@@ -1,0 +1,127 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Attachment } from "../../shared/cni/attachments.ts";
+import { nodeErrno } from "../../shared/errors/system-error.ts";
+import { makeDirectory } from "../../shared/linux/make-directory.ts";
+import { type BootToken, isEarlierBoot } from "./boot.ts";
+import { fileIdentity } from "./directory-mark.ts";
+import type { LeaseFile } from "./lease-directory.ts";
+import {
+  parseRecord,
+  type RecordedLease,
+  readRecord,
+  recordName,
+  recordNameOf,
+  writeRecord,
+} from "./owner-record.ts";
+
+/**
+ * The records of a network, one for each attachment: which leases it has, and in which boot each was first seen. They
+ * save reading all lease files, which name the owner, to find those of one.
+ *
+ * Every function throws node:fs's errors; what the directory then holds is no longer complete.
+ */
+export class OwnerIndex {
+  readonly #directory: string;
+  readonly #leases: string;
+
+  /**
+   * @param directory where the records are, <side directory>/owners
+   * @param leases the network's directory
+   */
+  constructor(directory: string, leases: string) {
+    this.#directory = directory;
+    this.#leases = leases;
+  }
+
+  /** The leases of an attachment; undefined when the records cannot tell. */
+  lookUp(owner: Attachment): readonly RecordedLease[] | undefined {
+    const name = recordName(owner);
+    if (name === undefined) return undefined;
+    const text = readRecord(this.#directory, name);
+    return text === "" ? [] : parseRecord(text);
+  }
+
+  /** Adds a lease of this boot to its owner's record. */
+  add(owner: Attachment, lease: string, boot: BootToken): void {
+    const name = recordName(owner);
+    if (name === undefined) return;
+    const others = this.#read(name).filter((other) => other.name !== lease);
+    const added = { name: lease, file: fileIdentity(join(this.#leases, lease)), boot };
+    writeRecord(this.#directory, name, [...others, added]);
+  }
+
+  /** Takes a lease out of its owner's record, and returns what that said. */
+  remove(file: LeaseFile): RecordedLease | undefined {
+    const name = recordNameOf(file.lease);
+    if (name === undefined) return undefined;
+    const leases = this.#read(name);
+    const removed = leases.find((lease) => lease.name === file.name);
+    if (removed === undefined) return undefined;
+    const left = leases.filter((lease) => lease !== removed);
+    writeRecord(this.#directory, name, left);
+    return removed;
+  }
+
+  /**
+   * Makes the records say what the lease files say. Leases that have a record keep their boot, all others get this one.
+   *
+   * @returns how many leases are of an earlier boot.
+   */
+  rebuild(files: readonly LeaseFile[], boot: BootToken): number {
+    const owners = new Map<string, string[]>();
+    for (const file of files) {
+      const name = recordNameOf(file.lease);
+      if (name === undefined) continue;
+      const leases = owners.get(name);
+      if (leases === undefined) owners.set(name, [file.name]);
+      else leases.push(file.name);
+    }
+    // The owners of addresses are nobody else's business.
+    makeDirectory(this.#directory, 0o700);
+    const present = new Set(this.#names());
+    let earlier = 0;
+    for (const [name, leases] of owners) {
+      const text = present.has(name) ? readRecord(this.#directory, name) : "";
+      const known = parseRecord(text) ?? [];
+      const seen = leases.map((lease) => {
+        const file = fileIdentity(join(this.#leases, lease));
+        return (
+          known.find((entry) => entry.name === lease && entry.file === file) ?? { name: lease, file, boot }
+        );
+      });
+      earlier += seen.filter((lease) => isEarlierBoot(lease.boot, boot)).length;
+      writeIfNew(this.#directory, name, seen, known);
+    }
+    for (const name of present) if (!owners.has(name)) writeRecord(this.#directory, name, []);
+    return earlier;
+  }
+
+  /** All leases that have a record. */
+  all(): RecordedLease[] {
+    return this.#names().flatMap((name) => this.#read(name));
+  }
+
+  #read(name: string): readonly RecordedLease[] {
+    return parseRecord(readRecord(this.#directory, name)) ?? [];
+  }
+
+  #names(): string[] {
+    try {
+      return readdirSync(this.#directory);
+    } catch (error) {
+      if (nodeErrno(error) === "ENOENT") return [];
+      throw error;
+    }
+  }
+}
+
+function writeIfNew(
+  directory: string,
+  name: string,
+  leases: readonly RecordedLease[],
+  known: readonly RecordedLease[],
+): void {
+  const same = leases.length === known.length && leases.every((lease) => known.includes(lease));
+  if (!same) writeRecord(directory, name, leases);
+}
