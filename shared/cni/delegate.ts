@@ -1,8 +1,9 @@
-import { spawnSync } from "node:child_process";
 import { statSync, writeSync } from "node:fs";
+import { constants } from "node:os";
 import * as z from "zod/mini";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
-import { nodeErrno } from "../errors/system-error.ts";
+import { isErrno, SystemError } from "../errors/system-error.ts";
+import { type ChildOptions, type ChildOutcome, runChild } from "../linux/child-process.ts";
 import { sleep } from "../linux/wait.ts";
 import { configObject, decode, integer, text } from "./config-schema.ts";
 import type { Command } from "./environment.ts";
@@ -32,32 +33,27 @@ export function delegate(request: Request, type: string, command: Exclude<Comman
 function callDelegate(request: Request, type: string, command: Command): string {
   const executable = findPlugin(type, request.path);
   const env = { ...process.env, CNI_COMMAND: command };
+  const outcome = run(executable, { env, input: request.stdin });
+  if (outcome.status !== 0) throw delegateFailure(type, outcome);
+  if (outcome.stderr !== "") passOn(outcome.stderr);
+  return outcome.stdout;
+}
+
+function run(executable: string, options: ChildOptions): ChildOutcome {
   for (let attempt = 1; ; attempt++) {
-    const outcome = spawnSync(executable, [], {
-      input: request.stdin,
-      env,
-      encoding: "utf8",
-      maxBuffer: 64 * 1024 ** 2,
-    });
-    const errno = nodeErrno(outcome.error);
-    if (errno === "ETXTBSY" && attempt < 6) {
+    try {
+      return runChild(executable, [], options);
+    } catch (error) {
       // The file is being replaced this moment.
-      sleep(200);
-      continue;
+      if (isErrno(error, "ETXTBSY") && attempt < 6) sleep(200);
+      else {
+        throw new CniError(
+          ErrorCode.programMissing,
+          `cannot run IPAM plugin ${executable}: ${error instanceof SystemError ? error.errno : errorText(error)}`,
+          "it must be an executable file for this machine",
+        );
+      }
     }
-    // EPIPE only says that it did not read all of its input; how it ended says more.
-    if (outcome.error !== undefined && outcome.status === null && errno !== "EPIPE") {
-      const started = outcome.pid !== 0;
-      throw new CniError(
-        started ? ErrorCode.programFailed : ErrorCode.programMissing,
-        `cannot run IPAM plugin ${executable}: ${errno ?? errorText(outcome.error)}`,
-        started ? "it printed too much" : "it must be an executable file for this machine",
-      );
-    }
-    if (outcome.status !== 0)
-      throw delegateFailure(type, outcome.stdout, outcome.stderr, outcome.status, outcome.signal);
-    if (outcome.stderr !== "") passOn(outcome.stderr);
-    return outcome.stdout;
   }
 }
 
@@ -121,14 +117,8 @@ const errorObject = configObject({
   details: z.optional(text),
 });
 
-function delegateFailure(
-  type: string,
-  stdout: string,
-  stderr: string,
-  status: number | null,
-  signal: string | null,
-): CniError {
-  const end = status === null ? `signal ${signal}` : `exit status ${status}`;
+function delegateFailure(type: string, { stdout, stderr, status, signal }: ChildOutcome): CniError {
+  const end = status === null ? `signal ${signalName(signal)}` : `exit status ${status}`;
   if (stdout.trim() !== "") {
     try {
       const reported = decode(errorObject, readJson(stdout), "error object");
@@ -156,4 +146,9 @@ function delegateFailure(
 
 function silentFailure(type: string, end: string): CniError {
   return new CniError(ErrorCode.programFailed, `IPAM plugin "${type}" failed with no error message: ${end}`);
+}
+
+function signalName(number: number | null): string {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  return found?.[0] ?? String(number);
 }

@@ -1,7 +1,6 @@
-import { spawnSync } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
-import { nodeErrno } from "../errors/system-error.ts";
+import { runChild } from "../linux/child-process.ts";
 
 export type Family = 4 | 6;
 export type ProgramKind = "save" | "restore";
@@ -76,23 +75,20 @@ export function hasIptables(family: Family): boolean {
  * @throws IptablesUnavailable when it cannot be started.
  */
 export function runProgram(file: string, args: readonly string[], input: string, heldFd?: number): Outcome {
-  const outcome = spawnSync(file, args, {
-    input,
-    stdio: ["pipe", "pipe", "pipe", ...(heldFd === undefined ? [] : [heldFd])],
-    encoding: "utf8",
-    // The children look for modprobe and for their own configuration as the administrator's shell would.
-    env: { ...process.env, PATH: searchPath(process.env["PATH"]).join(":") },
-    maxBuffer: 2 ** 30,
-  });
-  // EPIPE: the program ended before it had read everything; what it said counts.
-  if (outcome.error !== undefined && nodeErrno(outcome.error) !== "EPIPE") {
+  try {
+    return runChild(file, args, {
+      // The children look for modprobe and for their own configuration as the administrator's shell would.
+      env: { ...process.env, PATH: searchPath(process.env["PATH"]).join(":") },
+      input: Buffer.from(input),
+      heldFd,
+    });
+  } catch (error) {
     throw new IptablesUnavailable(
       ErrorCode.programMissing,
-      `cannot run ${file}: ${nodeErrno(outcome.error) ?? errorText(outcome.error)}`,
+      errorText(error),
       "it must be an executable file for this machine",
     );
   }
-  return { status: outcome.status, stdout: outcome.stdout, stderr: outcome.stderr };
 }
 
 /** The error that a failed run stands for: what the program said comes first. */

@@ -3,8 +3,11 @@ import { dirname } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
 
-/** A value that a C function accepts. A `Uint8Array` is passed by address, so C may also write into it. */
-export type NativeValue = number | bigint | string | Uint8Array | null;
+/**
+ * A value that a C function accepts. A `Uint8Array` is passed by address, so C may also write into it; a list becomes
+ * an array of pointers to texts (`const char **`), in which null is a null pointer.
+ */
+export type NativeValue = number | bigint | string | Uint8Array | readonly (string | null)[] | null;
 
 /**
  * A C function. Its result is a JavaScript number, so only declare results that fit 53 bits

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { isErrno } from "../errors/system-error.ts";
+import { runChild } from "./child-process.ts";
+
+const sh = (script: string, input = "", env: Record<string, string | undefined> = {}, heldFd?: number) =>
+  runChild("/bin/sh", ["-c", script], { env, input: Buffer.from(input), heldFd });
+
+test("status, standard output and standard error are told apart", () => {
+  assert.deepEqual(sh("echo out; echo err >&2; exit 7"), {
+    status: 7,
+    signal: null,
+    stdout: "out\n",
+    stderr: "err\n",
+  });
+  assert.deepEqual(sh("kill -9 $$"), { status: null, signal: 9, stdout: "", stderr: "" });
+});
+
+test("input and output of a megabyte pass whole", () => {
+  const text = "0123456789abcdef".repeat(65536);
+  assert.equal(sh("cat", text).stdout, text);
+  assert.equal(sh("cat >&2", text).stderr, text);
+  assert.equal(sh("exit 3", text).status, 3, "a program need not read its input");
+});
+
+test("a program gets these variables, and no others", () => {
+  const { stdout } = sh("/usr/bin/env", "", { A: "1", B: "two words", C: undefined });
+  const names = stdout.split("\n").filter((line) => !/^(PWD|_|SHLVL)=/.test(line));
+  assert.deepEqual(names, ["A=1", "B=two words", ""]);
+});
+
+test("signals that Node ignores end a program as they should", () => {
+  assert.deepEqual(sh("kill -PIPE $$; echo alive"), { status: null, signal: 13, stdout: "", stderr: "" });
+});
+
+test("of the files that are open here a program gets the one that it is to hold", () => {
+  const held = openSync("/etc/passwd", "r");
+  const other = openSync("/etc/group", "r");
+  try {
+    assert.equal(sh("readlink /proc/self/fd/3", "", {}, held).stdout, "/etc/passwd\n");
+    assert.doesNotMatch(sh("ls -l /proc/self/fd", "", {}, held).stdout, /group/);
+  } finally {
+    closeSync(held);
+    closeSync(other);
+  }
+});
+
+test("nothing stays open here", () => {
+  const before = readdirSync("/proc/self/fd").length;
+  sh("true");
+  assert.throws(() => runChild("/nonexistent", [], { env: {}, input: Buffer.of() }));
+  assert.equal(readdirSync("/proc/self/fd").length, before);
+});
+
+test("what cannot be started says why", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "child-process-test-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const plain = join(folder, "plain");
+  writeFileSync(plain, "text");
+  const run = (file: string) => () => runChild(file, [], { env: {}, input: Buffer.of() });
+  assert.throws(run(`${folder}/none`), (error) => isErrno(error, "ENOENT"));
+  assert.throws(run(plain), (error) => isErrno(error, "EACCES"));
+  chmodSync(plain, 0o755);
+  assert.throws(run(plain), (error) => isErrno(error, "ENOEXEC"));
+});
