@@ -9,6 +9,7 @@ const NFTA_CHAIN_TABLE = 1;
 const NFTA_CHAIN_NAME = 3;
 const NFTA_CHAIN_HOOK = 4;
 const NFTA_CHAIN_POLICY = 5;
+const NFTA_CHAIN_USE = 6;
 const NFTA_CHAIN_TYPE = 7;
 const NFTA_CHAIN_USERDATA = 12;
 const NFTA_HOOK_HOOKNUM = 1;
@@ -49,6 +50,12 @@ export interface Chain {
   readonly name: string;
   readonly base?: BaseChain;
   readonly comment?: string;
+}
+
+/** A chain as the kernel has it. */
+export interface ListedChain extends Chain {
+  /** How many rules it has, and rules and elements elsewhere that lead to it: without the latter it can be deleted. */
+  readonly uses: number;
 }
 
 /** Where a chain is found. */
@@ -108,12 +115,13 @@ export function chainKey({ table, name }: ChainName): Uint8Array {
 }
 
 /** Reads the attributes of a chain; undefined for hooks and types that nothing here uses. Throws DecodeError. */
-export function decodeChain(family: TableName["family"], bytes: Uint8Array): Chain | undefined {
+export function decodeChain(family: TableName["family"], bytes: Uint8Array): ListedChain | undefined {
   const attributes = new Attributes(bytes);
   const comment = commentIn(attributes.bytes(NFTA_CHAIN_USERDATA));
   const chain = {
     table: { family, name: attributes.text(NFTA_CHAIN_TABLE) ?? "" },
     name: attributes.text(NFTA_CHAIN_NAME) ?? "",
+    uses: attributes.u32be(NFTA_CHAIN_USE) ?? 0,
     ...(comment === undefined ? {} : { comment }),
   };
   const place = attributes.nested(NFTA_CHAIN_HOOK);

@@ -6,7 +6,7 @@ import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/client.ts";
 import { decodeMessages, type Message } from "../netlink/message.ts";
 import { type BatchAnswer, decodeAnswer, encodeBatch } from "./batch.ts";
-import { type Chain, type ChainName, chainKey, decodeChain, describeChain } from "./chain.ts";
+import { type ChainName, chainKey, decodeChain, describeChain, type ListedChain } from "./chain.ts";
 import { type Command, describeTable, type TableName } from "./command.ts";
 import { decodeElements, type Element, elementQuery, elementScope } from "./element.ts";
 import {
@@ -76,7 +76,7 @@ export class Nftables {
   }
 
   /** The chains of a table. The kernel tells those of all tables of the family: `getChain` costs less. */
-  listChains(table: TableName): Chain[] {
+  listChains(table: TableName): ListedChain[] {
     const operation = `cannot list chains of table ${describeTable(table)}`;
     return this.#dump(operation, NFT_MSG_GETCHAIN, table.family, noBytes)
       .map((message) => decodeChain(table.family, attributeBytes(message)))
@@ -84,7 +84,7 @@ export class Nftables {
       .filter((chain) => chain.table.name === table.name);
   }
 
-  getChain(chain: ChainName): Chain | undefined {
+  getChain(chain: ChainName): ListedChain | undefined {
     const { family } = chain.table;
     const operation = `cannot read chain ${describeChain(chain)}`;
     const message = this.#get(operation, NFT_MSG_GETCHAIN, family, chainKey(chain));
