@@ -12,11 +12,11 @@ import {
   sourcesOf,
 } from "./masquerade-rules.ts";
 
-const families: readonly Family[] = [4, 6];
+const allFamilies: readonly Family[] = [4, 6];
 
 /** Masquerades what these addresses send beyond their own networks. Throws CniError. */
 export function addMasquerade(owner: ChainOwner, addresses: readonly IpPrefix[], undo: UndoStack): void {
-  for (const family of families) {
+  for (const family of allFamilies) {
     const ofFamily = addresses.filter(({ address }) => address.family === family);
     if (ofFamily.length === 0) continue;
     changeRules(family, "nat", (current) => planMasquerade(current, owner, ofFamily));
@@ -33,9 +33,14 @@ export function addMasquerade(owner: ChainOwner, addresses: readonly IpPrefix[],
  * Removes the masquerade rules of a container on this network, those of the Go plugin included.
  *
  * @param remaining addresses that the container still has: on another interface of this network.
- * @throws CniError, the first cause, after both families were tried.
+ * @param families in which there may be rules.
+ * @throws CniError, the first cause, after all families were tried.
  */
-export function removeMasquerade(owner: ChainOwner, remaining: readonly IpAddress[]): void {
+export function removeMasquerade(
+  owner: ChainOwner,
+  remaining: readonly IpAddress[],
+  families: readonly Family[],
+): void {
   const staying = remaining.map(formatIp);
   runAll(
     families.map((family) => () => {
@@ -51,7 +56,7 @@ export function removeMasquerade(owner: ChainOwner, remaining: readonly IpAddres
 /** Removes the masquerade rules of the network's containers that `isStale` names. Throws CniError. */
 export function collectMasquerade(network: string, isStale: (containerId: string) => boolean): void {
   runAll(
-    families.map((family) => () => {
+    allFamilies.map((family) => () => {
       changeRulesIfAvailable(family, "nat", (current) => planCollection(current, network, isStale));
     }),
   );

@@ -1,4 +1,5 @@
 import type { Request } from "../../shared/cni/plugin.ts";
+import { familiesToClean } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { changeRulesIfAvailable } from "../../shared/iptables/client.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
@@ -12,20 +13,23 @@ import { forgetLeftConnections } from "./stale-connections.ts";
  * when nothing is there.
  */
 export function del(request: Request): void {
-  removeRules(() => [
+  removeRules(familiesToClean(request), () => [
     containerChain(request.network, request.containerId),
     legacyChain(request.network, request.containerId),
   ]);
 }
 
 /**
- * Removes containers' chains in both families, and the connections that still use them.
+ * Removes containers' chains, and the connections that still use them.
  *
  * @param chainsIn says which chains of a table are meant.
  */
-export function removeRules(chainsIn: (current: Ruleset) => readonly string[]): void {
+export function removeRules(
+  families: readonly (4 | 6)[],
+  chainsIn: (current: Ruleset) => readonly string[],
+): void {
   runAll(
-    ([4, 6] as const).map((family) => () => {
+    families.map((family) => () => {
       let published: PublishedPort[] = [];
       changeRulesIfAvailable(family, "nat", (current) => {
         const chains = chainsIn(current);

@@ -9,7 +9,7 @@ import { containerChain, dnatChain, ownerOf } from "./names.ts";
 /** GC: removes the rules of containers of this network that are not listed. */
 export function gc(request: Request, valid: readonly Attachment[]): void {
   refuseNftables(request.document);
-  removeRules((current) => staleChains(current, request.network, valid));
+  removeRules([4, 6], (current) => staleChains(current, request.network, valid));
 }
 
 /** The chains that say of themselves that they belong to this network, of containers that are not listed. */
