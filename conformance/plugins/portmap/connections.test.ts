@@ -82,6 +82,6 @@ test("DEL forgets connections that lead to the container only", beyondPeer, asyn
   track(host, "udp", "192.0.2.77", 5353, "10.0.0.3:53");
   track(host, "udp", foreign, 5353);
   track(host, "udp", local, 9999, "10.0.0.2:99");
-  succeed(host, ours, "DEL", { mappings: [] });
+  succeed(host, ours, "DEL", { mappings: [], ips: [v4, v6] });
   assert.deepEqual(tracked(host), ["udp 192.0.2.1:9999", "udp 192.0.2.77:5353", "udp 198.51.100.7:5353"]);
 });
