@@ -49,10 +49,9 @@ export async function bootMachine(boot: Boot): Promise<Outcome> {
   } finally {
     clearTimeout(limit);
   }
-  if (reader.outcome.status !== undefined) return reader.outcome;
-  const why = late
-    ? `was not done after ${boot.limitMs / 1000} s`
-    : "stopped before the tests were through, see the kernel's last words";
+  const { status, counts } = reader.outcome;
+  if (status !== undefined && counts !== undefined) return { status, counts };
+  const why = late ? `was not done after ${boot.limitMs / 1000} s` : "did not get through the tests";
   throw new Error(`the virtual machine ${why}\n${stderr}${endOfConsole(boot.console)}`);
 }
 
@@ -67,7 +66,15 @@ function qemuArguments({ kernel, disks, env, console }: Boot): string[] {
     "ro",
     "init=/sbin/init",
   ];
-  const settings = ["panic=-1", "oops=panic", "mitigations=off", "nokaslr", "loglevel=5", ...variables];
+  const settings = [
+    "panic=-1",
+    "oops=panic",
+    "transparent_hugepage=never",
+    "mitigations=off",
+    "nokaslr",
+    "loglevel=5",
+    ...variables,
+  ];
   return [
     ...[
       "-machine",

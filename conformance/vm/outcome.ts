@@ -2,8 +2,8 @@ import { isObject, parse } from "../harness/json.ts";
 
 export type Counts = { passed: number; failed: number; skipped: number };
 
-/** `status` is what the guest's Node ended with; undefined when the machine stopped before. */
-export type Outcome = { status: number | undefined; counts: Counts };
+/** `status` is what the guest's Node ended with. */
+export type Outcome = { status: number; counts: Counts };
 
 /** What the guest prints before the exit status of its Node, on its last line. */
 export const exitMark = "cni-vm-exit";
@@ -17,7 +17,8 @@ export function countsLine(counts: Counts): string {
 
 /** Reads the guest's output piece by piece: gives lines for people to `print`, and keeps what the others say. */
 export class OutcomeReader {
-  readonly outcome: Outcome = { status: undefined, counts: { passed: 0, failed: 0, skipped: 0 } };
+  /** What is known; a machine or a Node that stopped on its way leaves it incomplete. */
+  readonly outcome: Partial<Outcome> = {};
   readonly #print: (line: string) => void;
   #rest = "";
 
