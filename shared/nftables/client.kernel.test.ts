@@ -133,6 +133,9 @@ test("a thousand elements with comments in one batch, read back whole and one by
   assert.equal(read.length, 1000);
   assert.deepEqual(nftables.getElement(addresses, number(777)), number(777, "owner-777 ".repeat(9)));
   assert.equal(nftables.getElement(addresses, number(1000)), undefined);
+  assert.deepEqual(nftables.findElements(addresses, "owner-777 "), [number(777, "owner-777 ".repeat(9))]);
+  assert.equal(nftables.findElements(addresses, "owner-77").length, 11);
+  assert.deepEqual(nftables.findElements(addresses, "wner-777"), [], "only from the begin");
   assert.match(
     nft(host, "list", "set", "inet", "cni_test", "addresses"),
     /10\.0\.3\.231 comment "owner-999 /,
@@ -218,12 +221,7 @@ test("the rules of the Go plugins' nft calls are found by their comments", async
     add rule bridge nat PREROUTING iifname "veth1" jump cni-br-iface-one-eth0 comment "macspoofchk-one-eth0"`;
   host.inNetns("n", "nft", ["-f", "-"], { input });
   const theirs = { family: "inet", name: "cni_plugins_masquerade" } as const;
-  changeRuleset(nftables, () =>
-    nftables
-      .listRules(theirs, "masq_checks")
-      .filter(({ comment }) => comment?.startsWith("6fd9-287f,"))
-      .map(deleteRule),
-  );
+  changeRuleset(nftables, () => nftables.findRules(theirs, "masq_checks", "6fd9-287f,").map(deleteRule));
   const left = nftables.listRules(theirs, "masq_checks").map(({ comment }) => comment);
   assert.deepEqual(left, ["6fd9-acb1, net: n, if: net1, id: three"]);
   const spoofCheck = nftables.listRules({ family: "bridge", name: "nat" });

@@ -23,7 +23,7 @@ import {
   NFTA_GEN_ID,
   nfgenmsgLength,
 } from "./protocol.ts";
-import { refusal } from "./refusal.ts";
+import { NftablesRefusal, refusal } from "./refusal.ts";
 import { decodeRule, type ListedRule, ruleScope } from "./rule.ts";
 import { decodeSet, describeSet, type NamedSet, type SetName, setKey } from "./set.ts";
 import { decodeTable, type Table, tableKey } from "./table.ts";
@@ -57,8 +57,12 @@ export class Nftables {
   generation(): number {
     const type = messageType(NFT_MSG_GETGEN);
     const operation = "cannot read the generation of the nf_tables ruleset";
-    const [message] = this.#socket.request(operation, type, 0, familyHeader("unspecified"));
-    return message === undefined ? 0 : (attributes(message).u32be(NFTA_GEN_ID) ?? 0);
+    try {
+      const [message] = this.#socket.request(operation, type, 0, familyHeader("unspecified"));
+      return message === undefined ? 0 : (attributes(message).u32be(NFTA_GEN_ID) ?? 0);
+    } catch (error) {
+      throw missingSupport(error, operation);
+    }
   }
 
   /** All tables of the families that this module knows. */
@@ -93,11 +97,18 @@ export class Nftables {
 
   /** The rules of a table, or of one of its chains, in order; none when it does not exist. */
   listRules(table: TableName, chain?: string): ListedRule[] {
+    return this.findRules(table, chain, "");
+  }
+
+  /** As `listRules`, but only those whose comment begins with a text; the others are not even decoded. */
+  findRules(table: TableName, chain: string | undefined, commentStart: string): ListedRule[] {
     const operation = `cannot list rules of table ${describeTable(table)}`;
     return this.#dump(operation, NFT_MSG_GETRULE, table.family, ruleScope(table, chain))
+      .filter((message) => mayHold(message, commentStart))
       .map((message) => decodeRule(table.family, attributeBytes(message)))
       .filter((rule) => rule.chain.table.name === table.name)
-      .filter((rule) => chain === undefined || rule.chain.name === chain);
+      .filter((rule) => chain === undefined || rule.chain.name === chain)
+      .filter(({ comment = "" }) => comment.startsWith(commentStart));
   }
 
   /** The named sets and maps of a table whose types this module knows; none when it does not exist. */
@@ -119,6 +130,19 @@ export class Nftables {
     const operation = `cannot list elements of set ${describeSet(set)}`;
     const messages = this.#dump(operation, NFT_MSG_GETSETELEM, set.table.family, elementScope(set));
     return decodeElements(set, messages.map(attributeBytes));
+  }
+
+  /**
+   * The elements whose comment begins with a text, for example all of one owner. Much faster than decoding them all.
+   * Not for interval sets of a single type.
+   */
+  findElements(set: NamedSet, commentStart: string): Element[] {
+    const operation = `cannot list elements of set ${describeSet(set)}`;
+    const messages = this.#dump(operation, NFT_MSG_GETSETELEM, set.table.family, elementScope(set));
+    const promising = messages.filter((message) => mayHold(message, commentStart));
+    return decodeElements(set, promising.map(attributeBytes)).filter(({ comment = "" }) =>
+      comment.startsWith(commentStart),
+    );
   }
 
   /**
@@ -207,9 +231,21 @@ export class Nftables {
 
 const noBytes = new Uint8Array(0);
 
+/** What a kernel says that has no nf_tables, or no netfilter netlink at all. */
+const missing = ["EINVAL", "EOPNOTSUPP", "EPROTONOSUPPORT", "EAFNOSUPPORT"];
+
+function missingSupport(error: unknown, operation: string): unknown {
+  if (!(error instanceof SystemError) || !isErrno(error, ...missing)) return error;
+  return new NftablesRefusal(operation, error.errno, "", "the kernel has no nf_tables: CONFIG_NF_TABLES");
+}
+
 /** Opens the ruleset of the calling thread's network namespace. Throws SystemError. */
 export function openNftables(): Nftables {
-  return new Nftables(openNetlink(NETLINK_NETFILTER));
+  try {
+    return new Nftables(openNetlink(NETLINK_NETFILTER));
+  } catch (error) {
+    throw missingSupport(error, "cannot open the nf_tables ruleset");
+  }
 }
 
 /**
@@ -224,7 +260,7 @@ export function hasNftables(): boolean {
     nftables.generation();
     return true;
   } catch (error) {
-    if (isErrno(error, "EINVAL", "EOPNOTSUPP", "EPROTONOSUPPORT", "EAFNOSUPPORT", "EPERM")) return false;
+    if (isErrno(error, ...missing, "EPERM")) return false;
     throw error;
   } finally {
     nftables?.close();
@@ -252,6 +288,11 @@ export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]
       sleep(Math.random() * Math.min(attempt, 10));
     }
   }
+}
+
+/** Whether a text stands anywhere in a message. */
+function mayHold({ body }: Message, text: string): boolean {
+  return Buffer.from(body.buffer, body.byteOffset, body.length).includes(text);
 }
 
 function withFamily(family: Family | "unspecified", body: Uint8Array): Uint8Array {

@@ -141,7 +141,7 @@ function planAdd(nftables: Nftables, { owner, address, subnet }: Container): Com
 
 function planDelete(nftables: Nftables, owner: string): Command[] {
   return ([4, 6] as const).flatMap((family) => {
-    const mine = nftables.listElements(sources[family]).filter(({ comment }) => comment === owner);
+    const mine = nftables.findElements(sources[family], owner).filter(({ comment }) => comment === owner);
     const chains = new Map<string, number>();
     for (const { data } of mine) {
       if (data === undefined || !("verdict" in data) || !("chain" in data.verdict)) continue;
