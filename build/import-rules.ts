@@ -7,6 +7,7 @@ import { posix } from "node:path";
 const layers = [
   "shared/cni",
   "shared/iptables",
+  "shared/dbus",
   "shared/rtnetlink",
   "shared/nftables",
   "shared/conntrack",

@@ -1,0 +1,4 @@
+/** Bytes that are no D-Bus message. */
+export class WireError extends Error {
+  override readonly name = "WireError";
+}
