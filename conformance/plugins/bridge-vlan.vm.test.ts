@@ -1,0 +1,163 @@
+/** VLANs, on a kernel that can filter them: which ones a port gets, and what packets show. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pluginFolder } from "../harness/binaries.ts";
+import { type Host, hostFor } from "../harness/host.ts";
+import { ipJson } from "../harness/inspect.ts";
+import { asObject, asString, type JsonObject, objectList, parse } from "../harness/json.ts";
+import { callPlugin, type PluginResponse } from "../harness/plugin-call.ts";
+import { resultAddresses, withoutPrefix } from "../harness/result.ts";
+
+const bin = `${pluginFolder()}/bridge`;
+const layer2 = { cniVersion: "1.0.0", name: "net1", type: "bridge", bridge: "bridge0" };
+const v4 = [{ subnet: "10.1.2.0/24" }];
+const v6 = [{ subnet: "2001:db8:5::/64" }];
+const routed = (...ranges: unknown[]): JsonObject => ({
+  ...layer2,
+  isDefaultGateway: true,
+  ipam: { type: "host-local", ranges },
+});
+
+function call(
+  host: Host,
+  command: "ADD" | "CHECK" | "DEL",
+  container: string,
+  config: JsonObject,
+): PluginResponse {
+  const netns = `/run/netns/${container}`;
+  return callPlugin(
+    host,
+    bin,
+    { command, containerId: container, netns, ifname: "eth0", timeoutMs: 180_000 },
+    config,
+  );
+}
+
+function attach(host: Host, container: string, config: JsonObject): JsonObject {
+  host.addNetns(container);
+  const response = call(host, "ADD", container, config);
+  assert.deepEqual([response.status, response.stderr], [0, ""], response.stdout);
+  return asObject(response.json);
+}
+
+function portOf(result: JsonObject): string {
+  return asString(objectList(result["interfaces"])[1]?.["name"]);
+}
+
+/** A port's VLANs as `bridge` shows them: the ID, with `*` for the one of untagged frames. */
+function vlansOf(host: Host, port: string): string[] {
+  const [shown] = objectList(parse(host.run("bridge", ["-j", "vlan", "show", "dev", port]).stdout));
+  return objectList(shown?.["vlans"]).map(({ vlan, flags }) => {
+    const isNative = Array.isArray(flags) && flags.includes("PVID") && flags.includes("Egress Untagged");
+    return `${vlan}${isNative ? "*" : ""}`;
+  });
+}
+
+function filters(host: Host): unknown {
+  const [bridge] = ipJson(host, ["-d", "link", "show", "bridge0"]);
+  return asObject(asObject(bridge?.["linkinfo"])["info_data"])["vlan_filtering"];
+}
+
+function ping(host: Host, netns: string, address: string): boolean {
+  return host.inNetns(netns, "ping", ["-c1", "-W2", address], { check: false }).status === 0;
+}
+
+const trunk = [{ id: 101 }, { minID: 200, maxID: 202 }];
+
+const layer2Cases: [string, JsonObject, string[]][] = [
+  ["an access VLAN", { vlan: 100 }, ["100*"]],
+  ["an access VLAN beside the default one", { vlan: 100, preserveDefaultVlan: true }, ["1", "100*"]],
+  ["a trunk has VLAN 1 as native", { vlanTrunk: trunk }, ["1*", "101", "200", "201", "202"]],
+  [
+    "a trunk with a native VLAN of its own",
+    { vlan: 100, vlanTrunk: trunk },
+    ["100*", "101", "200", "201", "202"],
+  ],
+  [
+    "a native VLAN that the trunk lists stays native",
+    { vlan: 101, vlanTrunk: trunk },
+    ["101*", "200", "201", "202"],
+  ],
+  ["an empty trunk only turns filtering on", { vlanTrunk: [] }, ["1*"]],
+];
+
+for (const [what, keys, vlans] of layer2Cases) {
+  test(`layer 2: ${what}`, async (t) => {
+    const host = await hostFor(t);
+    const port = portOf(attach(host, "one", { ...layer2, ...keys }));
+    assert.deepEqual(vlansOf(host, port), vlans);
+    assert.equal(filters(host), 1);
+  });
+}
+
+const routedCases: [string, JsonObject, string[]][] = [
+  ["IPv4", routed(v4), ["10.1.2.1/24"]],
+  ["IPv6", routed(v6), ["2001:db8:5::1/64"]],
+  ["both", routed(v4, v6), ["10.1.2.1/24", "2001:db8:5::1/64"]],
+];
+
+for (const [what, config, gateways] of routedCases) {
+  test(`${what} in a VLAN: the gateway is an interface of its own in the VLAN`, async (t) => {
+    const host = await hostFor(t);
+    const result = attach(host, "one", { ...config, vlan: 100 });
+    const [, , , gateway] = objectList(result["interfaces"]);
+    const [link] = ipJson(host, ["-d", "link", "show", "bridge0.100"]);
+    assert.deepEqual(
+      [gateway?.["name"], gateway?.["mac"], gateway?.["sandbox"]],
+      ["bridge0.100", link?.["address"], undefined],
+    );
+    assert.equal(asObject(link?.["linkinfo"])["info_kind"], "veth");
+    const peer = ipJson(host, ["link"]).find(({ ifindex }) => ifindex === Number(link?.["ifindex"]) - 1);
+    assert.deepEqual(vlansOf(host, asString(peer?.["ifname"])), ["100*"]);
+    const shown = host.run("ip", ["-o", "address", "show", "scope", "global"]).stdout;
+    for (const address of gateways) assert.match(shown, new RegExp(`bridge0\\.100 .* ${address} `));
+    assert.doesNotMatch(shown, /bridge0 /);
+    assert.equal(ipJson(host, ["link"]).length, 5);
+    const checked = call(host, "CHECK", "one", { ...config, vlan: 100, prevResult: result });
+    assert.deepEqual([checked.status, checked.stdout], [0, ""]);
+    for (const address of gateways) assert.ok(ping(host, "one", withoutPrefix(address)), address);
+
+    const deleted = call(host, "DEL", "one", { ...config, vlan: 100 });
+    assert.deepEqual([deleted.status, deleted.stdout], [0, ""]);
+    assert.equal(ipJson(host, ["link"]).length, 4, "the VLAN's gateway stays for those that follow");
+  });
+}
+
+test("containers of one VLAN reach each other, those of another do not", async (t) => {
+  const host = await hostFor(t);
+  const config = { ...routed(v4), isDefaultGateway: false };
+  const [one] = resultAddresses(attach(host, "one", { ...config, vlan: 100 })).map(withoutPrefix);
+  attach(host, "two", { ...config, vlan: 100 });
+  attach(host, "three", { ...config, vlan: 200 });
+  assert.ok(ping(host, "two", asString(one)), "the same VLAN");
+  assert.ok(!ping(host, "three", asString(one)), "another VLAN");
+});
+
+test("a bridge that does not filter is refused for a VLAN, and stays as it is", async (t) => {
+  const host = await hostFor(t);
+  host.run("ip", ["link", "add", "bridge0", "type", "bridge"]);
+  host.addNetns("one");
+  const response = call(host, "ADD", "one", { ...layer2, vlan: 100 });
+  assert.equal(response.status, 1);
+  const { code, msg, details } = asObject(response.json);
+  assert.equal(code, 103);
+  assert.match(asString(msg), /bridge "bridge0" exists without VLAN filtering/);
+  assert.match(asString(details), /ip link set bridge0 type bridge vlan_filtering 1/);
+  assert.equal(filters(host), 0);
+  assert.deepEqual(ipJson(host, ["link", "show", "type", "veth"]), []);
+});
+
+test("a failed ADD takes the VLAN's gateway back that it made", async (t) => {
+  const host = await hostFor(t);
+  host.addNetns("one");
+  const full = [{ subnet: "10.1.2.0/30", rangeStart: "10.1.2.1", rangeEnd: "10.1.2.1" }];
+  assert.equal(call(host, "ADD", "one", { ...routed(full), vlan: 100 }).status, 1);
+  const late = { ...routed(v4), vlan: 100 };
+  const routes = [{ dst: "192.0.2.0/24", gw: "203.0.113.1" }];
+  const response = call(host, "ADD", "one", { ...late, ipam: { type: "host-local", ranges: [v4], routes } });
+  assert.equal(response.status, 1, response.stdout);
+  assert.deepEqual(
+    ipJson(host, ["link"]).map(({ ifname }) => ifname),
+    ["lo"],
+  );
+});
