@@ -1,0 +1,39 @@
+import { readFileSync } from "node:fs";
+import { hasNftables, openNftables } from "../nftables/client.ts";
+import type { Family } from "./program.ts";
+
+/**
+ * Whether a table may hold a chain of this name, found out without starting a program: those of iptables-nft are
+ * chains of nf_tables, those of iptables-legacy need that table in the kernel. Called in the namespace concerned.
+ *
+ * @returns false only when there is no such chain.
+ */
+export function chainMayExist(family: Family, table: "nat" | "filter", chain: string): boolean {
+  return legacyTableExists(family, table) || nftChainMayExist(family, table, chain);
+}
+
+function nftChainMayExist(family: Family, table: string, chain: string): boolean {
+  if (!hasNftables()) return true;
+  const nftables = openNftables();
+  try {
+    return (
+      nftables.getChain({ table: { family: family === 4 ? "ip" : "ip6", name: table }, name: chain }) !==
+      undefined
+    );
+  } catch {
+    // The programs will say it in words.
+    return true;
+  } finally {
+    nftables.close();
+  }
+}
+
+/** The kernel lists the tables that iptables-legacy has used in this namespace; without the file there are none. */
+function legacyTableExists(family: Family, table: string): boolean {
+  try {
+    const names = readFileSync(`/proc/thread-self/net/${family === 4 ? "ip" : "ip6"}_tables_names`, "utf8");
+    return names.split("\n").includes(table);
+  } catch {
+    return false;
+  }
+}
