@@ -130,3 +130,29 @@ test("property: what is chosen is free and in its range; nothing is chosen only 
     }),
   );
 });
+
+test("property: with the taken addresses listed after many misses, the choice is the same", () => {
+  const large = set("10.0.0.0/23");
+  const hosts = fc.uniqueArray(fc.integer({ min: 0, max: 511 }), { maxLength: 60 });
+  fc.assert(
+    fc.property(hosts, fc.option(fc.integer({ min: 0, max: 511 }), { nil: undefined }), (free, host) => {
+      const cursor = host === undefined ? undefined : inSubnet(BigInt(host));
+      const isFree = ({ value }: IpAddress): boolean => free.includes(Number(value & 0x1ffn));
+      const taken = [...candidates(large, undefined)]
+        .map(({ address }) => address)
+        .filter((ip) => !isFree(ip));
+      let tried = 0;
+      const take = (address: IpAddress): boolean => {
+        tried += 1;
+        return isFree(address);
+      };
+      const chosen = choose(large, cursor, take, () => taken.map(formatIp));
+      assert.deepEqual(chosen, choose(large, cursor, isFree));
+      assert.deepEqual(
+        chosen,
+        [...candidates(large, cursor)].find(({ address }) => isFree(address)),
+      );
+      assert.ok(tried <= 65, "no more than one address is tried in vain after the listing");
+    }),
+  );
+});

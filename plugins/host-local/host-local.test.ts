@@ -7,9 +7,11 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -65,6 +67,17 @@ class Network {
     assert.deepEqual(this.files(), before);
     const { code, msg } = JSON.parse(done.stdout);
     return `${code} ${msg}`;
+  }
+
+  /** What is kept beside the leases. */
+  get sideDirectory(): string {
+    return join(this.dataDir, ".host-local/net");
+  }
+
+  /** Container and interface of each record, with the text. */
+  records(): Record<string, string> {
+    const owners = join(this.sideDirectory, "owners");
+    return Object.fromEntries(readdirSync(owners).map((name) => [name, readlinkSync(join(owners, name))]));
   }
 
   lease(name: string, content: string): void {
@@ -391,6 +404,103 @@ test("STATUS reports a directory that cannot be used, and accepts ranges that on
   network.ipam = { subnet: "10.0.0.0/24", dataDir: "/proc/sys" };
   assert.match(network.refused("STATUS", ""), /^50 cannot keep leases in \/proc\/sys\/net/);
   assert.match(network.refused("ADD", "a"), /^100 cannot .*\/proc\/sys\/net/);
+});
+
+test("each lease has a record, and what others change without the lock is seen by the next call", (t) => {
+  const network = new Network(t);
+  network.ipam = { ranges: [[{ subnet: "10.0.0.0/29" }], [{ subnet: "fd00::/64" }]] };
+  network.add("a");
+  assert.match(network.records()["a:eth0"] ?? "", /^\S+-\S+ 10\.0\.0\.2 \S+ fd00::2 \S+$/);
+  network.lease("10.0.0.3", "b\r\neth0");
+  network.lease("10.0.0.4", "c");
+  network.lease("notes for b", "b\r\neth0");
+  assert.match(network.refused("ADD", "b"), /^103 .*: 10\.0\.0\.3 has been allocated to b/);
+  assert.deepEqual(Object.keys(network.records()).sort(), ["a:eth0", "b:eth0", "c:"]);
+  network.ok("DEL", "b");
+  network.ok("DEL", "c");
+  assert.deepEqual(network.leases(), ["10.0.0.2", "fd00::2"]);
+  rmSync(join(network.directory, "fd00::2"));
+  rmSync(join(network.directory, "10.0.0.2"));
+  network.ok("DEL", "a");
+  assert.deepEqual(network.records(), {});
+});
+
+test("a lease that was written into is noticed when its owner comes", (t) => {
+  const network = new Network(t);
+  network.add("a");
+  writeFileSync(join(network.directory, "10.0.0.2"), "a");
+  assert.match(network.refused("ADD", "a"), /^103 .*: 10\.0\.0\.2 has been allocated to a/);
+  network.ok("DEL", "a");
+  assert.deepEqual(network.leases(), []);
+});
+
+test("the side directory may go at any time, and may be impossible", (t) => {
+  const network = new Network(t);
+  network.add("a");
+  rmSync(join(network.dataDir, ".host-local"), { recursive: true });
+  assert.match(network.refused("ADD", "a"), /^103 /);
+  assert.deepEqual(Object.keys(network.records()), ["a:eth0"]);
+  rmSync(join(network.dataDir, ".host-local"), { recursive: true });
+  writeFileSync(join(network.dataDir, ".host-local"), "");
+  for (const id of ["b", "c", "d", "e"]) network.add(id);
+  assert.match(network.refused("ADD", "f"), /^104 /);
+  assert.match(network.refused("STATUS", ""), /^50 /);
+  network.ipam = { subnet: "10.0.0.0/29", cooldown: 60 };
+  network.ok("CHECK", "c");
+  network.ok("DEL", "c");
+  network.ok("STATUS", "");
+  assert.equal(network.add("f"), "10.0.0.4/29");
+  network.more = { "cni.dev/valid-attachments": [] };
+  network.ok("GC", "");
+  assert.deepEqual(network.leases(), []);
+  rmSync(join(network.dataDir, ".host-local"));
+  network.add("a");
+  assert.deepEqual(Object.keys(network.records()), ["a:eth0"]);
+});
+
+test("a full range names the lease that is there longest", (t) => {
+  const network = new Network(t);
+  for (const id of ["a", "b", "c", "d", "e"]) network.add(id);
+  utimesSync(join(network.directory, "10.0.0.4"), 86_400, 86_400);
+  for (const command of ["ADD", "STATUS", "ADD", "STATUS"]) {
+    const { details } = JSON.parse(network.call(command, "f").stdout);
+    const oldest =
+      "the oldest lease is 10.0.0.4, since 1970-01-02T00:00:00.000Z, of container c, interface eth0";
+    assert.ok(details.startsWith(`5 of its 5 addresses are held; ${oldest}.`), details);
+  }
+  network.ok("DEL", "c");
+  network.add("f");
+  const { details } = JSON.parse(network.call("ADD", "g").stdout);
+  assert.match(details, /the oldest lease is 10\.0\.0\.2, /);
+});
+
+test("a freed address is found behind many that are held", (t) => {
+  const network = new Network(t);
+  network.ipam = { subnet: "10.0.0.0/24" };
+  for (let host = 2; host < 255; host++) if (host !== 200) network.lease(`10.0.0.${host}`, "x\r\neth0");
+  assert.equal(network.add("a"), "10.0.0.200/24");
+  assert.match(network.refused("ADD", "b"), /^104 /);
+});
+
+test("a released address rests for the seconds of cooldown", (t) => {
+  const network = new Network(t);
+  network.ipam = { subnet: "10.0.0.0/29", rangeStart: "10.0.0.2", rangeEnd: "10.0.0.3", cooldown: 1000 };
+  network.add("a");
+  network.ok("DEL", "a");
+  const taken = "requested IP address 10.0.0.2 is not available in range set 10.0.0.2-10.0.0.3";
+  assert.match(
+    network.refused("ADD", "b", { CNI_ARGS: "IP=10.0.0.2" }),
+    new RegExp(`^11 .*: ${taken}: it was released a short time ago$`),
+  );
+  assert.equal(network.add("b"), "10.0.0.3/29");
+  const wait =
+    "no IP addresses available in range set: 10.0.0.2-10.0.0.3, before (1000|999|9\\d\\d) s have passed";
+  assert.match(network.refused("ADD", "c"), new RegExp(`^11 .*: ${wait}$`));
+  // Somebody who does not want to wait:
+  network.ipam = { ...network.ipam, cooldown: 0 };
+  assert.equal(network.add("c"), "10.0.0.2/29");
+  network.ipam = { ...network.ipam, cooldown: -1 };
+  assert.match(network.refused("ADD", "d"), /^7 .*cooldown: -1 is out of range$/);
 });
 
 test("a lock that is held too long is reported with its holder", async (t) => {

@@ -52,7 +52,7 @@ export function parseRecord(text: string): RecordedLease[] | undefined {
 
 /** A symbolic link's text has to be shorter (PATH_MAX, linux/limits.h). */
 const textLimit = 4096;
-/** Stands for more leases than a record has room for: look at the lease files themselves. */
+/** Stands for what a record has no room or no form for: look at the lease files themselves. */
 const tooMany = "many";
 const nameLimit = 255;
 
@@ -94,7 +94,8 @@ export function writeRecord(owners: string, name: string, leases: readonly Recor
     return;
   }
   const full = formatRecord(leases);
-  const text = full.length < textLimit ? full : tooMany;
+  const odd = leases.some((lease) => lease.name.includes(" ") || isBootToken(lease.name));
+  const text = full.length < textLimit && !odd ? full : tooMany;
   try {
     symlinkSync(text, path);
   } catch (error) {
