@@ -41,7 +41,9 @@ export CNI_TEST_VM=1 CNI_BIN_DIR=${guest.plugins}
 busybox stty -F /dev/ttyS1 raw -echo
 cd ${guest.repository}
 node --disable-warning=ExperimentalWarning conformance/vm/guest.ts < /dev/null > /dev/ttyS1 2>&1
-echo "${exitMark} $?" > /dev/ttyS1
+status=$?
+if [ $status -ge 128 ]; then busybox dmesg | tail -n 40; fi
+echo "${exitMark} $status" > /dev/ttyS1
 cd /
 umount ${guest.data}
 sync

@@ -29,6 +29,16 @@ const metaPackages = ["linux-image-cloud-amd64", "linux-image-amd64"];
  * of it is installed on the machine. Throws when there is none, with what each one lacks.
  */
 export function ensureKernel(): Kernel {
+  try {
+    return findKernel();
+  } catch {
+    // Without package lists apt knows nothing, and with old ones it asks for what is gone.
+    runCommand(["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "update"], { timeoutMs: 600_000 });
+    return findKernel();
+  }
+}
+
+function findKernel(): Kernel {
   const reasons: string[] = [];
   for (const meta of metaPackages) {
     const name = currentPackage(meta);
@@ -42,8 +52,7 @@ export function ensureKernel(): Kernel {
     reasons.push(`${name} lacks ${missing.join(", ")}`);
   }
   throw new Error(
-    `there is no kernel for the virtual machine: ${reasons.join("; ")}. It needs Debian's kernels: run ` +
-      `"apt-get update" on Debian, or add its repository`,
+    `there is no kernel for the virtual machine, which needs one of Debian's: ${reasons.join("; ")}`,
   );
 }
 
