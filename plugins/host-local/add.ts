@@ -4,7 +4,7 @@ import type { Result, ResultIp } from "../../shared/cni/result.ts";
 import { withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
-import { type Candidate, choose } from "./allocate.ts";
+import { type Candidate, choose, missLimit } from "./allocate.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { Cooling } from "./cooling.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
@@ -117,7 +117,7 @@ function takeNext(allocation: Allocation, index: number, owner: Attachment): Can
       return cooling.rest(name) === 0 && file.take(name);
     };
     const taken = (): string[] => [...listNames(directory), ...cooling.resting()];
-    return choose(set, readCursor(directory, index), take, taken);
+    return choose(set, readCursor(directory, index), take, taken, missLimit(store.heldOf(set)));
   };
   const found = search() ?? (config.reclaim && reclaim(config, store) ? search() : undefined);
   if (found !== undefined) return found;

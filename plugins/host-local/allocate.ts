@@ -34,20 +34,26 @@ function* addresses(range: Range, first: bigint, last: bigint): Generator<Candid
   }
 }
 
-/** After this many misses one reading of the directory costs less than trying on. */
-const missLimit = 64;
+/** To try an address costs as much as to list this many names of a directory, roughly. */
+const namesPerMiss = 10;
+
+/** How many misses cost as much as to list a directory of this many names. */
+export function missLimit(names: number): number {
+  return Math.max(64, Math.ceil(names / namesPerMiss));
+}
 
 /**
  * The first candidate that `take` gets.
  *
  * @param take tries to reserve an address; false when it is taken.
- * @param listTaken addresses, as text, that `take` would not get: asked for once, in a long run of misses.
+ * @param listTaken addresses, as text, that `take` would not get: asked for once, after `limit` misses.
  */
 export function choose(
   set: RangeSet,
   cursor: IpAddress | undefined,
   take: (address: IpAddress) => boolean,
   listTaken: () => Iterable<string> = () => [],
+  limit = missLimit(0),
 ): Candidate | undefined {
   let taken: ReadonlySet<string> | undefined;
   let misses = 0;
@@ -55,7 +61,7 @@ export function choose(
     if (taken?.has(formatIp(candidate.address)) === true) continue;
     if (take(candidate.address)) return candidate;
     misses += 1;
-    if (misses === missLimit) taken = new Set(listTaken());
+    if (misses === limit) taken = new Set(listTaken());
   }
   return undefined;
 }

@@ -440,6 +440,11 @@ test("the side directory may go at any time, and may be impossible", (t) => {
   rmSync(join(network.dataDir, ".host-local"), { recursive: true });
   assert.match(network.refused("ADD", "a"), /^103 /);
   assert.deepEqual(Object.keys(network.records()), ["a:eth0"]);
+  // Also in part.
+  rmSync(join(network.sideDirectory, "owners/a:eth0"));
+  assert.match(network.refused("ADD", "a"), /^103 /);
+  rmSync(join(network.sideDirectory, "owners"), { recursive: true });
+  assert.match(network.refused("ADD", "a"), /^103 /);
   rmSync(join(network.dataDir, ".host-local"), { recursive: true });
   writeFileSync(join(network.dataDir, ".host-local"), "");
   for (const id of ["b", "c", "d", "e"]) network.add(id);

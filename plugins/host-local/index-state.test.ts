@@ -4,6 +4,7 @@ import { formatState, type IndexState, parseState } from "./index-state.ts";
 
 const state: IndexState = {
   mark: { inode: "5", modified: "1700000000123456789", changed: "1700000000123456790" },
+  owners: { inode: "6", modified: "1700000000123456791", changed: "1700000000123456792" },
   bootId: "11111111-2222-4333-8444-555555555555",
   boot: "0123abcd-11111111",
   earlier: 2,

@@ -20,6 +20,8 @@ export interface OldestLease {
 /** What is known of a network's directory as long as it is as `mark` says, in this boot. */
 export interface IndexState {
   readonly mark: DirectoryMark;
+  /** That of the directory of the records, lest somebody removed some. */
+  readonly owners: DirectoryMark;
   readonly bootId: string;
   readonly boot: BootToken;
   /** How many leases are of an earlier boot of this machine. */
@@ -87,6 +89,7 @@ function isState(value: unknown): value is IndexState {
   return (
     isObject(value) &&
     isMark(value["mark"]) &&
+    isMark(value["owners"]) &&
     typeof value["bootId"] === "string" &&
     typeof value["boot"] === "string" &&
     isBootToken(value["boot"]) &&

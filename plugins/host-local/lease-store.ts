@@ -39,7 +39,7 @@ export class LeaseStore {
   readonly #settings: StoreSettings;
   readonly #owners: OwnerIndex;
   readonly #bootId: string | undefined;
-  #state: Omit<IndexState, "mark">;
+  #state: Omit<IndexState, "mark" | "owners">;
   /** All lease files, when they had to be read. */
   #files: readonly LeaseFile[] | undefined;
   /** False when no index can be kept. */
@@ -155,7 +155,9 @@ export class LeaseStore {
     this.#keepIndex(() => {
       const mark = stampDirectory(directory);
       // Killed here, or before: the directory has a mark that is in no index.
-      if (mark !== undefined) writeState(stateFile(this.#settings), { ...this.#state, mark });
+      if (mark === undefined) return;
+      const owners = markOf(ownersOf(this.#settings.sideDirectory));
+      writeState(stateFile(this.#settings), { ...this.#state, mark, owners });
     });
   }
 
@@ -222,12 +224,19 @@ export class LeaseStore {
 /** What the index says, if it is to be believed. */
 export function believedState(settings: StoreSettings, bootId = readBootId()): IndexState | undefined {
   const state = readState(stateFile(settings));
-  const believed =
-    state !== undefined && state.bootId === bootId && sameMark(state.mark, markOf(settings.directory));
-  return believed ? state : undefined;
+  if (state === undefined || state.bootId !== bootId) return undefined;
+  try {
+    const same =
+      sameMark(state.mark, markOf(settings.directory)) &&
+      sameMark(state.owners, markOf(ownersOf(settings.sideDirectory)));
+    return same ? state : undefined;
+  } catch (error) {
+    if (nodeErrno(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
-function emptyState(bootId: string): Omit<IndexState, "mark"> {
+function emptyState(bootId: string): Omit<IndexState, "mark" | "owners"> {
   return { bootId, boot: readBootToken(bootId), earlier: 0, searched: 0, sets: [] };
 }
 
