@@ -19,7 +19,7 @@ const hostLocal = (...ranges: unknown[]): JsonObject => ({ ipam: { type: "host-l
 const choices: readonly (readonly JsonObject[])[] = [
   [{}, hostLocal(v4), hostLocal(v6), hostLocal(v4, v6)],
   [{}, { isGateway: true }, { isDefaultGateway: true }],
-  [{}, { ipMasq: true }, { ipMasq: true, ipMasqBackend: "iptables" }],
+  [{}, { ipMasq: true, ipMasqBackend: "nftables" }, { ipMasq: true, ipMasqBackend: "iptables" }],
   [{}, { hairpinMode: true }, { promiscMode: true }],
   [{}, { mtu: 1400 }],
   [{}, { portIsolation: true }],

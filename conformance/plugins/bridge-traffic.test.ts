@@ -71,29 +71,31 @@ test("isolated ports reach the host and not each other", async (t) => {
   for (const address of one) assert.ok(!ping(host, "two", address), `another isolated port, ${address}`);
 });
 
-test("masquerading: outside sees the host's address; without it nothing comes back", async (t) => {
-  const host = await hostFor(t);
-  addOutside(host);
-  await serveHttp(host, "outside", 80, "page");
-  const ipMasq = { ipMasq: true, ipMasqBackend: "iptables" };
-  const [one] = [attach(host, "one", ipMasq), attach(host, "two", ipMasq)];
-  attach(host, "plain");
-  const { outside, host: near } = outsideAddresses;
-  const urls = [
-    [`http://${outside.ipv4}/`, near.ipv4],
-    [`http://[${outside.ipv6}]/`, near.ipv6],
-  ] as const;
-  for (const [url, client] of urls) {
-    assert.deepEqual(fetchPage(host, url, { netns: "one" }), { page: "page", client });
-    assert.ok(isUnreachable(host, url, { netns: "plain" }), url);
-  }
-  await serveHttp(host, "one", 80, "inside");
-  assert.equal(
-    fetchPage(host, `http://${one[0]}/`, { netns: "two" }).client,
-    "10.1.2.3",
-    "not inside the subnet",
-  );
-});
+for (const backend of ["iptables", "nftables"]) {
+  test(`masquerading with ${backend}: outside sees the host's address; without it nothing comes back`, async (t) => {
+    const host = await hostFor(t);
+    addOutside(host);
+    await serveHttp(host, "outside", 80, "page");
+    const ipMasq = { ipMasq: true, ipMasqBackend: backend };
+    const [one] = [attach(host, "one", ipMasq), attach(host, "two", ipMasq)];
+    attach(host, "plain");
+    const { outside, host: near } = outsideAddresses;
+    const urls = [
+      [`http://${outside.ipv4}/`, near.ipv4],
+      [`http://[${outside.ipv6}]/`, near.ipv6],
+    ] as const;
+    for (const [url, client] of urls) {
+      assert.deepEqual(fetchPage(host, url, { netns: "one" }), { page: "page", client });
+      assert.ok(isUnreachable(host, url, { netns: "plain" }), url);
+    }
+    await serveHttp(host, "one", 80, "inside");
+    assert.equal(
+      fetchPage(host, `http://${one[0]}/`, { netns: "two" }).client,
+      "10.1.2.3",
+      "not inside the subnet",
+    );
+  });
+}
 
 test("hairpin mode lets a container reach itself through the host", async (t) => {
   const host = await hostFor(t);

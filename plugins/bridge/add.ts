@@ -160,6 +160,7 @@ function configure(
   }
   if (!config.ipMasq) return;
   addMasquerade(
+    config.ipMasqBackend,
     request,
     addressing.ips.map(({ address }) => address),
     undo,

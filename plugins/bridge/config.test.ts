@@ -45,7 +45,12 @@ const refused: [string, object, number, RegExp][] = [
     /^a23456789012\.100 cannot name/,
   ],
   ["spoof checks", { macspoofchk: true }, 2, /macspoofchk: true/],
-  ["masquerading with nftables", { ipMasq: true, ipMasqBackend: "nftables" }, 2, /ipMasqBackend: "nftables"/],
+  [
+    "a masquerading backend that is none",
+    { ipMasq: true, ipMasqBackend: "" },
+    7,
+    /unknown ipmasq backend ""/,
+  ],
   ["layer 2 in the oldest version", { cniVersion: "0.2.0" }, 7, /0\.2\.0 cannot express/],
 ];
 

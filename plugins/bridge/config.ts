@@ -9,6 +9,9 @@ import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { checkVlan, trunkIds, type VlanConfig } from "./vlans.ts";
 
+export const masqueradeBackends = ["iptables", "nftables"] as const;
+export type MasqueradeBackend = (typeof masqueradeBackends)[number];
+
 /** What the bridge plugin does for one attachment. README.md describes the keys. */
 export interface BridgeConfig {
   readonly bridge: string;
@@ -16,6 +19,8 @@ export interface BridgeConfig {
   readonly isDefaultGateway: boolean;
   readonly forceAddress: boolean;
   readonly ipMasq: boolean;
+  /** Undefined: iptables, or nftables where only that is there. */
+  readonly ipMasqBackend: MasqueradeBackend | undefined;
   /** 0 leaves the kernel's default. */
   readonly mtu: number;
   readonly hairpinMode: boolean;
@@ -73,6 +78,7 @@ export function decodeConfig(request: Request): BridgeConfig {
     isDefaultGateway,
     forceAddress: keys.forceAddress ?? false,
     ipMasq: keys.ipMasq ?? false,
+    ipMasqBackend: masqueradeBackends.find((backend) => backend === keys.ipMasqBackend),
     mtu: Math.max(0, keys.mtu ?? 0),
     hairpinMode: keys.hairpinMode ?? false,
     promiscMode: keys.promiscMode ?? false,
@@ -85,7 +91,15 @@ export function decodeConfig(request: Request): BridgeConfig {
     mac: request.command === "DEL" ? undefined : containerMac(request, keys),
     notSupported: unsupportedKeys(keys),
   };
-  if (request.command !== "DEL") validate(request, config);
+  if (request.command !== "DEL") {
+    validate(request, config);
+    if (config.ipMasq && keys.ipMasqBackend !== undefined && config.ipMasqBackend === undefined) {
+      throw invalid(
+        `unknown ipmasq backend ${JSON.stringify(keys.ipMasqBackend)}`,
+        `ipMasqBackend is one of ${masqueradeBackends.join(", ")}`,
+      );
+    }
+  }
   return config;
 }
 
@@ -131,9 +145,6 @@ function dnsOverride(dns: z.output<typeof schema>["dns"]): Dns | undefined {
 function unsupportedKeys(keys: z.output<typeof schema>): string[] {
   const found: string[] = [];
   if (keys.macspoofchk === true) found.push("macspoofchk: true");
-  if (keys.ipMasq === true && (keys.ipMasqBackend ?? "iptables") !== "iptables") {
-    found.push(`ipMasqBackend: ${JSON.stringify(keys.ipMasqBackend)}`);
-  }
   return found;
 }
 

@@ -1,6 +1,5 @@
 import { delegate } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { familiesToClean } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
 import { inNetns, openNetnsIfPresent } from "../../shared/linux/netns.ts";
@@ -27,7 +26,7 @@ export function del(request: Request, config: BridgeConfig): void {
     },
     () => removeFromHost(owner),
     () => {
-      if (config.ipMasq) removeMasquerade(owner, remaining, familiesToClean(request));
+      if (config.ipMasq) removeMasquerade(owner, remaining);
     },
     () => {
       if (config.ipamType !== "") delegate(request, config.ipamType, "DEL");

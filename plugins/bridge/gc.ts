@@ -21,8 +21,7 @@ export function gc(request: Request, valid: readonly Attachment[]): void {
   runAll([
     () => collectLinks(request.network, valid),
     () => {
-      const live = new Set(valid.map(({ containerId }) => containerId));
-      if (ipMasq) collectMasquerade(request.network, (containerId) => !live.has(containerId));
+      if (ipMasq) collectMasquerade(request.network, valid);
     },
     () => {
       if ((ipam?.type ?? "") !== "") delegate(request, ipam?.type ?? "", "GC");

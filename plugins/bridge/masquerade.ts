@@ -1,63 +1,46 @@
-import type { UndoStack } from "../../shared/cni/undo-stack.ts";
-import { runAll } from "../../shared/cni/undo-stack.ts";
-import { forgetConnectionsOf } from "../../shared/conntrack/client.ts";
-import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
+import type { Attachment } from "../../shared/cni/attachments.ts";
+import { runAll, type UndoStack } from "../../shared/cni/undo-stack.ts";
+import type { IpAddress } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
-import { changeRules, changeRulesIfAvailable, type Family } from "../../shared/iptables/client.ts";
-import {
-  type ChainOwner,
-  planCollection,
-  planMasquerade,
-  planRemoval,
-  sourcesOf,
-} from "./masquerade-rules.ts";
+import { hasIptables } from "../../shared/iptables/client.ts";
+import { hasNftables } from "../../shared/nftables/client.ts";
+import type { MasqueradeBackend } from "./config.ts";
+import { addRules, collectRules, removeRules } from "./masquerade-iptables.ts";
+import { addElementsOf, collectElements, removeElementsOf } from "./masquerade-nftables.ts";
+import type { Owner } from "./owner.ts";
 
-const allFamilies: readonly Family[] = [4, 6];
+/** The backend for a config that names none: iptables, unless only nftables can be used here. */
+export function chooseBackend(configured: MasqueradeBackend | undefined): MasqueradeBackend {
+  if (configured !== undefined) return configured;
+  return !hasIptables(4) && hasNftables() ? "nftables" : "iptables";
+}
 
 /** Masquerades what these addresses send beyond their own networks. Throws CniError. */
-export function addMasquerade(owner: ChainOwner, addresses: readonly IpPrefix[], undo: UndoStack): void {
-  for (const family of allFamilies) {
-    const ofFamily = addresses.filter(({ address }) => address.family === family);
-    if (ofFamily.length === 0) continue;
-    changeRules(family, "nat", (current) => planMasquerade(current, owner, ofFamily));
-    undo.push(() => {
-      const added = ofFamily.map(({ address }) => formatIp(address));
-      changeRules(family, "nat", (current) =>
-        planRemoval(current, owner, (source) => !added.includes(source)),
-      );
-    });
-  }
+export function addMasquerade(
+  configured: MasqueradeBackend | undefined,
+  owner: Owner,
+  addresses: readonly IpPrefix[],
+  undo: UndoStack,
+): void {
+  if (chooseBackend(configured) === "iptables") addRules(owner, addresses, undo);
+  else addElementsOf(owner, addresses, undo);
 }
 
 /**
- * Removes the masquerade rules of a container on this network, those of the Go plugin included.
+ * Removes what masquerades an attachment, by whichever backend and plugin it was made.
  *
  * @param remaining addresses that the container still has: on another interface of this network.
- * @param families in which there may be rules.
- * @throws CniError, the first cause, after all families were tried.
+ * @throws CniError, the first cause, after everything was tried.
  */
-export function removeMasquerade(
-  owner: ChainOwner,
-  remaining: readonly IpAddress[],
-  families: readonly Family[],
-): void {
-  const staying = remaining.map(formatIp);
-  runAll(
-    families.map((family) => () => {
-      const done = changeRulesIfAvailable(family, "nat", (current) =>
-        planRemoval(current, owner, (source) => staying.includes(source)),
-      );
-      // Translated connections would go on with the address's next owner.
-      forgetConnectionsOf(sourcesOf(done));
-    }),
-  );
+export function removeMasquerade(owner: Owner, remaining: readonly IpAddress[]): void {
+  runAll([() => removeRules(owner, remaining), () => removeElementsOf(owner)]);
 }
 
-/** Removes the masquerade rules of the network's containers that `isStale` names. Throws CniError. */
-export function collectMasquerade(network: string, isStale: (containerId: string) => boolean): void {
-  runAll(
-    allFamilies.map((family) => () => {
-      changeRulesIfAvailable(family, "nat", (current) => planCollection(current, network, isStale));
-    }),
-  );
+/** Removes what masquerades attachments of a network that are not listed. Throws CniError. */
+export function collectMasquerade(network: string, valid: readonly Attachment[]): void {
+  const live = new Set(valid.map(({ containerId }) => containerId));
+  runAll([
+    () => collectRules(network, (containerId) => !live.has(containerId)),
+    () => collectElements(network, valid),
+  ]);
 }

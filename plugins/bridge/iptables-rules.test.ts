@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
 import { joinRule } from "../../shared/iptables/rule.ts";
 import { parseRuleset } from "../../shared/iptables/ruleset.ts";
-import { chainName, planCollection, planMasquerade, planRemoval } from "./masquerade-rules.ts";
+import { chainName, planCollection, planMasquerade, planRemoval } from "./iptables-rules.ts";
 
 const empty = parseRuleset("*nat\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n");
 const owner = { network: "net1", containerId: "c1" };

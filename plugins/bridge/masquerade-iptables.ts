@@ -1,0 +1,62 @@
+import type { UndoStack } from "../../shared/cni/undo-stack.ts";
+import { runAll } from "../../shared/cni/undo-stack.ts";
+import { forgetConnectionsOf } from "../../shared/conntrack/client.ts";
+import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
+import type { IpPrefix } from "../../shared/ip/prefix.ts";
+import { changeRules, changeRulesIfAvailable, type Family } from "../../shared/iptables/client.ts";
+import { chainMayExist } from "../../shared/iptables/presence.ts";
+import {
+  type ChainOwner,
+  chainName,
+  planCollection,
+  planMasquerade,
+  planRemoval,
+  sourcesOf,
+} from "./iptables-rules.ts";
+
+const families: readonly Family[] = [4, 6];
+
+/** Masquerades what these addresses send beyond their own networks. Throws CniError. */
+export function addRules(owner: ChainOwner, addresses: readonly IpPrefix[], undo: UndoStack): void {
+  for (const family of families) {
+    const ofFamily = addresses.filter(({ address }) => address.family === family);
+    if (ofFamily.length === 0) continue;
+    changeRules(family, "nat", (current) => planMasquerade(current, owner, ofFamily));
+    undo.push(() => {
+      const added = ofFamily.map(({ address }) => formatIp(address));
+      changeRules(family, "nat", (current) =>
+        planRemoval(current, owner, (source) => !added.includes(source)),
+      );
+    });
+  }
+}
+
+/**
+ * Removes the masquerade rules of a container on this network, those of the Go plugin included.
+ *
+ * @param remaining addresses that the container still has: on another interface of this network.
+ * @throws CniError, the first cause, after all families were tried.
+ */
+export function removeRules(owner: ChainOwner, remaining: readonly IpAddress[]): void {
+  const staying = remaining.map(formatIp);
+  runAll(
+    families.map((family) => () => {
+      // Most calls of one family, and every second DEL, end here: a look costs a tenth of a program's start.
+      if (!chainMayExist(family, "nat", chainName(owner))) return;
+      const done = changeRulesIfAvailable(family, "nat", (current) =>
+        planRemoval(current, owner, (source) => staying.includes(source)),
+      );
+      // Translated connections would go on with the address's next owner.
+      forgetConnectionsOf(sourcesOf(done));
+    }),
+  );
+}
+
+/** Removes the masquerade rules of the network's containers that `isStale` names. Throws CniError. */
+export function collectRules(network: string, isStale: (containerId: string) => boolean): void {
+  runAll(
+    families.map((family) => () => {
+      changeRulesIfAvailable(family, "nat", (current) => planCollection(current, network, isStale));
+    }),
+  );
+}
