@@ -269,7 +269,9 @@ test("a bridge that changes its policy has the last one only", async (t) => {
 test("isolation is not bypassed when the jump to CNI-FORWARD was lost", async (t) => {
   const host = await hostWith(t, "nft");
   const isolated: Attachment = { keys: policy("isolated") };
+  const open: Attachment = { id: "c2", ips: ["10.0.0.3/24"] };
   succeed(host, ours, "ADD", isolated);
+  succeed(host, ours, "ADD", open);
   const complete = saved(host);
   const rule = ["FORWARD", "-m", "comment", "--comment", "CNI firewall plugin rules", "-j", "CNI-FORWARD"];
   host.run("iptables", ["-D", ...rule]);
@@ -279,7 +281,7 @@ test("isolation is not bypassed when the jump to CNI-FORWARD was lost", async (t
     msg,
     /^expected FORWARD rule \[-m comment --comment CNI firewall plugin rules -j CNI-FORWARD\]/,
   );
-  succeed(host, ours, "ADD");
+  succeed(host, ours, "ADD", open);
   assert.deepEqual(saved(host), complete);
 
   // The Go plugin's order after the same accident.
@@ -320,7 +322,7 @@ test("what cannot work changes nothing", async (t) => {
   const host = await hostWith(t, "nft");
   const before = bothSaved(host);
   const refused: [number, RegExp, Attachment][] = [
-    [2, /backend: "firewalld"/, { keys: { backend: "firewalld" } }],
+    [101, /^cannot connect to the D-Bus system bus at/, { keys: { backend: "firewalld" } }],
     [2, /backend: "nftables"/, { keys: { backend: "nftables" } }],
     [6, /backend/, { keys: { backend: 5 } }],
     [7, /^unknown ingress policy: "foo"/, { keys: policy("foo") }],
@@ -341,7 +343,7 @@ test("what cannot work changes nothing", async (t) => {
     assert.match(error.msg, pattern);
     assert.deepEqual(bothSaved(host), before);
     assert.deepEqual(records(host), []);
-    if (attachment.keys?.["backend"] !== "firewalld") succeed(host, ours, "DEL", attachment);
+    succeed(host, ours, "DEL", attachment);
     succeed(host, ours, "DEL", { ...attachment, prevResult: false });
   }
 });
@@ -352,7 +354,7 @@ test("a record that cannot be kept fails the ADD", async (t) => {
   const attachment: Attachment = { keys: { dataDir: "/proc/nothing" } };
   const { code, msg } = refuse(host, "ADD", attachment);
   assert.equal(code, 5);
-  assert.match(msg, /^cannot write \/proc\/nothing\/.*10\.0\.0\.2: /);
+  assert.match(msg, /^cannot make \/proc\/nothing\//);
   assert.deepEqual(bothSaved(host), before);
   succeed(host, ours, "DEL", attachment);
 });

@@ -2,14 +2,20 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
-import { changeRules } from "../../shared/iptables/client.ts";
-import { type Family, findProgram } from "../../shared/iptables/program.ts";
+import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
+import { changeRules, requireIptables } from "../../shared/iptables/client.ts";
+import type { Family } from "../../shared/iptables/program.ts";
 import { addressesOf, families, isolationOf, ofFamily, ownerOf } from "./attachment.ts";
+import { Bindings } from "./bindings.ts";
 import type { FirewallConfig } from "./config.ts";
+import { chooseFirewalld, type Firewalld, isTimeout } from "./firewalld.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { planAdd, type Wanted } from "./plan.ts";
+import { underRecordLock } from "./record-lock.ts";
 import {
   type AddressRecord,
   listRecords,
+  makeRecordDirectory,
   type Owner,
   readRecord,
   recordDirectory,
@@ -24,58 +30,99 @@ export function add(request: Request, config: FirewallConfig): Result {
   const result = requirePrevResult(request, "firewall");
   const isolation = isolationOf(config, result);
   const addresses = addressesOf(result);
-  const used = families.filter((family) => ofFamily(addresses, family).length > 0);
-  for (const family of used) requirePrograms(family);
+  if (addresses.length === 0) return result;
 
-  const { adminChain } = config;
-  const owner = ownerOf(request);
-  const directory = recordDirectory(config.dataDir);
-  withUndo((undo) => {
-    for (const address of addresses) {
-      record(
-        directory,
-        { address, owner, netns: request.netns, adminChain, ...(isolation && { isolation }) },
-        undo,
-      );
-    }
-    for (const family of used) {
-      const wanted: Wanted = {
-        addresses: ofFamily(addresses, family),
-        adminChain,
-        ...(isolation && { isolation }),
-      };
-      const done = changeRules(family, "filter", (current) => planAdd(current, wanted));
-      undo.push(() => {
-        changeRules(family, "filter", (current) =>
-          planUndo(current, done, wanted, stillNeeded(directory, owner, wanted)),
-        );
-      });
-    }
-  });
+  const used = families.filter((family) => ofFamily(addresses, family).length > 0);
+  const firewalld = chooseFirewalld(config.backend);
+  const bindings = new Bindings(config);
+  try {
+    if (firewalld === undefined || isolation !== undefined)
+      for (const family of used) requireIptables(family);
+    const directory = recordDirectory(config.dataDir);
+    makeRecordDirectory(directory);
+    const { adminChain, zone } = config;
+    const common = {
+      ...{ owner: ownerOf(request), netns: request.netns, adminChain },
+      ...(firewalld && { zone }),
+      ...(isolation && { isolation }),
+    };
+    underRecordLock(directory, () =>
+      withUndo((undo) => {
+        const before = addresses.flatMap((address) => record(directory, { address, ...common }, undo));
+        for (const family of used) {
+          const accept = { addresses: ofFamily(addresses, family), adminChain };
+          const wanted: Wanted = {
+            ...(firewalld === undefined && { accept }),
+            ...(isolation && { isolation }),
+          };
+          makeRules(family, directory, common.owner, wanted, undo);
+        }
+        if (firewalld !== undefined) {
+          for (const address of addresses) bind(firewalld, zone, address, before, undo);
+        }
+        removeLeftovers(directory, before, common, bindings);
+      }),
+    );
+  } finally {
+    bindings.close();
+    firewalld?.close();
+  }
   return result;
 }
 
-/** Throws CniError code 101 before anything is changed. */
-function requirePrograms(family: Family): void {
-  findProgram(family, "save");
-  findProgram(family, "restore");
-}
-
-/** The record comes before the rules: whoever finds the rules has to find their owner. */
-function record(directory: string, record: AddressRecord, undo: UndoStack): void {
+/**
+ * The record comes before the rules: whoever finds the rules has to find their owner. Returns the record that was there
+ * before.
+ */
+function record(directory: string, record: AddressRecord, undo: UndoStack): readonly AddressRecord[] {
   const before = readRecord(directory, record.address);
   undo.push(() => {
     if (before === undefined) removeRecord(directory, record.address);
     else writeRecord(directory, before);
   });
   writeRecord(directory, record);
+  return before === undefined ? [] : [before];
 }
 
-function stillNeeded(directory: string, owner: Owner, wanted: Wanted): StillNeeded {
+function makeRules(family: Family, directory: string, owner: Owner, wanted: Wanted, undo: UndoStack): void {
+  if (wanted.accept === undefined && wanted.isolation === undefined) return;
+  const done = changeRules(family, "filter", (current) => planAdd(current, wanted));
+  undo.push(() => {
+    changeRules(family, "filter", (current) =>
+      planUndo(current, done, wanted, stillNeeded(directory, owner, wanted)),
+    );
+  });
+}
+
+/** For somebody who has not answered before: the request counts, he may work it off later. */
+const shortMilliseconds = 2_000;
+
+/** An address belongs to one zone: what an earlier ADD bound it to goes first. */
+function bind(
+  firewalld: Firewalld,
+  zone: string,
+  address: IpAddress,
+  before: readonly AddressRecord[],
+  undo: UndoStack,
+): void {
+  const other = before.find((record) => sameIp(record.address, address))?.zone;
+  if (other !== undefined && other !== zone) {
+    firewalld.removeSource(other, address);
+    undo.push(() => firewalld.addSource(other, address));
+  }
+  try {
+    if (firewalld.addSource(zone, address)) undo.push(() => firewalld.removeSource(zone, address));
+  } catch (error) {
+    // It may have been done all the same, or be done later.
+    if (isTimeout(error)) undo.push(() => firewalld.removeSource(zone, address, shortMilliseconds));
+    throw error;
+  }
+}
+
+function stillNeeded(directory: string, owner: Owner, { accept, isolation }: Wanted): StillNeeded {
   const others = listRecords(directory).filter((record) => !sameOwner(record.owner, owner));
-  const { adminChain, isolation } = wanted;
   return {
-    adminChain: others.some((other) => other.adminChain === adminChain),
+    adminChain: others.some((other) => other.zone === undefined && other.adminChain === accept?.adminChain),
     isolation:
       isolation !== undefined &&
       others.some(

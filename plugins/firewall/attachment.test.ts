@@ -8,7 +8,7 @@ import { addressesOf, isolationOf } from "./attachment.ts";
 import type { FirewallConfig, IngressPolicy } from "./config.ts";
 
 function config(ingressPolicy: IngressPolicy): FirewallConfig {
-  return { backend: "iptables", adminChain: "CNI-ADMIN", ingressPolicy, dataDir: "/d" };
+  return { backend: "iptables", adminChain: "CNI-ADMIN", zone: "trusted", ingressPolicy, dataDir: "/d" };
 }
 
 function bridgeRefusal(...names: readonly string[]): string {

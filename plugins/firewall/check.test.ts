@@ -5,8 +5,7 @@ import { planAdd, type Wanted } from "./plan.ts";
 import { TableModel } from "./table-model.ts";
 
 const wanted: Wanted = {
-  addresses: [{ family: 4, value: 0x0a00_0002n }],
-  adminChain: "CNI-ADMIN",
+  accept: { addresses: [{ family: 4, value: 0x0a00_0002n }], adminChain: "CNI-ADMIN" },
   isolation: { policy: "isolated", bridge: "cni0" },
 };
 

@@ -1,31 +1,86 @@
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { readRules } from "../../shared/iptables/client.ts";
+import type { Family } from "../../shared/iptables/program.ts";
 import type { Rule } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
-import { addressesOf, families, isolationOf, ofFamily } from "./attachment.ts";
+import { addressesOf, families, isolationOf, ofFamily, ownerOf } from "./attachment.ts";
 import type { FirewallConfig } from "./config.ts";
-import { isolationIsBypassed, type Wanted, wantedRules } from "./plan.ts";
-import { forwardJump, isolationJump } from "./rules.ts";
+import { chooseFirewalld, type Firewalld, openFirewalld } from "./firewalld.ts";
+import { isolationIsBypassed, type Wanted, wantedJumps, wantedRules } from "./plan.ts";
+import { readRecord, recordDirectory, sameOwner } from "./records.ts";
 
-/** Compares the rules with what ADD makes; changes nothing. Throws CniError code 105 at the first difference. */
+/**
+ * Compares rules, or bindings to firewalld's zone, with what ADD makes; changes nothing. The record tells which backend
+ * that was; without one, as after an ADD of the Go plugin, the configuration does.
+ *
+ * @throws CniError code 105 at the first difference.
+ */
 export function check(request: Request, config: FirewallConfig): void {
   const result = requirePrevResult(request, "firewall");
   const isolation = isolationOf(config, result);
+  const addresses = addressesOf(result);
+  const firewalld = whereBound(request, config, addresses);
+  try {
+    if (firewalld !== undefined) checkBindings(firewalld, addresses);
+  } finally {
+    firewalld?.client.close();
+  }
   for (const family of families) {
-    const addresses = ofFamily(addressesOf(result), family);
-    if (addresses.length === 0) continue;
-    const wanted: Wanted = { addresses, adminChain: config.adminChain, ...(isolation && { isolation }) };
-    const difference = differenceFrom(readRules(family, "filter"), wanted);
-    if (difference === undefined) continue;
-    const tool = family === 4 ? "iptables" : "ip6tables";
+    const own = ofFamily(addresses, family);
+    if (own.length === 0) continue;
+    const accept = { addresses: own, adminChain: config.adminChain };
+    checkRules(family, { ...(firewalld === undefined && { accept }), ...(isolation && { isolation }) });
+  }
+}
+
+/** firewalld, and the zone that the addresses are bound to. */
+interface Bound {
+  readonly client: Firewalld;
+  readonly zone: string;
+}
+
+function whereBound(
+  request: Request,
+  config: FirewallConfig,
+  addresses: readonly IpAddress[],
+): Bound | undefined {
+  const directory = recordDirectory(config.dataDir);
+  const owner = ownerOf(request);
+  const record = addresses
+    .map((address) => readRecord(directory, address))
+    .find((found) => found !== undefined && sameOwner(found.owner, owner));
+  if (record !== undefined) {
+    return record.zone === undefined ? undefined : { client: openFirewalld(), zone: record.zone };
+  }
+  const client = chooseFirewalld(config.backend);
+  return client && { client, zone: config.zone };
+}
+
+function checkBindings({ client, zone }: Bound, addresses: readonly IpAddress[]): void {
+  for (const address of addresses) {
+    if (client.hasSource(zone, address)) continue;
+    const command = `firewall-cmd --zone=${zone} --add-source=${formatIp(address)}/${bitLength(address.family)}`;
     throw new CniError(
       ErrorCode.checkMismatch,
-      difference.text,
-      `see "${tool} -S ${difference.chain}"; the next ADD on this host makes shared rules again, a new ADD of this container its own`,
+      `failed to find the address ${formatIp(address)}/${bitLength(address.family)} in ${zone} zone: it is not bound to it`,
+      `firewalld forgets such bindings when it is reloaded or started anew: "${command}" or a new ADD binds it again`,
     );
   }
+}
+
+function checkRules(family: Family, wanted: Wanted): void {
+  if (wanted.accept === undefined && wanted.isolation === undefined) return;
+  const difference = differenceFrom(readRules(family, "filter"), wanted);
+  if (difference === undefined) return;
+  const tool = family === 4 ? "iptables" : "ip6tables";
+  throw new CniError(
+    ErrorCode.checkMismatch,
+    difference.text,
+    `see "${tool} -S ${difference.chain}"; the next ADD on this host makes shared rules again, a new ADD of this container its own`,
+  );
 }
 
 /** The first thing that is not as ADD leaves it. */
@@ -33,9 +88,10 @@ export function differenceFrom(
   current: Ruleset,
   wanted: Wanted,
 ): { readonly chain: string; readonly text: string } | undefined {
-  const jumps = wanted.isolation === undefined ? [forwardJump] : [forwardJump, isolationJump];
-  const expected = [...jumps.map((rule) => ({ chain: "FORWARD", rule })), ...wantedRules(wanted)];
-  const missing = expected.find(({ chain, rule }) => !hasRule(current, chain, rule));
+  const jumps = wantedJumps(wanted).map((rule) => ({ chain: "FORWARD", rule }));
+  const missing = [...jumps, ...wantedRules(wanted)].find(
+    ({ chain, rule }) => !hasRule(current, chain, rule),
+  );
   if (missing !== undefined) return { chain: missing.chain, text: missingText(missing.chain, missing.rule) };
   if (wanted.isolation === undefined || !isolationIsBypassed(current)) return undefined;
   return {

@@ -27,13 +27,20 @@ function refusal(keys: Readonly<Record<string, unknown>>): CniError {
 
 test("defaults, also for empty texts", () => {
   const expected = {
-    backend: "iptables",
+    backend: "detect",
+    zone: "trusted",
     adminChain: "CNI-ADMIN",
     ingressPolicy: "open",
     dataDir: "/run/cni/firewall",
   };
   assert.deepEqual(decodeConfig(request("ADD", {})), expected);
-  const empty = { backend: "", iptablesAdminChainName: "", ingressPolicy: "", dataDir: "" };
+  const empty = {
+    backend: "",
+    iptablesAdminChainName: "",
+    firewalldZone: "",
+    ingressPolicy: "",
+    dataDir: "",
+  };
   assert.deepEqual(decodeConfig(request("ADD", empty)), expected);
 });
 
@@ -43,18 +50,25 @@ test("keys match without regard to case", () => {
   assert.equal(config.ingressPolicy, "isolated");
 });
 
-test("unknown backends mean detection", () => {
-  for (const backend of ["iptables", "foo", "Firewalld", "NFTABLES"]) {
-    assert.equal(decodeConfig(request("ADD", { backend })).backend, "iptables");
+test("a backend by its name; unknown ones mean detection", () => {
+  for (const backend of ["iptables", "firewalld"]) {
+    assert.equal(decodeConfig(request("ADD", { backend })).backend, backend);
+  }
+  for (const backend of ["foo", "Firewalld", "NFTABLES"]) {
+    assert.equal(decodeConfig(request("ADD", { backend })).backend, "detect");
   }
 });
 
-test("backends that are not built yet are refused by key and value", () => {
-  for (const backend of ["firewalld", "nftables"]) {
-    const { code, message } = refusal({ backend });
-    assert.equal(code, 2);
-    assert.match(message, new RegExp(`backend: "${backend}"`));
-  }
+test("the backend that is not built yet is refused by key and value", () => {
+  const { code, message } = refusal({ backend: "nftables" });
+  assert.equal(code, 2);
+  assert.match(message, /backend: "nftables"/);
+});
+
+test("the zone", () => {
+  assert.equal(decodeConfig(request("ADD", { firewalldZone: "cni" })).zone, "cni");
+  assert.equal(decodeConfig(request("ADD", { zone: "cni" })).zone, "trusted", "no key of this plugin");
+  assert.equal(refusal({ firewalldZone: "a\u0000b" }).code, 7);
 });
 
 test("an unknown policy is refused", () => {
@@ -98,7 +112,9 @@ test("DEL and GC work with a configuration that ADD refuses", () => {
   for (const command of ["DEL", "GC"] as const) {
     assert.equal(decodeConfig(request(command, keys)).dataDir, "/run/cni/firewall");
     assert.equal(decodeConfig(request(command, { dataDir: "/data" })).dataDir, "/data");
-    assert.equal(decodeConfig(request(command, {})).backend, "iptables");
+    assert.equal(decodeConfig(request(command, {})).backend, "detect");
+    assert.equal(decodeConfig(request(command, { firewalldZone: "cni" })).zone, "cni");
+    assert.equal(decodeConfig(request(command, { firewalldZone: 5 })).zone, "trusted");
     assert.equal(decodeConfig(request(command, { backend: "firewalld" })).backend, "firewalld");
   }
 });

@@ -10,14 +10,17 @@ import { requireAdminChainName } from "./admin-chain.ts";
 export const versions = ["0.4.0", "1.0.0", "1.1.0"];
 
 const defaultAdminChain = "CNI-ADMIN";
+const defaultZone = "trusted";
 const defaultDataDir = "/run/cni/firewall";
 
 const policies = ["open", "same-bridge", "isolated"] as const;
 export type IngressPolicy = (typeof policies)[number];
 
 export interface FirewallConfig {
-  readonly backend: "iptables" | "firewalld";
+  readonly backend: "iptables" | "firewalld" | "detect";
   readonly adminChain: string;
+  /** firewalld's zone to which addresses are bound. */
+  readonly zone: string;
   readonly ingressPolicy: IngressPolicy;
   /** Directory for the records of who has which address. */
   readonly dataDir: string;
@@ -33,7 +36,11 @@ const schema = configObject({
 });
 
 /** What cleaning up looks at; any value passes. */
-const cleanUpSchema = configObject({ backend: z.optional(z.unknown()), dataDir: z.optional(z.unknown()) });
+const cleanUpSchema = configObject({
+  backend: z.optional(z.unknown()),
+  firewalldZone: z.optional(z.unknown()),
+  dataDir: z.optional(z.unknown()),
+});
 
 /**
  * Decodes and validates the configuration. ADD, CHECK and STATUS validate everything; DEL and GC work with every
@@ -44,7 +51,7 @@ const cleanUpSchema = configObject({ backend: z.optional(z.unknown()), dataDir: 
 export function decodeConfig(request: Request): FirewallConfig {
   if (request.command === "DEL" || request.command === "GC") return decodeForCleanUp(request);
   const config = decode(schema, request.document);
-  refuseBackend(config.backend ?? "");
+  refuseBackend(config.backend);
   const dataDir = config.dataDir || defaultDataDir;
   if (!isDataDir(dataDir)) {
     throw new CniError(
@@ -53,19 +60,29 @@ export function decodeConfig(request: Request): FirewallConfig {
       "dataDir is an absolute path without control characters",
     );
   }
+  const zone = config.firewalldZone || defaultZone;
+  if (hasControlCharacter(zone)) {
+    throw new CniError(
+      ErrorCode.invalidConfig,
+      `invalid firewalldZone ${JSON.stringify(zone)}`,
+      'firewalldZone is one of "firewall-cmd --get-zones"',
+    );
+  }
   return {
-    backend: "iptables",
+    backend: backendOf(config.backend),
     adminChain: requireAdminChainName(config.iptablesAdminChainName || defaultAdminChain),
+    zone,
     ingressPolicy: requirePolicy(config.ingressPolicy || "open"),
     dataDir,
   };
 }
 
 function decodeForCleanUp(request: Request): FirewallConfig {
-  const { backend, dataDir } = decode(cleanUpSchema, request.document);
+  const { backend, firewalldZone: zone, dataDir } = decode(cleanUpSchema, request.document);
   return {
-    backend: backend === "firewalld" ? "firewalld" : "iptables",
+    backend: backendOf(backend),
     adminChain: defaultAdminChain,
+    zone: typeof zone === "string" && zone !== "" && !hasControlCharacter(zone) ? zone : defaultZone,
     ingressPolicy: "open",
     dataDir: typeof dataDir === "string" && isDataDir(dataDir) ? dataDir : defaultDataDir,
   };
@@ -75,17 +92,17 @@ function isDataDir(path: string): boolean {
   return path.startsWith("/") && !hasControlCharacter(path);
 }
 
-/** Every other name means "detect", as with the reference plugin; detection knows iptables only. */
-function refuseBackend(backend: string): void {
-  if (backend !== "firewalld" && backend !== "nftables") return;
-  throw unsupportedBackend(backend);
+/** Every other name means "detect", as with the reference plugin. */
+function backendOf(name: unknown): FirewallConfig["backend"] {
+  return name === "iptables" || name === "firewalld" ? name : "detect";
 }
 
-export function unsupportedBackend(backend: string): CniError {
-  return new CniError(
+function refuseBackend(backend: string | undefined): void {
+  if (backend !== "nftables") return;
+  throw new CniError(
     ErrorCode.unsupportedField,
-    `unsupported value in network config: backend: ${JSON.stringify(backend)}`,
-    'this version has the iptables backend only: set "backend": "iptables" or leave the key out',
+    'unsupported value in network config: backend: "nftables"',
+    'this version has the backends "iptables" and "firewalld": set one of them or leave the key out',
   );
 }
 

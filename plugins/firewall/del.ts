@@ -6,11 +6,15 @@ import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLink } from "../../shared/rtnetlink/link.ts";
 import { addressesOf, ownerOf } from "./attachment.ts";
-import { type FirewallConfig, unsupportedBackend } from "./config.ts";
+import { Bindings } from "./bindings.ts";
+import type { FirewallConfig } from "./config.ts";
 import { listRecords, type Owner, readRecord, recordDirectory, sameOwner } from "./records.ts";
 import { release } from "./release.ts";
 
-/** Removes the rules of the attachment's addresses; what is shared stays. */
+/**
+ * Removes what lets the traffic of the attachment's addresses pass; the isolation of its bridge goes with the last
+ * attachment that asked for it.
+ */
 export function del(request: Request, config: FirewallConfig): void {
   const owner = ownerOf(request);
   const isOwner = (other: Owner): boolean => sameOwner(other, owner);
@@ -18,12 +22,14 @@ export function del(request: Request, config: FirewallConfig): void {
   const result = prevResultIfUsable(request);
   const promised = result === undefined ? [] : addressesOf(result);
   const recorded = recordedAddresses(directory, promised, isOwner);
-  // Sources that the reference plugin has bound to a zone: saying that they are gone would be wrong.
-  if (config.backend === "firewalld" && promised.length > 0 && recorded.length === 0) {
-    throw unsupportedBackend("firewalld");
-  }
   const known = [...promised, ...recorded];
-  release(directory, known.length > 0 || result !== undefined ? known : linkAddresses(request), isOwner);
+  const addresses = known.length > 0 || result !== undefined ? known : linkAddresses(request);
+  const bindings = new Bindings(config);
+  try {
+    release({ directory, addresses, goes: isOwner, bindings });
+  } finally {
+    bindings.close();
+  }
 }
 
 /** The attachment's records: those of the addresses it is said to have, else all are searched. */

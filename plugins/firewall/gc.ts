@@ -1,5 +1,6 @@
 import type { Attachment } from "../../shared/cni/attachments.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
+import { Bindings } from "./bindings.ts";
 import { decodeConfig } from "./config.ts";
 import { listRecords, type Owner, recordDirectory, removeUnfinished } from "./records.ts";
 import { release } from "./release.ts";
@@ -9,12 +10,14 @@ export function gc(request: Request, valid: readonly Attachment[]): void {
   const isStale = (owner: Owner): boolean =>
     owner.network === request.network &&
     !valid.some(({ containerId, ifname }) => containerId === owner.containerId && ifname === owner.ifname);
-  const directory = recordDirectory(decodeConfig(request).dataDir);
+  const config = decodeConfig(request);
+  const directory = recordDirectory(config.dataDir);
   const stale = listRecords(directory).filter((record) => isStale(record.owner));
-  release(
-    directory,
-    stale.map((record) => record.address),
-    isStale,
-  );
+  const bindings = new Bindings(config);
+  try {
+    release({ directory, addresses: stale.map(({ address }) => address), goes: isStale, bindings });
+  } finally {
+    bindings.close();
+  }
   removeUnfinished(directory);
 }

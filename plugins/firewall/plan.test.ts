@@ -13,7 +13,7 @@ function address(text: string): IpAddress {
 
 function wanted(ip: string, policy?: IsolationPolicy, bridge = "cni0", adminChain = "CNI-ADMIN"): Wanted {
   const isolation = policy && { isolation: { policy, bridge } };
-  return { addresses: [address(ip)], adminChain, ...isolation };
+  return { accept: { addresses: [address(ip)], adminChain }, ...isolation };
 }
 
 function tableAfter(table: TableModel, ...steps: readonly Wanted[]): string[] {
@@ -180,4 +180,32 @@ test("removing takes every instance of the address's rules and nothing else", ()
   table.apply(planRemove(table.read(), [address("10.0.0.2")]));
   assert.deepEqual(table.lines, kept);
   assert.ok(planRemove(table.read(), [address("10.0.0.2")]).isEmpty);
+});
+
+test("removing a bridge takes both policies' rules about it and leaves other bridges alone", () => {
+  const table = new TableModel();
+  tableAfter(table, wanted("10.1.0.2", "isolated", "cni1"));
+  const before = table.lines;
+  tableAfter(table, wanted("10.0.0.2", "isolated"), wanted("10.0.0.3", "same-bridge"));
+  const again = new TableModel([within("cni0"), leaving("cni0", isolated), ...table.lines]);
+  again.apply(planRemove(again.read(), [address("10.0.0.2"), address("10.0.0.3")], ["cni0"]));
+  assert.deepEqual(again.lines, before);
+});
+
+test("where firewalld accepts the traffic there is nothing but isolation", () => {
+  const isolation = { policy: "same-bridge", bridge: "cni0" } as const;
+  assert.ok(planAdd(new TableModel().read(), {}).isEmpty);
+  const alone = ["CNI-ISOLATION-STAGE-1", "CNI-ISOLATION-STAGE-2"];
+  const table = new TableModel(["-A FORWARD -j DROP"]);
+  assert.deepEqual(tableAfter(table, { isolation }), [
+    stageJump,
+    "-A FORWARD -j DROP",
+    leaving("cni0", sameBridge),
+    end(1),
+    entering("cni0"),
+    end(2),
+  ]);
+  assert.deepEqual(table.chains, alone);
+  const behind = new TableModel([forwardJump, stageJump]);
+  assert.deepEqual(tableAfter(behind, { isolation }).slice(0, 2), [stageJump, forwardJump]);
 });

@@ -19,11 +19,16 @@ import {
 
 /** What one attachment needs in table filter of one family. */
 export interface Wanted {
+  /** Absent when firewalld accepts the traffic. */
+  readonly accept?: Acceptance;
+  /** Absent for policy "open". */
+  readonly isolation?: Isolation;
+}
+
+export interface Acceptance {
   /** Addresses of one family, none twice. */
   readonly addresses: readonly IpAddress[];
   readonly adminChain: string;
-  /** Absent for policy "open". */
-  readonly isolation?: Isolation;
 }
 
 /** A rule and its place in a chain: on top when it is absent, or at the end. */
@@ -41,19 +46,34 @@ export function isolationIsBypassed(current: Ruleset): boolean {
   return isolate === -1 || (accept !== -1 && accept < isolate);
 }
 
-/** Everything that ADD makes and CHECK looks for, apart from the jumps in FORWARD, in the order in which it is made. */
+/** The jumps in FORWARD that ADD makes and CHECK looks for. */
+export function wantedJumps({ accept, isolation }: Wanted): readonly Rule[] {
+  return [
+    ...(accept === undefined ? [] : [forwardJump]),
+    ...(isolation === undefined ? [] : [isolationJump]),
+  ];
+}
+
+/** Everything else that ADD makes and CHECK looks for, in the order in which it is made. */
 export function wantedRules(wanted: Wanted): readonly PlacedRule[] {
-  const accept: PlacedRule[] = [
-    { chain: forwardChain, rule: adminJump(wanted.adminChain), place: "first" },
-    ...wanted.addresses
+  return [...acceptance(wanted.accept), ...isolation(wanted.isolation)];
+}
+
+function acceptance(accept: Acceptance | undefined): readonly PlacedRule[] {
+  if (accept === undefined) return [];
+  return [
+    { chain: forwardChain, rule: adminJump(accept.adminChain), place: "first" },
+    ...accept.addresses
       .flatMap(acceptRules)
       .map((rule): PlacedRule => ({ chain: forwardChain, rule, place: "last" })),
   ];
-  if (wanted.isolation === undefined) return accept;
-  const { policy, bridge } = wanted.isolation;
+}
+
+function isolation(wanted: Isolation | undefined): readonly PlacedRule[] {
+  if (wanted === undefined) return [];
+  const { policy, bridge } = wanted;
   const within: PlacedRule = { chain: stage1Chain, rule: withinRule(bridge), place: "first" };
   return [
-    ...accept,
     { chain: stage1Chain, rule: leavingRule(policy, bridge), place: "first" },
     ...(policy === "isolated" ? [within] : []),
     { chain: stage1Chain, rule: stageReturn, place: "last" },
@@ -72,11 +92,11 @@ function contraryRules({ policy, bridge }: Isolation): readonly Rule[] {
 /** What has to be done so that the table has what is wanted. Empty when everything is in place. */
 export function planAdd(current: Ruleset, wanted: Wanted): Transaction {
   const transaction = new Transaction();
-  const chains = [forwardChain, wanted.adminChain];
+  const chains = wanted.accept === undefined ? [] : [forwardChain, wanted.accept.adminChain];
   if (wanted.isolation !== undefined) chains.push(stage1Chain, stage2Chain);
   for (const chain of chains) if (!current.has(chain)) transaction.newChain(chain);
 
-  planForward(transaction, current, wanted.isolation !== undefined);
+  planForward(transaction, current, wanted);
   if (wanted.isolation !== undefined) {
     const contrary = contraryRules(wanted.isolation);
     for (const rule of matching(current, stage1Chain, contrary)) transaction.deleteRule(stage1Chain, rule);
@@ -93,23 +113,39 @@ export function planAdd(current: Ruleset, wanted: Wanted): Transaction {
  * The jumps in FORWARD are put on top when they are absent. The one to the isolation chains has to be above the other:
  * it is raised when that one would come to lie above it, or lies there and this attachment asks for isolation.
  */
-function planForward(transaction: Transaction, current: Ruleset, isolate: boolean): void {
-  const accepts = hasRule(current, "FORWARD", forwardJump);
+function planForward(transaction: Transaction, current: Ruleset, wanted: Wanted): void {
+  const isolate = wanted.isolation !== undefined;
   const isolates = hasRule(current, "FORWARD", isolationJump);
-  if (!accepts) transaction.insertFirst("FORWARD", forwardJump);
-  const raise = isolates ? !accepts || (isolate && isolationIsBypassed(current)) : isolate;
+  const addsJump = wanted.accept !== undefined && !hasRule(current, "FORWARD", forwardJump);
+  if (addsJump) transaction.insertFirst("FORWARD", forwardJump);
+  const raise = isolates ? addsJump || (isolate && isolationIsBypassed(current)) : isolate;
   if (!raise) return;
   if (isolates) transaction.deleteRule("FORWARD", isolationJump);
   transaction.insertFirst("FORWARD", isolationJump);
 }
 
-/** Removes every instance of the addresses' rules; chains, jumps and isolation stay, as with the reference plugin. */
-export function planRemove(current: Ruleset, addresses: readonly IpAddress[]): Transaction {
+/**
+ * Removes every instance of the addresses' rules and of the rules about these bridges. Chains and jumps stay, as with
+ * the reference plugin.
+ */
+export function planRemove(
+  current: Ruleset,
+  addresses: readonly IpAddress[],
+  bridges: readonly string[] = [],
+): Transaction {
   const transaction = new Transaction();
-  for (const rule of matching(current, forwardChain, addresses.flatMap(acceptRules))) {
-    transaction.deleteRule(forwardChain, rule);
-  }
+  const remove = (chain: string, rules: readonly Rule[]): void => {
+    for (const rule of matching(current, chain, rules)) transaction.deleteRule(chain, rule);
+  };
+  remove(forwardChain, addresses.flatMap(acceptRules));
+  remove(stage1Chain, bridges.flatMap(stage1Rules));
+  remove(stage2Chain, bridges.map(enteringRule));
   return transaction;
+}
+
+/** Whatever STAGE-1 may hold about a bridge. */
+function stage1Rules(bridge: string): readonly Rule[] {
+  return [withinRule(bridge), leavingRule("isolated", bridge), leavingRule("same-bridge", bridge)];
 }
 
 /** The chain's rules that are among `rules`, duplicates included. */

@@ -59,6 +59,13 @@ test("records come and go", () => {
   assert.deepEqual(readdirSync(directory), ["2001:db8::2"]);
 });
 
+test("what firewalld lets through has the zone in its record", () => {
+  const bound = { ...isolated, zone: "trusted" };
+  writeRecord(directory, bound);
+  assert.deepEqual(readRecord(directory, bound.address), bound);
+  assert.match(readFileSync(`${directory}/2001:db8::2`, "utf8"), /"adminChain":"MY-ADMIN","zone":"trusted",/);
+});
+
 test("the newest owner of an address is the owner", () => {
   writeRecord(directory, plain);
   const next = { ...plain, owner: { ...owner, containerId: "c2" } };

@@ -26,6 +26,8 @@ export interface AddressRecord {
   /** Path of the container's network namespace. */
   readonly netns: string;
   readonly adminChain: string;
+  /** firewalld's zone to which the address is bound; absent when the rules that accept its traffic are iptables'. */
+  readonly zone?: string;
   readonly isolation?: Isolation;
 }
 
@@ -35,6 +37,7 @@ const schema = configObject({
   ifname: text,
   netns: text,
   adminChain: text,
+  zone: z.optional(text),
   ingressPolicy: z.optional(z.enum(["same-bridge", "isolated"])),
   bridge: z.optional(text),
 });
@@ -69,13 +72,27 @@ export function readRecord(directory: string, address: IpAddress): AddressRecord
   return parseRecord(address, content);
 }
 
+/** Makes the directory. Throws CniError code 5. */
+export function makeRecordDirectory(directory: string): void {
+  try {
+    makeDirectory(directory, 0o700);
+  } catch (error) {
+    throw recordFailure("make", directory, error);
+  }
+}
+
 /** All records, in no particular order. */
 export function listRecords(directory: string): readonly AddressRecord[] {
-  return fileNames(directory)
-    .map(parseIp)
-    .filter((address) => address !== undefined)
-    .map((address) => readRecord(directory, address))
-    .filter((record) => record !== undefined);
+  return [...eachRecord(directory)];
+}
+
+/** All records, each read when it is asked for. */
+export function* eachRecord(directory: string): Generator<AddressRecord> {
+  for (const name of fileNames(directory)) {
+    const address = parseIp(name);
+    const record = address && readRecord(directory, address);
+    if (record !== undefined) yield record;
+  }
 }
 
 /** Writes a record; it is there as a whole or not at all. Throws CniError code 5. */
@@ -128,21 +145,22 @@ function fileOf(directory: string, address: IpAddress): string {
   return `${directory}/${formatIp(address)}`;
 }
 
-function printRecord({ owner, netns, adminChain, isolation }: AddressRecord): string {
+function printRecord({ owner, netns, adminChain, zone, isolation }: AddressRecord): string {
   const { network, containerId, ifname } = owner;
   const policy = isolation && { ingressPolicy: isolation.policy, bridge: isolation.bridge };
-  return `${JSON.stringify({ network, containerID: containerId, ifname, netns, adminChain, ...policy })}\n`;
+  return `${JSON.stringify({ network, containerID: containerId, ifname, netns, adminChain, zone, ...policy })}\n`;
 }
 
 function parseRecord(address: IpAddress, content: string): AddressRecord | undefined {
   try {
-    const { network, containerID, ifname, netns, adminChain, ingressPolicy, bridge } = decode(
+    const { network, containerID, ifname, netns, adminChain, zone, ingressPolicy, bridge } = decode(
       schema,
       readJson(content),
     );
     const owner = { network, containerId: containerID, ifname };
-    if (ingressPolicy === undefined || bridge === undefined) return { address, owner, netns, adminChain };
-    return { address, owner, netns, adminChain, isolation: { policy: ingressPolicy, bridge } };
+    const plain = { address, owner, netns, adminChain, ...(zone !== undefined && { zone }) };
+    if (ingressPolicy === undefined || bridge === undefined) return plain;
+    return { ...plain, isolation: { policy: ingressPolicy, bridge } };
   } catch {
     // Not written by us.
     return undefined;

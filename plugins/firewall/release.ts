@@ -1,54 +1,108 @@
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { ErrorCode } from "../../shared/errors/cni-error.ts";
-import type { IpAddress } from "../../shared/ip/address.ts";
+import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
 import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.ts";
 import type { Family } from "../../shared/iptables/program.ts";
+import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import { distinct, families, ofFamily } from "./attachment.ts";
+import type { Bindings } from "./bindings.ts";
+import { unusedBridges } from "./isolation-users.ts";
 import { planRemove } from "./plan.ts";
-import { isAlive, type Owner, readRecord, removeRecord } from "./records.ts";
+import { underRecordLock } from "./record-lock.ts";
+import { type AddressRecord, eachRecord, isAlive, type Owner, readRecord, removeRecord } from "./records.ts";
+
+/** What is to be released, and how. */
+export interface Release {
+  readonly directory: string;
+  readonly addresses: readonly IpAddress[];
+  readonly goes: (owner: Owner) => boolean;
+  /** Unbinds from firewalld's zones what records say, and what has no record. */
+  readonly bindings: Bindings;
+}
 
 /**
- * Removes the rules of these addresses, in one change for each family, and then their records. An address of which the
- * record names a living container that stays is left alone.
+ * Removes the rules of these addresses, in one change for each family, and their bindings to a zone of firewalld, then
+ * their records. An address of which the record names a living container that stays is left alone.
  *
  * @throws CniError the first failure, after everything was tried.
  */
-export function release(
-  directory: string,
-  addresses: readonly IpAddress[],
-  goes: (owner: Owner) => boolean,
-): void {
-  runAll(
-    families.map(
-      (family) => () => releaseFamily(family, directory, distinct(ofFamily(addresses, family)), goes),
-    ),
-  );
+export function release(what: Release): void {
+  underRecordLock(what.directory, () => {
+    runAll(families.map((family) => () => releaseFamily(family, what)));
+  });
 }
 
-function releaseFamily(
+/** An address that is released, with its record if it has one. */
+interface Released {
+  readonly address: IpAddress;
+  readonly record: AddressRecord | undefined;
+}
+
+function releaseFamily(family: Family, what: Release): void {
+  const { directory, goes, bindings } = what;
+  const addresses = distinct(ofFamily(what.addresses, family));
+  const released = (): readonly Released[] =>
+    addresses
+      .map((address) => ({ address, record: readRecord(directory, address) }))
+      .filter(({ record }) => record === undefined || goes(record.owner) || !isAlive(record));
+  const first = released();
+  if (first.length === 0) return;
+  runAll([
+    () => {
+      if (first.some(mayHaveRules)) removeRules(family, what, released);
+    },
+    () => {
+      for (const { address, record } of released()) bindings.release(address, record);
+    },
+  ]);
+  for (const { address } of released()) removeRecord(directory, address);
+}
+
+/** What firewalld lets through has no rules of its own, unless its bridge has a policy. */
+function mayHaveRules({ record }: Released): boolean {
+  return record?.zone === undefined || record.isolation !== undefined;
+}
+
+function removeRules(
   family: Family,
-  directory: string,
-  addresses: readonly IpAddress[],
-  goes: (owner: Owner) => boolean,
+  { directory, bindings }: Release,
+  released: () => readonly Released[],
 ): void {
-  const released = (): readonly IpAddress[] =>
-    addresses.filter((address) => {
-      const record = readRecord(directory, address);
-      return record === undefined || goes(record.owner) || !isAlive(record);
-    });
-  if (released().length === 0) return;
+  const plan = (current: Ruleset) => {
+    // Asked again here, where no other call of ours changes the rules: the address may have a new owner.
+    const now = released();
+    const addresses = now.map(({ address }) => address);
+    const leaving = now.flatMap(({ record }) => record ?? []);
+    const bridges = unusedBridges(
+      family,
+      current,
+      leaving,
+      () => others(directory, family, addresses),
+      () => bindings.sourcesOf(leaving),
+    );
+    return planRemove(current, addresses, bridges);
+  };
   try {
-    // Asked again there, where no other call of ours is at work: the address may have got a new owner meanwhile.
-    changeRules(family, "filter", (current) => planRemove(current, released()));
+    changeRules(family, "filter", plan);
   } catch (error) {
-    if (!nothingCanExist(error, directory, addresses)) throw error;
+    if (!nothingCanExist(error, released())) throw error;
   }
-  for (const address of released()) removeRecord(directory, address);
+}
+
+function* others(
+  directory: string,
+  family: Family,
+  addresses: readonly IpAddress[],
+): Generator<AddressRecord> {
+  for (const record of eachRecord(directory)) {
+    const leaves = addresses.some((address) => sameIp(address, record.address));
+    if (record.address.family === family && !leaves) yield record;
+  }
 }
 
 /** Where iptables cannot work there are no rules; where only its programs are gone a record tells that it could. */
-function nothingCanExist(error: unknown, directory: string, addresses: readonly IpAddress[]): boolean {
+function nothingCanExist(error: unknown, released: readonly Released[]): boolean {
   if (!(error instanceof IptablesUnavailable)) return false;
   if (error.code !== ErrorCode.programMissing) return true;
-  return addresses.every((address) => readRecord(directory, address) === undefined);
+  return released.every(({ record }) => record === undefined);
 }

@@ -2,21 +2,38 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { readRules } from "../../shared/iptables/client.ts";
 import { findProgram } from "../../shared/iptables/program.ts";
-import { decodeConfig } from "./config.ts";
+import { decodeConfig, type FirewallConfig } from "./config.ts";
+import { chooseFirewalld } from "./firewalld.ts";
 
 /**
- * Can rules be made at all: the programs are there and the table can be read. Only IPv4 is looked at, since the
- * configuration does not tell whether there will be IPv6 addresses.
+ * Would ADD work: firewalld runs and has the zone, or iptables is installed and can read the table. Only IPv4 is looked
+ * at, since the configuration does not tell whether there will be IPv6 addresses.
  *
- * @throws CniError code 50 when they cannot.
+ * @throws CniError code 50 when it would not.
  */
 export function status(request: Request): void {
-  decodeConfig(request);
+  const config = decodeConfig(request);
   try {
-    findProgram(4, "restore");
-    readRules(4, "filter");
+    const isFirewalld = firewalldIsReady(config);
+    if (!isFirewalld || config.ingressPolicy !== "open") requireWorkingIptables();
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
     throw new CniError(ErrorCode.pluginNotAvailable, error.message, error.details, { cause: error });
   }
+}
+
+/** False when iptables is the backend. Throws CniError when firewalld is, but does not run or lacks the zone. */
+function firewalldIsReady({ backend, zone }: FirewallConfig): boolean {
+  const firewalld = chooseFirewalld(backend);
+  try {
+    firewalld?.sources(zone);
+    return firewalld !== undefined;
+  } finally {
+    firewalld?.close();
+  }
+}
+
+function requireWorkingIptables(): void {
+  findProgram(4, "restore");
+  readRules(4, "filter");
 }

@@ -10,7 +10,7 @@ const nobody: StillNeeded = { adminChain: false, isolation: false };
 function wanted(host: number, policy?: IsolationPolicy, bridge = "cni0"): Wanted {
   const isolation = policy && { isolation: { policy, bridge } };
   const address = { family: 4, value: 0x0a00_0000n + BigInt(host) } as const;
-  return { addresses: [address], adminChain: "CNI-ADMIN", ...isolation };
+  return { accept: { addresses: [address], adminChain: "CNI-ADMIN" }, ...isolation };
 }
 
 /** The table before, and after an ADD that was taken back. `meanwhile` happens between both. */

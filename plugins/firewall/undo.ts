@@ -25,6 +25,7 @@ export function planUndo(
   wanted: Wanted,
   needed: StillNeeded,
 ): Transaction {
+  const adminChain = wanted.accept?.adminChain;
   const made: PlacedRule[] = [];
   const removed: PlacedRule[] = [];
   for (const operation of done) {
@@ -33,7 +34,7 @@ export function planUndo(
   }
   const isOwn = ({ chain, rule }: PlacedRule): boolean => {
     if (chain === "FORWARD" || sameRule(rule, stageReturn)) return false;
-    if (sameRule(rule, adminJump(wanted.adminChain))) return !needed.adminChain;
+    if (adminChain !== undefined && sameRule(rule, adminJump(adminChain))) return !needed.adminChain;
     return chain === forwardChain || !needed.isolation;
   };
   /** Nothing is left in the chain once this attachment's rules are gone. */
@@ -60,7 +61,7 @@ export function planUndo(
   }
   for (const operation of done) {
     if (operation.kind !== "newChain" || !current.has(operation.chain)) continue;
-    const unused = operation.chain !== wanted.adminChain || !needed.adminChain;
+    const unused = operation.chain !== adminChain || !needed.adminChain;
     if (unused && isSpent(operation.chain)) transaction.deleteChain(operation.chain);
   }
   return transaction;
