@@ -21,6 +21,7 @@ import {
 } from "./host-bridge.ts";
 import { addMasquerade } from "./masquerade.ts";
 import type { Owner } from "./owner.ts";
+import { addSpoofCheck } from "./spoof-check.ts";
 import { attachToBridge, createVeth, isGone, refuseExisting, type VethEnds } from "./veth.ts";
 import { ensureVlanGateway } from "./vlan-gateway.ts";
 
@@ -66,6 +67,8 @@ function configureEnds(
   ends: VethEnds,
   undo: UndoStack,
 ): Result {
+  // Before the container's end goes up: no frame passes unchecked.
+  if (config.macSpoofCheck) addSpoofCheck(request, ends.host.name, ends.container.mac, undo);
   const ipam = config.ipamType === "" ? undefined : allocate(request, config.ipamType, undo);
   const addressing = ipam === undefined ? undefined : completeAddressing(ipam, config, containerInterface);
   const gateway =

@@ -44,7 +44,6 @@ const refused: [string, object, number, RegExp][] = [
     7,
     /^a23456789012\.100 cannot name/,
   ],
-  ["spoof checks", { macspoofchk: true }, 2, /macspoofchk: true/],
   [
     "a masquerading backend that is none",
     { ipMasq: true, ipMasqBackend: "" },
@@ -71,7 +70,7 @@ test("DEL needs no more than it uses: a container stays removable with a wrong c
       "junk",
     ),
   );
-  assert.deepEqual(config.notSupported, ["macspoofchk: true"]);
+  assert.deepEqual([config.macSpoofCheck, config.vlans.vlan], [true, 0]);
 });
 
 test("defaults", () => {

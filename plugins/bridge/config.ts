@@ -26,6 +26,7 @@ export interface BridgeConfig {
   readonly hairpinMode: boolean;
   readonly promiscMode: boolean;
   readonly portIsolation: boolean;
+  readonly macSpoofCheck: boolean;
   readonly vlans: VlanConfig;
   /** The bridge keeps VLANs apart when this call makes it: also an empty `vlanTrunk` asks for that. */
   readonly vlanFiltering: boolean;
@@ -37,8 +38,6 @@ export interface BridgeConfig {
   readonly dns: Dns | undefined;
   /** The container's MAC; undefined lets the kernel choose. */
   readonly mac: string | undefined;
-  /** Keys of which a part cannot be cleaned up yet; DEL says so in the end. */
-  readonly notSupported: readonly string[];
 }
 
 const schema = configObject({
@@ -83,13 +82,13 @@ export function decodeConfig(request: Request): BridgeConfig {
     hairpinMode: keys.hairpinMode ?? false,
     promiscMode: keys.promiscMode ?? false,
     portIsolation: keys.portIsolation ?? false,
+    macSpoofCheck: keys.macspoofchk ?? false,
     ...vlanSettings(request, keys),
     enableDad: keys.enabledad ?? false,
     disableContainerInterface: keys.disableContainerInterface ?? false,
     ipamType: keys.ipam?.type ?? "",
     dns: dnsOverride(keys.dns),
     mac: request.command === "DEL" ? undefined : containerMac(request, keys),
-    notSupported: unsupportedKeys(keys),
   };
   if (request.command !== "DEL") {
     validate(request, config);
@@ -141,16 +140,7 @@ function dnsOverride(dns: z.output<typeof schema>["dns"]): Dns | undefined {
   };
 }
 
-/** What this release cannot do yet, as `key: value`. Nothing of it is ever ignored. */
-function unsupportedKeys(keys: z.output<typeof schema>): string[] {
-  const found: string[] = [];
-  if (keys.macspoofchk === true) found.push("macspoofchk: true");
-  return found;
-}
-
 function validate(request: Request, config: BridgeConfig): void {
-  const [unsupported] = config.notSupported;
-  if (unsupported !== undefined) throw notSupported(unsupported);
   if (!isLinkName(config.bridge)) {
     throw invalid(
       `bridge: ${JSON.stringify(config.bridge)} cannot name a link`,
@@ -188,15 +178,6 @@ function validate(request: Request, config: BridgeConfig): void {
       "cannot convert: no valid IP addresses; use cniVersion 0.3.1 or later",
     );
   }
-}
-
-/** The error for a key whose value this release cannot honour (CNI SPEC, error code 2). */
-export function notSupported(keyAndValue: string): CniError {
-  return new CniError(
-    ErrorCode.unsupportedField,
-    `not supported yet: ${keyAndValue}`,
-    "use the Go bridge plugin for this network until a later release, or remove the key",
-  );
 }
 
 /** The link that has the gateway address of a VLAN. */

@@ -7,9 +7,10 @@ import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { deleteLink, findLink } from "../../shared/rtnetlink/link.ts";
-import { type BridgeConfig, notSupported } from "./config.ts";
+import type { BridgeConfig } from "./config.ts";
 import { removeMasquerade } from "./masquerade.ts";
 import type { Owner } from "./owner.ts";
+import { removeSpoofCheck } from "./spoof-check.ts";
 import { findHostEnds } from "./veth.ts";
 
 /**
@@ -26,14 +27,13 @@ export function del(request: Request, config: BridgeConfig): void {
     },
     () => removeFromHost(owner),
     () => {
+      if (config.macSpoofCheck) removeSpoofCheck(owner);
+    },
+    () => {
       if (config.ipMasq) removeMasquerade(owner, remaining);
     },
     () => {
       if (config.ipamType !== "") delegate(request, config.ipamType, "DEL");
-    },
-    () => {
-      const [unsupported] = config.notSupported;
-      if (unsupported !== undefined) throw notSupported(`${unsupported} (all else was removed)`);
     },
   ]);
 }

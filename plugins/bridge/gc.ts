@@ -8,6 +8,7 @@ import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { deleteLink } from "../../shared/rtnetlink/link.ts";
 import { collectMasquerade } from "./masquerade.ts";
 import { ownerOfAlias } from "./owner.ts";
+import { collectSpoofChecks } from "./spoof-check.ts";
 import { listMarkedLinks } from "./veth.ts";
 
 const schema = configObject({
@@ -20,6 +21,7 @@ export function gc(request: Request, valid: readonly Attachment[]): void {
   const { ipMasq = false, ipam } = decode(schema, request.document);
   runAll([
     () => collectLinks(request.network, valid),
+    () => collectSpoofChecks(request.network, valid),
     () => {
       if (ipMasq) collectMasquerade(request.network, valid);
     },
