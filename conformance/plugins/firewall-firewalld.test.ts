@@ -343,7 +343,11 @@ test("who may not change a firewalld that was only found is told how to do witho
       CNI_NETNS: "/run/netns/c1",
       CNI_IFNAME: "eth0",
     };
-    const options = { env: { ...env, PATH: standardPath }, input: JSON.stringify(config), check: false };
+    const options = {
+      env: { ...env, CNI_PATH: "/", PATH: standardPath },
+      input: JSON.stringify(config),
+      check: false,
+    };
     return host.run("setpriv", ["--reuid=nobody", "--clear-groups", ours], options);
   };
   const detected = asObject(JSON.parse(nobody("ADD", {}).stdout));

@@ -398,7 +398,8 @@ test("rules of a removed iptables are not forgotten", async (t) => {
   assert.ok(!saved(host).some((line) => line.includes("10.0.0.2")));
 });
 
-test("packets: policies keep bridges apart, containers reach the outside through FORWARD DROP", async (t) => {
+/** c1 and c3 on bridge cni0, c4 on cni1, and the outside, all routed by the host, each with a page of its name. */
+async function wiredHost(t: Parameters<typeof hostFor>[0]) {
   const host = await hostWith(t, "nft");
   host.run("sysctl", ["-qw", "net.ipv4.ip_forward=1"]);
   const wire = (netns: string, device: string, address: string, gateway: string, bridge?: string) => {
@@ -427,12 +428,17 @@ test("packets: policies keep bridges apart, containers reach the outside through
   for (const netns of ["c3", "c4", "outside"]) await serveHttp(host, netns, 80, netns);
   const reaches = (target: keyof typeof page, from = "c1") =>
     !isUnreachable(host, page[target], { netns: from });
+  await waitUntil("everything is up", () => reaches("c3") && reaches("c4") && reaches("outside"));
+  return { host, reaches };
+}
+
+test("packets: policies keep bridges apart, containers reach the outside through FORWARD DROP", async (t) => {
+  const { host, reaches } = await wiredHost(t);
   const attach = (command: Command, keys: JsonObject) => {
     succeed(host, ours, command, { id: "c1", ips: ["10.0.0.2/24"], keys });
     succeed(host, ours, command, { id: "c3", ips: ["10.0.0.3/24"], keys });
     succeed(host, ours, command, { id: "c4", ips: ["10.0.1.2/24"], bridge: "cni1", keys });
   };
-  await waitUntil("everything is up", () => reaches("c3") && reaches("c4") && reaches("outside"));
 
   attach("ADD", policy("same-bridge"));
   assert.ok(reaches("c3"), "same-bridge: a neighbour");
@@ -455,4 +461,80 @@ test("packets: policies keep bridges apart, containers reach the outside through
   attach("ADD", policy("same-bridge"));
   assert.ok(reaches("c3"), "same-bridge again: a neighbour");
   assert.ok(!reaches("c4"), "same-bridge again: the other bridge");
+});
+
+/** Rules of the isolation stages that name a bridge. */
+function isolates(host: Host, bridge: string): boolean {
+  return bothSaved(host).some((line) => line.includes(`-i ${bridge} `) || line.includes(`-o ${bridge} `));
+}
+
+test("packets: isolation goes with the last container of its network, and stays for the others", async (t) => {
+  const { host, reaches } = await wiredHost(t);
+  const keys = policy("same-bridge");
+  const c1: Attachment = { id: "c1", keys };
+  const c3: Attachment = { id: "c3", ips: ["10.0.0.3/24"], keys };
+  const c4: Attachment = { id: "c4", ips: ["10.0.1.2/24"], bridge: "cni1", network: "other", keys };
+  // A third bridge: what remains of cni0 would be seen by packets to it, if cni0 still were kept apart.
+  const far: Attachment = { id: "far", ips: ["10.0.2.2/24"], bridge: "cni2", network: "third", keys };
+  for (const attachment of [c1, c3, c4, far]) succeed(host, ours, "ADD", attachment);
+  assert.ok(!reaches("c4"), "between the networks");
+
+  succeed(host, ours, "DEL", c3);
+  assert.ok(isolates(host, "cni0"), "c1 needs it");
+  assert.ok(!reaches("c4"));
+  succeed(host, ours, "DEL", c1);
+  assert.ok(!isolates(host, "cni0"), "nobody needs it");
+  assert.ok(isolates(host, "cni1") && isolates(host, "cni2"), "other networks' stays");
+  for (const attachment of [c4, far]) succeed(host, ours, "CHECK", attachment);
+  assert.ok(reaches("c4"), "the address is out of any network with a policy");
+
+  succeed(host, ours, "ADD", c1);
+  assert.ok(!reaches("c4"), "a new container brings it back");
+  for (const attachment of [c1, c4, far]) succeed(host, ours, "DEL", { ...attachment, prevResult: false });
+  for (const bridge of ["cni0", "cni1", "cni2"]) assert.ok(!isolates(host, bridge), bridge);
+});
+
+test("a network that changes its policy leaves nothing of either", async (t) => {
+  const host = await hostWith(t, "nft");
+  const sequence = ["isolated", "same-bridge", "isolated", "open"];
+  const attachments = sequence.map((name, index): Attachment => {
+    return { id: `c${index + 1}`, ips: [`10.0.0.${index + 2}/24`], keys: policy(name) };
+  });
+  for (const attachment of attachments) succeed(host, ours, "ADD", attachment);
+  for (const attachment of attachments.slice(0, 2)) succeed(host, ours, "DEL", attachment);
+  assert.ok(isolates(host, "cni0"), "c3 asked for a policy");
+  succeed(host, ours, "DEL", attachments[2]);
+  assert.ok(!isolates(host, "cni0"), "c4 did not");
+  succeed(host, ours, "CHECK", attachments[3]);
+});
+
+test("isolation stays while the Go plugin's containers may need it", async (t) => {
+  const host = await hostWith(t, "nft");
+  const keys = policy("isolated");
+  const go: Attachment = { id: "c2", ips: ["10.0.0.3/24"], keys };
+  succeed(host, peers, "ADD", go);
+  succeed(host, ours, "ADD", { keys });
+  succeed(host, ours, "DEL", { keys });
+  succeed(host, ours, "CHECK", go);
+  succeed(host, peers, "DEL", go);
+  succeed(host, ours, "ADD", { keys });
+  succeed(host, ours, "DEL", { keys });
+  assert.ok(!isolates(host, "cni0"));
+});
+
+test("isolation is gone after GC, and after the last containers leave at once", async (t) => {
+  const host = await hostWith(t, "nft");
+  const attachments = ["c1", "c2", "c3", "c4"].map((id, index): Attachment => {
+    return { id, ips: [`10.0.0.${index + 2}/24`, `2001:db8:1::${index + 2}/64`], keys: policy("isolated") };
+  });
+  for (const attachment of attachments) succeed(host, ours, "ADD", attachment);
+  const gone = await Promise.all(
+    attachments.map((one) => callPluginAsync(host, ours, environmentOf("DEL", one), configOf(one))),
+  );
+  for (const { status, stdout } of gone) assert.equal(status, 0, stdout);
+  assert.ok(!isolates(host, "cni0"));
+
+  for (const attachment of attachments) succeed(host, ours, "ADD", attachment);
+  succeed(host, ours, "GC", { prevResult: false, keys: { "cni.dev/valid-attachments": [] } });
+  assert.ok(!isolates(host, "cni0"));
 });
