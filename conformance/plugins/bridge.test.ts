@@ -384,6 +384,25 @@ test("STATUS tells whether ADD would work", async (t) => {
   });
 });
 
+for (const [backend, flush] of [
+  ["iptables", ["iptables", "-t", "nat", "-F", "POSTROUTING"]],
+  ["nftables", ["nft", "flush", "ruleset"]],
+] as const) {
+  test(`CHECK says that masquerade rules were flushed (${backend})`, async (t) => {
+    if (expectPeer) return;
+    const host = await hostFor(t);
+    const netns = host.addNetns("c1");
+    const conf = config({ ipMasq: true, ipMasqBackend: backend });
+    const prevResult = added(add(host, conf));
+    const call = { command: "CHECK", containerId: "c1", netns, ifname: "eth0", path: binDir } as const;
+    assert.equal(callPlugin(host, bin, call, { ...conf, prevResult }).status, 0);
+    const [command, ...args] = flush;
+    host.run(command, args);
+    const { code, msg } = failed(callPlugin(host, bin, call, { ...conf, prevResult }));
+    assert.deepEqual([code, msg], [105, "ipMasq: nothing masquerades 10.1.2.2/24"]);
+  });
+}
+
 test("CHECK names what is different", async (t) => {
   const host = await hostFor(t);
   const netns = host.addNetns("c1");

@@ -1,7 +1,7 @@
 import { delegate } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
-import type { Result, ResultInterface } from "../../shared/cni/result.ts";
+import type { Result, ResultInterface, ResultIp } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { formatPrefix, isDefaultPrefix, samePrefix } from "../../shared/ip/prefix.ts";
@@ -12,6 +12,7 @@ import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLink, findLinkByIndex, type Link } from "../../shared/rtnetlink/link.ts";
 import { type KernelRoute, listRoutes, RT_TABLE_MAIN } from "../../shared/rtnetlink/route.ts";
 import type { BridgeConfig } from "./config.ts";
+import { notMasqueraded } from "./masquerade.ts";
 
 /** Compares the kernel's state with the result of ADD; changes nothing. Throws CniError code 105 on a difference. */
 export function check(request: Request, config: BridgeConfig): void {
@@ -27,6 +28,23 @@ export function check(request: Request, config: BridgeConfig): void {
     checkAddresses(container, link, result);
     checkRoutes(container, link, result);
   }
+  if (config.ipMasq && config.ipamType !== "") checkMasquerade(request, result);
+}
+
+function checkMasquerade(request: Request, result: Result): void {
+  const own = result.ips.filter((ip) => isOwn(ip, result, request.ifname)).map(({ address }) => address);
+  const [missing] = notMasqueraded(request, own);
+  if (missing === undefined) return;
+  throw mismatch(
+    `ipMasq: nothing masquerades ${formatPrefix(missing)}`,
+    "its rules were removed, by a flush or a firewall's reload: attach the container again",
+  );
+}
+
+/** Chained plugins may have added addresses of other interfaces. */
+function isOwn(ip: ResultIp, result: Result, ifname: string): boolean {
+  const entry = ip.interface === undefined ? undefined : result.interfaces[ip.interface];
+  return entry === undefined || entry.name === ifname;
 }
 
 function checkBridge(host: NetlinkSocket, config: BridgeConfig, result: Result): Link {
@@ -104,9 +122,7 @@ function checkMac(entry: ResultInterface, link: Link, what: string): void {
 function checkAddresses(container: NetlinkSocket, link: Link, result: Result): void {
   const present = listAddresses(container, { index: link.index });
   for (const [index, ip] of result.ips.entries()) {
-    const owner = ip.interface === undefined ? undefined : result.interfaces[ip.interface];
-    // Chained plugins may have added addresses of other interfaces.
-    if (owner !== undefined && owner.name !== link.name) continue;
+    if (!isOwn(ip, result, link.name)) continue;
     if (present.some(({ prefix }) => samePrefix(prefix, ip.address))) continue;
     throw mismatch(
       `Failed to match addr ${formatPrefix(ip.address)} on interface ${link.name}`,

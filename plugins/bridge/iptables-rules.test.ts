@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
 import { joinRule } from "../../shared/iptables/rule.ts";
 import { parseRuleset } from "../../shared/iptables/ruleset.ts";
-import { chainName, planCollection, planMasquerade, planRemoval } from "./iptables-rules.ts";
+import { chainName, isMasqueraded, planCollection, planMasquerade, planRemoval } from "./iptables-rules.ts";
 
 const empty = parseRuleset("*nat\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n");
 const owner = { network: "net1", containerId: "c1" };
@@ -60,6 +60,15 @@ test("nothing is added twice, neither on a second call nor for a second address"
   assert.equal(two.toText("nat").match(/MASQUERADE/g)?.length, 1);
   const after = applied(two.toText("nat"));
   assert.equal(planMasquerade(after, owner, prefixes("10.1.2.3/24", "10.9.0.3/16")).isEmpty, true);
+});
+
+test("an address is masqueraded when it enters the chain and the chain has its rules", () => {
+  const present = applied(planMasquerade(empty, owner, prefixes("10.1.2.3/24")).toText("nat"));
+  const is = (text: string, rules = present) =>
+    isMasqueraded(rules, owner, prefixes(text)[0]?.address ?? assert.fail());
+  assert.equal(is("10.1.2.3/24"), true);
+  assert.equal(is("10.1.2.4/24"), false);
+  assert.equal(is("10.1.2.3/24", empty), false);
 });
 
 test("removal takes the entry and the chain, and finds nothing the second time", () => {

@@ -70,6 +70,15 @@ export function planMasquerade(
   return transaction;
 }
 
+/** True when packets of the address enter the owner's chain, and the chain translates them. */
+export function isMasqueraded(current: Ruleset, owner: ChainOwner, address: IpAddress): boolean {
+  const chain = chainName(owner);
+  const enters = current
+    .rules(postrouting)
+    .some((rule) => targetOf(rule) === chain && sourceOf(rule) === formatIp(address));
+  return enters && current.rules(chain).some((rule) => targetOf(rule) === "MASQUERADE");
+}
+
 /**
  * What has to be removed for one container: the entry rules whose source address is not to stay, and the chain once
  * nothing enters it.

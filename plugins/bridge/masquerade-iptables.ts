@@ -3,11 +3,18 @@ import { runAll } from "../../shared/cni/undo-stack.ts";
 import { forgetConnectionsOf } from "../../shared/conntrack/client.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
-import { changeRules, changeRulesIfAvailable, type Family } from "../../shared/iptables/client.ts";
+import {
+  changeRules,
+  changeRulesIfAvailable,
+  type Family,
+  hasIptables,
+  readRules,
+} from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import {
   type ChainOwner,
   chainName,
+  isMasqueraded,
   planCollection,
   planMasquerade,
   planRemoval,
@@ -29,6 +36,13 @@ export function addRules(owner: ChainOwner, addresses: readonly IpPrefix[], undo
       );
     });
   }
+}
+
+/** True when packets of the address enter the container's chain. Throws CniError when iptables fails. */
+export function hasEntryRule(owner: ChainOwner, address: IpAddress): boolean {
+  const { family } = address;
+  if (!chainMayExist(family, "nat", chainName(owner)) || !hasIptables(family)) return false;
+  return isMasqueraded(readRules(family, "nat"), owner, address);
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   masqueradeDefinition,
   masqueradeTable,
   sourceElement,
+  sourceKey,
   sources,
   subnetChain,
   subnetRule,
@@ -47,6 +48,19 @@ function planAdd(nftables: Nftables, comment: string, addresses: readonly IpPref
     commands.push(...addElements(set, [element]));
   }
   return commands;
+}
+
+/** True when the address of an attachment has its element, or a rule of the Go plugin. Throws SystemError. */
+export function hasElement(owner: Owner, address: IpAddress): boolean {
+  if (!hasNftables()) return false;
+  const nftables = openNftables();
+  try {
+    const element = nftables.getElement(sources[address.family], { key: sourceKey(address) });
+    if (element?.comment === ownerComment(owner)) return true;
+    return nftables.findRules(peerChain.table, peerChain.name, peerCommentStart(owner)).length > 0;
+  } finally {
+    nftables.close();
+  }
 }
 
 /** Removes what masquerades an attachment, the Go plugin's rules included. Throws SystemError. */

@@ -5,8 +5,8 @@ import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { hasIptables } from "../../shared/iptables/client.ts";
 import { hasNftables } from "../../shared/nftables/client.ts";
 import type { MasqueradeBackend } from "./config.ts";
-import { addRules, collectRules, removeRules } from "./masquerade-iptables.ts";
-import { addElementsOf, collectElements, removeElementsOf } from "./masquerade-nftables.ts";
+import { addRules, collectRules, hasEntryRule, removeRules } from "./masquerade-iptables.ts";
+import { addElementsOf, collectElements, hasElement, removeElementsOf } from "./masquerade-nftables.ts";
 import type { Owner } from "./owner.ts";
 
 /** The backend for a config that names none: iptables, unless only nftables can be used here. */
@@ -34,6 +34,15 @@ export function addMasquerade(
  */
 export function removeMasquerade(owner: Owner, remaining: readonly IpAddress[]): void {
   runAll([() => removeRules(owner, remaining), () => removeElementsOf(owner)]);
+}
+
+/**
+ * Those of an attachment's addresses that nothing masquerades: neither backend, made by neither plugin. A flush of the
+ * ruleset leaves such. Throws CniError.
+ */
+export function notMasqueraded(owner: Owner, addresses: readonly IpPrefix[]): IpPrefix[] {
+  const withoutElement = addresses.filter(({ address }) => !hasElement(owner, address));
+  return withoutElement.filter(({ address }) => !hasEntryRule(owner, address));
 }
 
 /** Removes what masquerades attachments of a network that are not listed. Throws CniError. */
