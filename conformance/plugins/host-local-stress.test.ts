@@ -23,7 +23,7 @@ const config: JsonObject = {
   type: "bridge",
   ipam: {
     type: "host-local",
-    ranges: [[{ subnet: "10.1.0.0/27" }, { subnet: "10.2.0.0/28" }], [{ subnet: "fd00::/64" }]],
+    ranges: [[{ subnet: "10.1.0.0/27" }, { subnet: "10.2.0.0/29" }], [{ subnet: "fd00::/64" }]],
   },
 };
 
