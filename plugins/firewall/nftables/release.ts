@@ -1,0 +1,93 @@
+import { type ChainName, deleteChain, flushChain } from "../../../shared/nftables/chain.ts";
+import type { Nftables } from "../../../shared/nftables/client.ts";
+import type { Command } from "../../../shared/nftables/command.ts";
+import { deleteElements, type Element } from "../../../shared/nftables/element.ts";
+import type { NamedSet } from "../../../shared/nftables/set.ts";
+import { deleteTable } from "../../../shared/nftables/table.ts";
+import { bridgeOfChain, chainOfElement } from "./bridge-chain.ts";
+import { isolationTable, portChain, portMap } from "./isolation-table.ts";
+import {
+  addressMaps,
+  bridgeChain,
+  bridgeElement,
+  bridgeSet,
+  sameBridgeElement,
+  sameBridgeSet,
+} from "./table.ts";
+
+/** What leaves, by the map that holds it. */
+export interface Leaving {
+  readonly addresses: { readonly 4: readonly Element[]; readonly 6: readonly Element[] };
+  readonly ports: readonly Element[];
+}
+
+/** Elements of owners whose comment begins so and is meant. */
+export function findLeaving(
+  nftables: Nftables,
+  start: string,
+  isMeant: (comment: string) => boolean,
+): Leaving {
+  const find = (set: NamedSet): readonly Element[] =>
+    nftables.findElements(set, start).filter(({ comment = "" }) => isMeant(comment));
+  return { addresses: { 4: find(addressMaps[4]), 6: find(addressMaps[6]) }, ports: find(portMap) };
+}
+
+/**
+ * Removes elements, and the policies of bridges whose last container leaves. The administrator's chain and what all
+ * containers share stays.
+ *
+ * @param kept bridge whose policy stays in any case.
+ */
+export function planRelease(nftables: Nftables, { addresses, ports }: Leaving, kept?: string): Command[] {
+  const all = [...addresses[4], ...addresses[6]];
+  return [
+    ...deleteElements(addressMaps[4], addresses[4]),
+    ...deleteElements(addressMaps[6], addresses[6]),
+    ...unusedBridges(nftables, bridgeChain, all, kept).flatMap((bridge) => removePolicy(nftables, bridge)),
+    ...releasePorts(nftables, ports, kept),
+  ];
+}
+
+function removePolicy(nftables: Nftables, bridge: string): Command[] {
+  const present = (set: NamedSet, element: Element): Command[] =>
+    nftables.getElement(set, element) === undefined ? [] : deleteElements(set, [element]);
+  return [
+    ...present(bridgeSet, bridgeElement(bridge)),
+    ...present(sameBridgeSet, sameBridgeElement(bridge)),
+    ...removeChain(bridgeChain(bridge)),
+  ];
+}
+
+function releasePorts(nftables: Nftables, ports: readonly Element[], kept: string | undefined): Command[] {
+  if (ports.length === 0) return [];
+  const unused = unusedBridges(nftables, portChain, ports, kept);
+  // With the last port goes the table.
+  if (unused.length > 0 && nftables.listElements(portMap).length === ports.length && kept === undefined) {
+    return [deleteTable(isolationTable)];
+  }
+  return [...deleteElements(portMap, ports), ...unused.flatMap((bridge) => removeChain(portChain(bridge)))];
+}
+
+function removeChain(chain: ChainName): Command[] {
+  return [flushChain(chain), deleteChain(chain)];
+}
+
+/** The bridges to whose chains nothing else leads. The kernel counts a chain's rules and what leads to it. */
+function unusedBridges(
+  nftables: Nftables,
+  chainOf: (bridge: string) => ChainName,
+  leaving: readonly Element[],
+  kept: string | undefined,
+): string[] {
+  const counts = new Map<string, number>();
+  for (const element of leaving) {
+    const bridge = bridgeOfChain(chainOfElement(element) ?? "");
+    if (bridge !== undefined && bridge !== kept) counts.set(bridge, (counts.get(bridge) ?? 0) + 1);
+  }
+  return [...counts].flatMap(([bridge, count]) => {
+    const chain = chainOf(bridge);
+    const uses = nftables.getChain(chain)?.uses;
+    const rules = nftables.listRules(chain.table, chain.name).length;
+    return uses !== undefined && uses === rules + count ? [bridge] : [];
+  });
+}

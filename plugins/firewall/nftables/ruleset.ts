@@ -1,0 +1,61 @@
+import type { Attachment } from "../../../shared/cni/attachments.ts";
+import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comment.ts";
+import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
+import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../../shared/nftables/client.ts";
+import type { Owner } from "../records.ts";
+import { planAdd } from "./plan-add.ts";
+import { findLeaving, type Leaving, planRelease } from "./release.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** Makes what an attachment needs, in one change. Throws SystemError, or CniError when there is no nf_tables. */
+export function addToRuleset(wanted: Wanted): void {
+  requireNftables();
+  withNftables((nftables) => changeRuleset(nftables, () => planAdd(nftables, wanted)));
+}
+
+/**
+ * Removes what belongs to an attachment, and says whether there was anything. Where nf_tables cannot be used nothing
+ * can be there. Throws SystemError.
+ */
+export function removeFromRuleset(owner: Owner): boolean {
+  const comment = ownerComment(owner);
+  return remove(comment, (found) => found === comment);
+}
+
+/** Removes what belongs to attachments of a network that are not listed. Throws SystemError. */
+export function collectInRuleset(network: string, valid: readonly Attachment[]): void {
+  const live = new Set(valid.map((attachment) => ownerComment({ network, ...attachment })));
+  remove(ownerCommentStart(network), (comment) => !live.has(comment));
+}
+
+function remove(start: string, isMeant: (comment: string) => boolean): boolean {
+  if (!hasNftables()) return false;
+  return withNftables((nftables) => {
+    let leaving: Leaving = { addresses: { 4: [], 6: [] }, ports: [] };
+    changeRuleset(nftables, () => {
+      leaving = findLeaving(nftables, start, isMeant);
+      return planRelease(nftables, leaving);
+    });
+    return [leaving.addresses[4], leaving.addresses[6], leaving.ports].some((list) => list.length > 0);
+  });
+}
+
+/** Throws CniError code 100 when the kernel has no nf_tables or this process may not use it. */
+export function requireNftables(): void {
+  if (hasNftables()) return;
+  throw new CniError(
+    ErrorCode.kernelRefused,
+    'firewall backend "nftables" cannot be used: the kernel has no nf_tables, or this process may not change them',
+    'nf_tables needs CONFIG_NF_TABLES with CONFIG_NF_TABLES_INET, and CAP_NET_ADMIN; "backend": "iptables" does without',
+  );
+}
+
+/** Opens the ruleset for `work` and closes it. */
+export function withNftables<T>(work: (nftables: Nftables) => T): T {
+  const nftables = openNftables();
+  try {
+    return work(nftables);
+  } finally {
+    nftables.close();
+  }
+}

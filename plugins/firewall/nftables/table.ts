@@ -1,0 +1,113 @@
+import type { IpAddress } from "../../../shared/ip/address.ts";
+import { type ChainName, priority } from "../../../shared/nftables/chain.ts";
+import type { TableName } from "../../../shared/nftables/command.ts";
+import { addressValue, concatenate, interfaceValue } from "../../../shared/nftables/data-type.ts";
+import type { Element } from "../../../shared/nftables/element.ts";
+import type { Rule } from "../../../shared/nftables/rule.ts";
+import type { NamedSet } from "../../../shared/nftables/set.ts";
+import {
+  compileRule,
+  ctState,
+  inSet,
+  type Statement,
+  verdict,
+  verdictMap,
+} from "../../../shared/nftables/statement.ts";
+import type { TableDefinition } from "../../../shared/nftables/table-definition.ts";
+import { chainOfBridge } from "./bridge-chain.ts";
+
+/**
+ * The nftables backend's table. Its chains are the same whatever containers there are; a container is an element for
+ * each of its addresses, a bridge with a policy an element and a chain. So the cost of a packet and of a call does not
+ * grow with the containers. All of this is pure.
+ */
+export const firewallTable: TableName = { family: "inet", name: "cni_firewall" };
+
+/**
+ * What becomes of an address's packets: they are accepted, at once or in the chain of its bridge. The kernel counts
+ * what leads to that chain, so it tells which is a bridge's last container. The element's comment is the owner.
+ */
+export const addressMaps = {
+  4: { table: firewallTable, name: "addresses4", key: ["ipv4_addr"], data: "verdict" },
+  6: { table: firewallTable, name: "addresses6", key: ["ipv6_addr"], data: "verdict" },
+} as const satisfies Record<4 | 6, NamedSet>;
+
+/** Bridges that have a policy. */
+export const bridgeSet = {
+  table: firewallTable,
+  name: "bridges",
+  key: ["ifname"],
+} as const satisfies NamedSet;
+
+/** Those of them within which packets pass, each as a pair with itself: rules cannot compare two names. */
+export const sameBridgeSet = {
+  table: firewallTable,
+  name: "same_bridge",
+  key: ["ifname", "ifname"],
+} as const satisfies NamedSet;
+
+/** The administrator's: made when it is missing, and never touched again. */
+export const adminChain: ChainName & { readonly comment: string } = {
+  table: firewallTable,
+  name: "admin",
+  comment: "yours: asked before containers are let through",
+};
+
+function rule(...statements: readonly Statement[]): Rule {
+  return { expressions: compileRule("inet", statements) };
+}
+
+/** What the table is, apart from elements, the chains of bridges and the administrator's chain. */
+export const firewallDefinition: TableDefinition = {
+  table: { ...firewallTable, comment: "CNI firewall plugin: forwarded packets of containers" },
+  sets: [addressMaps[4], addressMaps[6], bridgeSet, sameBridgeSet],
+  chains: [
+    {
+      name: "isolation",
+      rules: [
+        rule(inSet(["iifname", "oifname"], "==", sameBridgeSet.name), verdict("return")),
+        rule(
+          inSet(["iifname"], "==", bridgeSet.name),
+          inSet(["oifname"], "==", bridgeSet.name),
+          verdict("drop"),
+        ),
+      ],
+    },
+    {
+      name: "forward",
+      base: { type: "filter", hook: "forward", priority: priority.filter, policy: "accept" },
+      rules: [
+        rule(verdict("jump", "isolation")),
+        rule(verdict("jump", adminChain.name)),
+        rule(ctState("established", "related"), verdictMap(["ip daddr"], addressMaps[4].name)),
+        rule(ctState("established", "related"), verdictMap(["ip6 daddr"], addressMaps[6].name)),
+        rule(verdictMap(["ip saddr"], addressMaps[4].name)),
+        rule(verdictMap(["ip6 saddr"], addressMaps[6].name)),
+      ],
+    },
+  ],
+};
+
+/** The chain that the addresses of a bridge's containers lead to, and its one rule. */
+export function bridgeChain(bridge: string): ChainName {
+  return { table: firewallTable, name: chainOfBridge(bridge) };
+}
+
+export const bridgeChainRules: readonly Rule[] = [rule(verdict("accept"))];
+
+/** The element of an address. */
+export function addressElement(address: IpAddress, bridge: string | undefined, comment: string): Element {
+  const way =
+    bridge === undefined
+      ? ({ kind: "accept" } as const)
+      : ({ kind: "jump", chain: chainOfBridge(bridge) } as const);
+  return { key: addressValue(address), data: { verdict: way }, comment };
+}
+
+export function bridgeElement(bridge: string): Element {
+  return { key: interfaceValue(bridge) };
+}
+
+export function sameBridgeElement(bridge: string): Element {
+  return { key: concatenate(interfaceValue(bridge), interfaceValue(bridge)) };
+}

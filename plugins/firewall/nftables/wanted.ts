@@ -1,0 +1,44 @@
+import { ownerComment } from "../../../shared/cni/owner-comment.ts";
+import type { Request } from "../../../shared/cni/plugin.ts";
+import type { Result } from "../../../shared/cni/result.ts";
+import type { IpAddress } from "../../../shared/ip/address.ts";
+import { addressesOf, isolationOf } from "../attachment.ts";
+import type { FirewallConfig } from "../config.ts";
+import type { IsolationPolicy } from "../rules.ts";
+
+/** What an attachment needs. */
+export interface Wanted {
+  /** The comment that names the owner. */
+  readonly comment: string;
+  readonly addresses: readonly IpAddress[];
+  /** Absent for policy "open". */
+  readonly isolation?: BridgePolicy;
+}
+
+export interface BridgePolicy {
+  readonly policy: IsolationPolicy;
+  readonly bridge: string;
+  /** The host's ends of the attachment, as the result names them. */
+  readonly ports: readonly string[];
+}
+
+/** Reads it from the result of the plugins before. Throws CniError code 7 when there is no bridge for the policy. */
+export function wantedBy(request: Request, config: FirewallConfig, result: Result): Wanted {
+  const isolation = isolationOf(config, result);
+  const wanted = { comment: ownerComment(request), addresses: addressesOf(result) };
+  if (isolation === undefined) return wanted;
+  return { ...wanted, isolation: { ...isolation, ports: portsOf(result) } };
+}
+
+function portsOf({ interfaces }: Result): readonly string[] {
+  const names = interfaces
+    .slice(1)
+    .filter(({ sandbox = "" }) => sandbox === "")
+    .map(({ name }) => name);
+  return [...new Set(names.filter(isPossibleName))];
+}
+
+/** Others cannot be any interface's. */
+function isPossibleName(name: string): boolean {
+  return /^[^\s/:\p{Cc}]+$/u.test(name) && Buffer.byteLength(name) < 16;
+}
