@@ -3,8 +3,8 @@
  * why), or names them and fails where it cannot.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { missingPackages } from "./system-packages.ts";
 
 const purpose = process.argv[2];
@@ -18,6 +18,7 @@ if (missing.length > 0) {
   if (!isInstalled("apt-get"))
     fail("install what they hold with this system's package manager, then run this again");
   if (process.getuid?.() !== 0) fail(`run this as root, or first: sudo apt-get install ${names.join(" ")}`);
+  for (const { service } of missing) if (service !== undefined) mask(service);
   aptGet("update");
   aptGet("install", "--yes", "--no-install-recommends", ...names);
   const still = missingPackages(purpose, isInstalled).map(({ name }) => name);
@@ -36,6 +37,15 @@ function isInstalled(command: string): boolean {
       return false;
     }
   });
+}
+
+/** Debian starts the services of packages that it installs; systemd starts none that is masked (systemctl(1)). */
+function mask(service: string): void {
+  const file = `/etc/systemd/system/${service}`;
+  if (existsSync(file)) return;
+  console.log(`${service} is masked, so that it does not run on this machine: systemctl unmask ${service}`);
+  mkdirSync(dirname(file), { recursive: true });
+  symlinkSync("/dev/null", file);
 }
 
 function aptGet(...args: string[]): void {

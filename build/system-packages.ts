@@ -10,6 +10,8 @@ export interface SystemPackage {
   /** What for, as the end of "it is needed …". */
   why: string;
   purposes: readonly Purpose[];
+  /** A service of the package that would change the machine's own network when it runs. */
+  service?: string;
 }
 
 const always = ["demo", "test"] as const;
@@ -60,6 +62,19 @@ export const systemPackages: readonly SystemPackage[] = [
   },
   { name: "runc", commands: ["runc"], why: "by containerd and podman", purposes: tests },
   { name: "podman", commands: ["podman"], why: "to start containers with its CNI backend", purposes: tests },
+  {
+    name: "dbus",
+    commands: ["dbus-daemon", "dbus-send"],
+    why: "to have a system bus on test hosts",
+    purposes: tests,
+  },
+  {
+    name: "firewalld",
+    commands: ["firewalld", "firewall-cmd"],
+    why: "by the firewall plugin's firewalld backend, on test hosts only",
+    purposes: tests,
+    service: "firewalld.service",
+  },
   {
     name: "qemu-system-x86",
     commands: ["qemu-system-x86_64"],
