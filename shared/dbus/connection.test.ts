@@ -160,7 +160,7 @@ test("no bus: the address and the cause are named", (t) => {
     [`unix:path=${path}`]: `cannot connect to the D-Bus system bus at unix:path=${path}: ENOENT, no such file or directory`,
     [`unix:path=${path};unix:path=/dev/null`]: `cannot connect to the D-Bus system bus at unix:path=${path}: ENOENT, no such file or directory`,
     "unix:path=/dev/null": "cannot connect to the D-Bus system bus at unix:path=/dev/null: ECONNREFUSED",
-    [`unix:path=/${"x".repeat(108)}`]: `cannot connect to the D-Bus system bus at unix:path=/${"x".repeat(108)}: ENAMETOOLONG`,
+    [`unix:abstract=${"x".repeat(108)}`]: `cannot connect to the D-Bus system bus at unix:abstract=${"x".repeat(108)}: ENAMETOOLONG`,
     "tcp:host=x": `cannot connect to the D-Bus system bus: no address of a kind that is known in "tcp:host=x"`,
   };
   for (const [address, message] of Object.entries(cases)) {

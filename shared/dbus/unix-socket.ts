@@ -1,4 +1,4 @@
-import { closeSync } from "node:fs";
+import { closeSync, statSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
 import type { UnixAddress } from "./address.ts";
@@ -39,6 +39,8 @@ export interface ByteStream {
  * @throws SystemError
  */
 export function connectUnix(address: UnixAddress, deadline: number): ByteStream {
+  // Most hosts have no bus: to say so without the C functions saves their declaration, 0.5 ms.
+  if ("path" in address && isAbsent(address.path)) throw new SystemError("connect", "ENOENT");
   const name = socketName(address);
   const fd = call(prototypes.socket, AF_UNIX, SOCK_STREAM_CLOEXEC, 0);
   if (fd < 0) throw new SystemError("socket", fd);
@@ -49,6 +51,15 @@ export function connectUnix(address: UnixAddress, deadline: number): ByteStream 
   } catch (error) {
     stream.close();
     throw error;
+  }
+}
+
+/** False when it is not known: `connect` tells. */
+function isAbsent(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
   }
 }
 
