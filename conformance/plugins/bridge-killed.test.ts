@@ -11,15 +11,19 @@ import { waitUntil } from "../harness/wait.ts";
 
 const binDir = pluginFolder();
 const bin = `${binDir}/bridge`;
-const config = {
+const common = {
   cniVersion: "1.0.0",
   name: "net1",
   type: "bridge",
   bridge: "bridge0",
   isDefaultGateway: true,
   ipMasq: true,
-  ipMasqBackend: "iptables",
   ipam: { type: "host-local", ranges: [[{ subnet: "10.1.2.0/24" }], [{ subnet: "2001:db8:5::/64" }]] },
+};
+
+const configs = {
+  iptables: { ...common, ipMasqBackend: "iptables" },
+  "nftables and checked MACs": { ...common, ipMasqBackend: "nftables", macspoofchk: true },
 };
 
 /** What changes something, or starts somebody who does: netlink, namespaces, children, files and the result. */
@@ -28,7 +32,7 @@ const calls = ["sendto", "setns", "clone", "clone3", "vfork", "write"];
 const most = 80;
 
 /** Runs bridge under strace, which kills it when it makes a call for the nth time. Returns false when it was not. */
-function killedAt(host: Host, systemCall: string, nth: number, call: PluginCall): boolean {
+function killedAt(host: Host, config: unknown, systemCall: string, nth: number, call: PluginCall): boolean {
   const inject = `inject=${systemCall}:signal=SIGKILL:when=${nth}`;
   const args = ["-qq", "-o", "/dev/null", "-e", `trace=${systemCall}`, "-e", inject, bin];
   const done = host.run("strace", args, {
@@ -48,25 +52,27 @@ async function childrenGone(host: Host): Promise<void> {
   );
 }
 
-for (const systemCall of calls) {
-  test(`ADD killed at each ${systemCall}, then DEL`, async (t) => {
-    if (expectPeer) return;
-    const host = await hostFor(t);
-    const before = snapshot(host);
-    let nth = 1;
-    for (; nth <= most; nth++) {
-      const container = `c${nth}`;
-      const call = { containerId: container, netns: host.addNetns(container), ifname: "eth0" };
-      const killed = killedAt(host, systemCall, nth, { command: "ADD", ...call });
-      const deleted = callPlugin(host, bin, { command: "DEL", ...call }, config);
-      assert.deepEqual([deleted.status, deleted.stdout], [0, ""], `DEL after ${systemCall} ${nth}`);
-      await childrenGone(host);
-      assert.deepEqual(ipJson(host, ["link", "show", "type", "veth"], container), []);
-      host.delNetns(container);
-      assertNothingLeft(host, before, "bridge0", `after ${systemCall} ${nth}`);
-      if (!killed) break;
-    }
-    assert.ok(nth <= most, "an ADD was not killed in the end");
-    t.diagnostic(`${nth - 1} places`);
-  });
+for (const [what, config] of Object.entries(configs)) {
+  for (const systemCall of calls) {
+    test(`${what}: ADD killed at each ${systemCall}, then DEL`, async (t) => {
+      if (expectPeer) return;
+      const host = await hostFor(t);
+      const before = snapshot(host);
+      let nth = 1;
+      for (; nth <= most; nth++) {
+        const container = `c${nth}`;
+        const call = { containerId: container, netns: host.addNetns(container), ifname: "eth0" };
+        const killed = killedAt(host, config, systemCall, nth, { command: "ADD", ...call });
+        const deleted = callPlugin(host, bin, { command: "DEL", ...call }, config);
+        assert.deepEqual([deleted.status, deleted.stdout], [0, ""], `DEL after ${systemCall} ${nth}`);
+        await childrenGone(host);
+        assert.deepEqual(ipJson(host, ["link", "show", "type", "veth"], container), []);
+        host.delNetns(container);
+        assertNothingLeft(host, before, "bridge0", `after ${systemCall} ${nth}`);
+        if (!killed) break;
+      }
+      assert.ok(nth <= most, "an ADD was not killed in the end");
+      t.diagnostic(`${nth - 1} places`);
+    });
+  }
 }
