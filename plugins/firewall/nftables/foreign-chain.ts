@@ -1,0 +1,142 @@
+import type { Verdict } from "../../../shared/nftables/data.ts";
+import type { Element } from "../../../shared/nftables/element.ts";
+import type { Lookup } from "../../../shared/nftables/expr/lookup.ts";
+import type { Register } from "../../../shared/nftables/register.ts";
+import type { Rule } from "../../../shared/nftables/rule.ts";
+import { effectOf } from "./foreign-expression.ts";
+import {
+  compare,
+  masked,
+  metaValue,
+  type Packet,
+  stateOfFirst,
+  statusOfFirst,
+  type Truth,
+  type Value,
+} from "./packet.ts";
+
+/** What a table has besides the rules of the chain that is looked at. */
+export interface ForeignTable {
+  readonly rulesOf: (chain: string) => readonly Rule[];
+  /** Elements of a set whose keys are no ranges. */
+  readonly elementsOf: (set: string) => readonly Element[];
+}
+
+/**
+ * Whether a chain of somebody else's certainly drops the packet, or goes on with what is behind it. In doubt it
+ * accepts: an expression that is not understood may hold or not.
+ */
+export type Course = "drops" | "may accept" | "goes on";
+
+/** The kernel's limit (NFT_JUMP_STACK_SIZE). */
+const maxDepth = 16;
+
+/** Follows the packet through the rules of a chain. */
+export function follow(packet: Packet, rules: readonly Rule[], table: ForeignTable, depth = 0): Course {
+  if (depth > maxDepth) return "may accept";
+  for (const [index, rule] of rules.entries()) {
+    const { holds, end } = evaluate(packet, rule, table);
+    if (holds === "no" || end === undefined) continue;
+    const isCertain = holds === "yes";
+    switch (end.kind) {
+      case "drop":
+        if (isCertain) return "drops";
+        break;
+      case "return": {
+        if (isCertain) return "goes on";
+        const rest = follow(packet, rules.slice(index + 1), table, depth);
+        return rest === "may accept" ? rest : "goes on";
+      }
+      case "jump":
+      case "goto": {
+        const inner = follow(packet, table.rulesOf(end.chain), table, depth + 1);
+        if (inner === "may accept") return inner;
+        if (isCertain && inner === "drops") return inner;
+        if (isCertain && end.kind === "goto") return "goes on";
+        break;
+      }
+      case "continue":
+      case "break":
+        break;
+      default:
+        return "may accept";
+    }
+  }
+  return "goes on";
+}
+
+interface Evaluation {
+  /** Whether the packet comes to the rule's end. */
+  readonly holds: Truth;
+  /** Absent when the rule decides nothing. */
+  readonly end?: Verdict | { readonly kind: "unknown" };
+}
+
+function evaluate(packet: Packet, { expressions }: Rule, table: ForeignTable): Evaluation {
+  const registers = new Map<Register, Value>();
+  const read = (register: Register): Value => registers.get(register) ?? "anything";
+  let holds: Truth = "yes";
+  for (const expression of expressions) {
+    switch (expression.kind) {
+      case "meta":
+        registers.set(expression.register, metaValue(packet, expression.key));
+        break;
+      case "ct":
+        registers.set(expression.register, connectionValue(expression.key));
+        break;
+      case "bitwise":
+        registers.set(expression.destination, masked(read(expression.source), expression));
+        break;
+      case "immediate":
+        registers.set(expression.register, { bytes: expression.value });
+        break;
+      case "payload":
+      case "fib":
+        registers.set(expression.register, "anything");
+        break;
+      case "cmp": {
+        const truth = compare(packet, read(expression.register), expression);
+        if (truth === "no") return { holds: "no" };
+        if (truth === "maybe") holds = "maybe";
+        break;
+      }
+      case "lookup": {
+        const found = lookUp(read(expression.register), expression, table);
+        if (found.holds === "no" || found.end !== undefined) return found;
+        if (found.holds === "maybe") holds = "maybe";
+        registers.clear();
+        break;
+      }
+      case "verdict":
+        return { holds, end: expression.verdict };
+      case "unknown": {
+        const effect = effectOf(expression);
+        if (effect === "no") return { holds: "no" };
+        if (effect === "drop" || effect === "unknown") return { holds, end: { kind: effect } };
+        if (effect === "maybe") holds = "maybe";
+        registers.clear();
+        break;
+      }
+      default:
+        break;
+    }
+  }
+  return { holds };
+}
+
+function connectionValue(key: string): Value {
+  if (key === "state") return stateOfFirst;
+  return key === "status" ? statusOfFirst : "anything";
+}
+
+/** Looks up the state of connections only: their sets are small and without ranges. */
+function lookUp(value: Value, { set, inverted, destination }: Lookup, table: ForeignTable): Evaluation {
+  const isVerdict = destination === "verdict";
+  if (value !== stateOfFirst)
+    return isVerdict ? { holds: "maybe", end: { kind: "unknown" } } : { holds: "maybe" };
+  const element = table.elementsOf(set).find(({ key }) => Buffer.compare(key, stateOfFirst.bytes) === 0);
+  if (!isVerdict) return { holds: (element !== undefined) === inverted ? "no" : "yes" };
+  if (element === undefined) return { holds: "no" };
+  const { data } = element;
+  return { holds: "yes", end: data !== undefined && "verdict" in data ? data.verdict : { kind: "unknown" } };
+}
