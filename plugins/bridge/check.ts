@@ -41,8 +41,8 @@ function checkMasquerade(request: Request, result: Result): void {
   );
 }
 
-/** Chained plugins may have added addresses of other interfaces. */
-function isOwn(ip: ResultIp, result: Result, ifname: string): boolean {
+/** False for addresses of other interfaces, which chained plugins may have added. */
+export function isOwn(ip: ResultIp, result: Result, ifname: string): boolean {
   const entry = ip.interface === undefined ? undefined : result.interfaces[ip.interface];
   return entry === undefined || entry.name === ifname;
 }

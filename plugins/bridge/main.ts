@@ -5,6 +5,17 @@ import { check } from "./check.ts";
 import { decodeConfig } from "./config.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
+import { reapply } from "./reapply.ts";
 import { status } from "./status.ts";
 
-runPlugin({ name: "bridge", versions: allVersions, decode: decodeConfig, add, del, check, gc, status });
+runPlugin({
+  name: "bridge",
+  versions: allVersions,
+  decode: decodeConfig,
+  add,
+  del,
+  check,
+  gc,
+  status,
+  reapply,
+});

@@ -6,4 +6,4 @@ import { del } from "./del.ts";
 import { gc } from "./gc.ts";
 import { status } from "./status.ts";
 
-runPlugin({ name: "firewall", versions, decode: decodeConfig, add, del, check, gc, status });
+runPlugin({ name: "firewall", versions, decode: decodeConfig, add, del, check, gc, status, reapply: add });

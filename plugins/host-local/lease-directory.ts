@@ -3,7 +3,6 @@ import {
   constants,
   fsyncSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -13,6 +12,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
 import { parseIp } from "../../shared/ip/address.ts";
+import { makeDirectory } from "../../shared/linux/make-directory.ts";
 import { isCursorName } from "./cursor.ts";
 import { type Lease, parseLease } from "./lease.ts";
 import { lockName } from "./lease-lock.ts";
@@ -27,7 +27,7 @@ export interface LeaseFile {
 export function ensureDirectory(directory: string): void {
   try {
     const wanted = resolve(directory);
-    const first = mkdirSync(wanted, { recursive: true, mode: 0o755 });
+    const first = makeDirectory(wanted, 0o755);
     if (first === undefined) return;
     for (let made = wanted; made.length >= first.length; made = dirname(made)) sync(dirname(made));
   } catch (error) {

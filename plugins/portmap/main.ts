@@ -7,4 +7,14 @@ import { del } from "./del.ts";
 import { gc } from "./gc.ts";
 import { status } from "./status.ts";
 
-runPlugin({ name: "portmap", versions: allVersions, decode: decodeConfig, add, del, check, gc, status });
+runPlugin({
+  name: "portmap",
+  versions: allVersions,
+  decode: decodeConfig,
+  add,
+  del,
+  check,
+  gc,
+  status,
+  reapply: add,
+});

@@ -46,4 +46,9 @@ export interface Plugin<Config> {
   /** Releases what belongs to attachments of this network that are not listed. */
   readonly gc: (request: Request, valid: readonly Attachment[]) => void;
   readonly status: (request: Request) => void;
+  /**
+   * Makes again what others may have removed from the host of a living attachment, such as flushed rules. The
+   * request is that of its ADD, with the whole list's result as `prevResult`. Changes nothing where nothing is missing.
+   */
+  readonly reapply?: (request: Request, config: Config) => void;
 }

@@ -7,6 +7,7 @@ import { type Environment, isCommand, isIdentifier, readEnvironment } from "./en
 import { printJson, printJsonLine } from "./json-print.ts";
 import { isJsonObject, type JsonObject, JsonSyntaxError, readJson } from "./json-read.ts";
 import type { Plugin, RepeatedKey, Request } from "./plugin.ts";
+import { reapplyAll } from "./reapply.ts";
 import { printResult } from "./result-print.ts";
 import { checkVersion, newestVersion } from "./versions.ts";
 
@@ -16,6 +17,7 @@ declare const CNI_PLUGINS_VERSION: string | undefined;
 /**
  * The life of one plugin process: reads environment and standard input, calls the plugin, writes its result or the
  * error object to standard output (the only place that does) and ends the process: 0, or 1 after an error.
+ * By hand, `PLUGIN reapply [CACHE-DIRECTORY]` makes again what the cached results of the runtime call for.
  */
 export function runPlugin<Config>(plugin: Plugin<Config>): never {
   let status = 0;
@@ -53,6 +55,10 @@ function takeBack({ undo }: Answer): void {
 function answerOf<Config>(plugin: Plugin<Config>): Answer {
   const environment = readEnvironment(process.env);
   if (environment.command === "") {
+    const { reapply } = plugin;
+    if (reapply !== undefined && process.argv[2] === "reapply") {
+      return { text: reapplyAll({ ...plugin, reapply }, process.argv[3]) };
+    }
     writeAll(2, aboutText(plugin));
     return { text: "" };
   }

@@ -1,0 +1,110 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { asSystemError, nodeErrno } from "../errors/system-error.ts";
+import { anyObject, configObject, decode, text } from "./config-schema.ts";
+import { isIdentifier } from "./environment.ts";
+import { isJsonObject, type JsonObject, readJson } from "./json-read.ts";
+import type { Request } from "./plugin.ts";
+import { allVersions } from "./versions.ts";
+
+/** What libcni notes of an attachment (libcni/api.go, "cniCacheV1"): `<cache directory>/results/NETWORK-ID-IFNAME`. */
+const cacheEntry = configObject({
+  kind: text,
+  containerId: text,
+  config: text,
+  ifName: text,
+  networkName: text,
+  netns: z.optional(text),
+  cniArgs: z.optional(z.array(z.array(text))),
+  capabilityArgs: z.optional(anyObject),
+  result: z.optional(anyObject),
+});
+
+const configList = configObject({ plugins: z.optional(z.array(anyObject)) });
+
+/** An attachment of the cache, as the request that one of its plugins gets, and the plugin's place in its list. */
+export interface CachedAttachment {
+  readonly request: Request;
+  /** For messages: network, container and interface. */
+  readonly name: string;
+}
+
+/**
+ * The attachments in libcni's cache that still have their namespace and whose list names the plugin. `prevResult` of
+ * each request is the whole list's result. Entries that cannot be read are left out.
+ *
+ * @param cacheDirectory usually /var/lib/cni.
+ * @throws SystemError when the directory cannot be read; that there is none means that there are no attachments.
+ */
+export function cachedAttachments(cacheDirectory: string, plugin: string): CachedAttachment[] {
+  const directory = join(cacheDirectory, "results");
+  return fileNames(directory).flatMap((file) => {
+    try {
+      return attachmentsOf(readFileSync(join(directory, file), "utf8"), plugin);
+    } catch {
+      return [];
+    }
+  });
+}
+
+function fileNames(directory: string): string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch (error) {
+    if (nodeErrno(error) === "ENOENT") return [];
+    throw asSystemError(`cannot read the cached results in ${directory}`, error);
+  }
+}
+
+/** Exported for its test. Throws when the entry is not what libcni writes. */
+export function attachmentsOf(content: string, plugin: string, exists = isPresent): CachedAttachment[] {
+  const entry = decode(cacheEntry, readJson(content), "cached result");
+  const { networkName, containerId, ifName, netns = "", result } = entry;
+  const isUsable = entry.kind === "cniCacheV1" && isIdentifier(networkName) && isIdentifier(containerId);
+  if (!isUsable || result === undefined || netns === "" || !exists(netns)) return [];
+  const version = result["cniVersion"];
+  const cniVersion = allVersions.find((known) => known === version);
+  if (cniVersion === undefined) return [];
+  const list = decode(
+    configList,
+    readJson(Buffer.from(entry.config, "base64").toString("utf8")),
+    "cached config",
+  );
+  return (list.plugins ?? [])
+    .filter(({ type }) => type === plugin)
+    .map((config) => {
+      const runtimeConfig = capabilities(config, entry.capabilityArgs ?? {});
+      const document: JsonObject = {
+        ...config,
+        name: networkName,
+        cniVersion,
+        runtimeConfig,
+        prevResult: result,
+      };
+      const request: Request = {
+        command: "ADD",
+        containerId,
+        netns,
+        ifname: ifName,
+        args: (entry.cniArgs ?? []).map((pair) => pair.join("=")).join(";"),
+        path: "",
+        network: networkName,
+        cniVersion,
+        stdin: Buffer.alloc(0),
+        document,
+        repeatedKeys: [],
+      };
+      return { request, name: `${networkName}/${containerId}/${ifName}` };
+    });
+}
+
+/** What of the runtime's values a plugin has asked for. */
+function capabilities(config: JsonObject, given: JsonObject): JsonObject {
+  const asked = isJsonObject(config["capabilities"]) ? config["capabilities"] : {};
+  return Object.fromEntries(Object.entries(given).filter(([name]) => asked[name] === true));
+}
+
+function isPresent(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
