@@ -1,26 +1,61 @@
+import { ownerComment } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { readRules } from "../../shared/iptables/client.ts";
+import { hasIptables, readRules } from "../../shared/iptables/client.ts";
+import { chainMayExist } from "../../shared/iptables/presence.ts";
 import { joinRule, type Rule } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
+import { hasNftables, openNftables } from "../../shared/nftables/client.ts";
 import type { PortmapConfig } from "./config.ts";
-import { publishedFamilies } from "./families.ts";
-import { dnatChain } from "./names.ts";
+import { type PublishedFamily, publishedFamilies } from "./families.ts";
+import { containerChain, dnatChain } from "./names.ts";
+import { firstMissing as firstMissingElement } from "./nftables/missing.ts";
 import { type DesiredRules, desiredRules, entryWords, isEntryRule } from "./rules.ts";
 
-/** CHECK: every rule that ADD makes is there. Throws CniError code 105 with the first one that is not. */
+/**
+ * CHECK: everything that ADD makes is there, in the backend of the configuration or, where the configuration fits
+ * both, in the other one. Throws CniError code 105 with the first thing that is not.
+ */
 export function check(request: Request, config: PortmapConfig): void {
   const previous = requirePrevResult(request, "portmap");
-  for (const { family, address } of publishedFamilies(config, previous, request.ifname)) {
-    const missing = firstMissing(readRules(family, "nat"), desiredRules(request, config, address));
-    if (missing === undefined) continue;
+  for (const published of publishedFamilies(config, previous, request.ifname)) {
+    const missing = missingIn(request, config, published);
+    if (missing === undefined || isInOther(request, config, published)) continue;
     throw new CniError(
       ErrorCode.checkMismatch,
-      `could not check ipv${family} dnat: ${missing}`,
+      `could not check ipv${published.family} dnat: ${missing}`,
       "the ports are not published as configured: DEL and ADD the container again",
     );
   }
+}
+
+function missingIn(
+  request: Request,
+  config: PortmapConfig,
+  { family, address }: PublishedFamily,
+): string | undefined {
+  if (config.backend === "iptables") {
+    return firstMissing(readRules(family, "nat"), desiredRules(request, config, address));
+  }
+  const nftables = openNftables();
+  try {
+    return firstMissingElement(nftables, config, address, ownerComment(request));
+  } finally {
+    nftables.close();
+  }
+}
+
+/** Whether the other backend publishes the same: it was in use when the container was added. */
+function isInOther(request: Request, config: PortmapConfig, published: PublishedFamily): boolean {
+  const { family } = published;
+  const hasConditions = config.conditions[family].length > 0 || config.nftConditions[family].text !== "";
+  if (hasConditions || config.masquerade.kind === "chain") return false;
+  const other = config.backend === "iptables" ? "nftables" : "iptables";
+  const chain = containerChain(request.network, request.containerId);
+  const isThere =
+    other === "iptables" ? hasIptables(family) && chainMayExist(family, "nat", chain) : hasNftables();
+  return isThere && missingIn(request, { ...config, backend: other }, published) === undefined;
 }
 
 /** What is missing, in words; undefined when all is there. */

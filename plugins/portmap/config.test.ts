@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
 import { CniError } from "../../shared/errors/cni-error.ts";
+import type { Backend } from "./backend.ts";
 import { decodeConfig } from "./config.ts";
+import { noConditions } from "./nftables/conditions.ts";
 
-function decodeText(text: string, command: "ADD" | "DEL" = "ADD") {
+function decodeText(text: string, command: "ADD" | "DEL" = "ADD", usable: Backend = "iptables") {
   const document = readJson(text);
   assert.ok(isJsonObject(document));
-  return decodeConfig({ command, document });
+  return decodeConfig({ command, document }, () => usable);
 }
 
 function refusal(text: string, command: "ADD" | "DEL" = "ADD"): CniError {
@@ -26,9 +28,12 @@ test("an empty configuration publishes nothing and marks with bit 13", () => {
     '{"backend":null,"snat":null,"markMasqBit":null,"runtimeConfig":{"portMappings":null}}',
   ]) {
     assert.deepEqual(decodeText(text), {
+      backend: "iptables",
+      isBackendFree: true,
       mappings: [],
       masquerade: { kind: "mark", bit: 13, all: false },
       conditions: { 4: [], 6: [] },
+      nftConditions: { 4: noConditions, 6: noConditions },
     });
   }
 });
@@ -55,8 +60,7 @@ test("who marks packets", () => {
 });
 
 const refused: [text: string, code: number, msg: string | RegExp][] = [
-  ['{"backend":"nftables"}', 2, 'unsupported "backend": "nftables"'],
-  ['{"Backend":"nftables","markMasqBit":99}', 2, 'unsupported "Backend": "nftables"'],
+  ['{"Backend":"nftables","markMasqBit":99}', 7, "MasqMarkBit must be between 0 and 31"],
   ['{"backend":"IPTABLES"}', 7, 'unrecognized backend "IPTABLES"'],
   ['{"backend":""}', 7, 'unrecognized backend ""'],
   ['{"backend":5}', 6, /backend/],
@@ -70,6 +74,21 @@ const refused: [text: string, code: number, msg: string | RegExp][] = [
     '{"conditionsV4":["ip","saddr"]}',
     7,
     "iptables backend was requested but configuration contains nftables-specific options [conditionsV4]",
+  ],
+  [
+    '{"backend":"nftables","conditionsV4":["-s","10.0.0.1"],"conditionsV6":["!"],"externalSetMarkChain":"X"}',
+    7,
+    "nftables backend was requested but configuration contains iptables-specific options [externalSetMarkChain conditionsV4 conditionsV6]",
+  ],
+  [
+    '{"backend":"foo","externalSetMarkChain":"X"}',
+    7,
+    "foo backend was requested but configuration contains iptables-specific options [externalSetMarkChain]",
+  ],
+  [
+    '{"backend":"nftables","conditionsV4":["tcp","dport","80"]}',
+    2,
+    'unsupported condition in conditionsV4: "tcp dport 80"',
   ],
   ['{"conditionsV6":["-s","a\\u0000b"]}', 7, /control character in conditionsV6/],
   ['{"runtimeConfig":{"portMappings":{}}}', 6, /portMappings/],
@@ -91,9 +110,27 @@ for (const [text, code, msg] of refused) {
   });
 }
 
-test("DEL only needs a backend that is there", () => {
-  for (const [text] of refused.filter(([, code]) => code !== 2)) decodeText(text, "DEL");
-  assert.equal(refusal('{"backend":"nftables"}', "DEL").code, 2);
+test("DEL needs no configuration", () => {
+  for (const [text] of refused) decodeText(text, "DEL");
+});
+
+test("without a backend the usable one is taken", () => {
+  assert.equal(decodeText("{}", "ADD", "nftables").backend, "nftables");
+  assert.equal(decodeText('{"backend":null}').backend, "iptables");
+  assert.equal(decodeText('{"backend":"nftables"}').isBackendFree, false);
+  assert.throws(
+    () => decodeText('{"conditionsV4":["-s","10.0.0.1"]}', "ADD", "nftables"),
+    /nftables backend was requested but configuration contains iptables-specific options \[conditionsV4\]/,
+  );
+});
+
+test("conditions of nft are read for that backend only", () => {
+  const { conditions, nftConditions } = decodeText(
+    '{"backend":"nftables","conditionsV4":["ip","daddr","!=","192.0.2.0/24"]}',
+  );
+  assert.deepEqual(conditions, { 4: [], 6: [] });
+  assert.equal(nftConditions[4].text, "ip daddr != 192.0.2.0/24");
+  assert.equal(nftConditions[6].text, "");
 });
 
 test("conditions that begin like arguments of iptables, or with nothing, are iptables'", () => {

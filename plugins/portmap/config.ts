@@ -1,19 +1,24 @@
 import * as z from "zod/mini";
 import { configObject, decode, integer, text } from "../../shared/cni/config-schema.ts";
-import type { JsonObject } from "../../shared/cni/json-read.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { hasControlCharacter } from "../../shared/iptables/rule.ts";
+import { type Backend, usableBackend } from "./backend.ts";
 import { type PortMapping, validateMappings } from "./mappings.ts";
+import { type Conditions, noConditions, parseConditions } from "./nftables/conditions.ts";
 
 /** Validated configuration. */
 export interface PortmapConfig {
+  readonly backend: Backend;
+  /** Nobody asked for this backend: the other one would do as well. */
+  readonly isBackendFree: boolean;
   readonly mappings: readonly PortMapping[];
   /** What makes connections from the host itself and from the container's own network come back the same way. */
   readonly masquerade: Masquerade;
-  /** Further words for the rules that lead to the container's chain, one argument each. */
+  /** For iptables: further words for the rules that lead to the container's chain, one argument each. */
   readonly conditions: { readonly 4: readonly string[]; readonly 6: readonly string[] };
+  readonly nftConditions: { readonly 4: Conditions; readonly 6: Conditions };
 }
 
 /** `off`: no masquerading; `mark`: by our own chains; `chain`: by jumping to a chain of somebody else. */
@@ -22,7 +27,7 @@ export type Masquerade =
   | { readonly kind: "mark"; readonly bit: number; readonly all: boolean }
   | { readonly kind: "chain"; readonly chain: string; readonly all: boolean };
 
-const defaultMarkBit = 13;
+export const defaultMarkBit = 13;
 
 const schema = configObject({
   ...commonKeys,
@@ -51,57 +56,76 @@ const schema = configObject({
 
 type RawConfig = z.output<typeof schema>;
 
-const nothing: PortmapConfig = { mappings: [], masquerade: { kind: "off" }, conditions: { 4: [], 6: [] } };
+const nothing: PortmapConfig = {
+  backend: "iptables",
+  isBackendFree: true,
+  mappings: [],
+  masquerade: { kind: "off" },
+  conditions: { 4: [], 6: [] },
+  nftConditions: { 4: noConditions, 6: noConditions },
+};
 
 /**
- * Decodes and validates the configuration. For DEL only the backend is looked at: what is removed depends on network
- * and container alone.
+ * Decodes and validates the configuration. For DEL nothing is looked at: what is removed depends on network,
+ * container and interface alone.
  *
- * @throws CniError code 2 (backend not built), 6 (wrong type) or 7 (bad value).
+ * @param detect tells the backend to use when none is asked for.
+ * @throws CniError code 2 (conditions that the nftables backend cannot express), 6 (wrong type) or 7 (bad value).
  */
-export function decodeConfig(request: Pick<Request, "command" | "document">): PortmapConfig {
-  refuseNftables(request.document);
+export function decodeConfig(
+  request: Pick<Request, "command" | "document">,
+  detect: () => Backend = usableBackend,
+): PortmapConfig {
   if (request.command === "DEL") return nothing;
   const raw = decode(schema, request.document);
-  checkBackend(raw);
+  const backend = decodeBackend(raw, detect);
+  const four = conditions("conditionsV4", raw.conditionsV4 ?? []);
+  const six = conditions("conditionsV6", raw.conditionsV6 ?? []);
+  const isNftables = backend === "nftables";
   return {
+    backend,
+    isBackendFree: raw.backend === undefined,
     mappings: validateMappings(raw.runtimeConfig?.portMappings ?? []),
     masquerade: masquerade(raw),
-    conditions: {
-      4: conditions("conditionsV4", raw.conditionsV4 ?? []),
-      6: conditions("conditionsV6", raw.conditionsV6 ?? []),
+    conditions: isNftables ? { 4: [], 6: [] } : { 4: four, 6: six },
+    nftConditions: {
+      4: isNftables ? parseConditions("conditionsV4", four, 4) : noConditions,
+      6: isNftables ? parseConditions("conditionsV6", six, 6) : noConditions,
     },
   };
 }
 
-/** Says that the nftables backend is not there yet. Throws CniError code 2. */
-export function refuseNftables(document: JsonObject): void {
-  const entry = Object.entries(document).findLast(([key]) => key.toLowerCase() === "backend");
-  if (entry?.[1] !== "nftables") return;
-  throw new CniError(
-    ErrorCode.unsupportedField,
-    `unsupported "${entry[0]}": "nftables"`,
-    'this version publishes ports with iptables: remove the key or set it to "iptables"',
+function decodeBackend(raw: RawConfig, detect: () => Backend): Backend {
+  const backend = raw.backend ?? detect();
+  const own = backend === "iptables" ? "nftables" : "iptables";
+  const foreign = foreignOptions(raw, own);
+  if (foreign.length > 0) {
+    throw invalid(
+      `${backend} backend was requested but configuration contains ${own}-specific options [${foreign.join(" ")}]`,
+      own === "nftables"
+        ? 'write iptables arguments, for example ["!", "-d", "192.0.2.0/24"], or set "backend": "nftables"'
+        : 'write conditions in the words of nft, for example ["ip", "daddr", "!=", "192.0.2.0/24"], or set "backend": "iptables"',
+    );
+  }
+  if (backend === "iptables" || backend === "nftables") return backend;
+  throw invalid(
+    `unrecognized backend ${JSON.stringify(backend)}`,
+    '"backend" is "iptables", "nftables" or absent',
   );
 }
 
-function checkBackend(raw: RawConfig): void {
-  const { backend = "iptables" } = raw;
-  if (backend !== "iptables") {
-    throw invalid(`unrecognized backend ${JSON.stringify(backend)}`, '"backend" is "iptables" or absent');
-  }
-  const foreign = (["conditionsV4", "conditionsV6"] as const).filter((key) => isNftablesStyle(raw[key]));
-  if (foreign.length === 0) return;
-  throw invalid(
-    `iptables backend was requested but configuration contains nftables-specific options [${foreign.join(" ")}]`,
-    'write iptables arguments, for example ["!", "-d", "192.0.2.0/24"]',
-  );
+/** The keys that only this backend understands. */
+function foreignOptions(raw: RawConfig, backend: Backend): string[] {
+  const isIptables = backend === "iptables";
+  const styled = (["conditionsV4", "conditionsV6"] as const).filter((key) => styleOf(raw[key]) === backend);
+  return isIptables && raw.externalSetMarkChain !== undefined ? ["externalSetMarkChain", ...styled] : styled;
 }
 
 /** Arguments of iptables begin with "-" or "!"; an empty first word tells nothing. */
-function isNftablesStyle(words: readonly string[] | undefined): boolean {
+function styleOf(words: readonly string[] | undefined): Backend | undefined {
   const first = words?.[0] ?? "";
-  return first !== "" && !/^[-!]/.test(first);
+  if (first === "") return undefined;
+  return /^[-!]/.test(first) ? "iptables" : "nftables";
 }
 
 function masquerade(raw: RawConfig): Masquerade {
@@ -131,10 +155,7 @@ function checkChainName(name: string): void {
 function conditions(key: string, words: readonly string[]): readonly string[] {
   const wrong = words.find(hasControlCharacter);
   if (wrong === undefined) return words;
-  throw invalid(
-    `control character in ${key}: ${JSON.stringify(wrong)}`,
-    "write one argument of iptables in each string",
-  );
+  throw invalid(`control character in ${key}: ${JSON.stringify(wrong)}`, "write one word in each string");
 }
 
 function invalid(msg: string, details: string): CniError {

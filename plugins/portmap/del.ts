@@ -1,35 +1,47 @@
 import type { Request } from "../../shared/cni/plugin.ts";
-import { familiesToClean } from "../../shared/cni/prev-result.ts";
+import { familiesToClean, prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { changeRulesIfAvailable } from "../../shared/iptables/client.ts";
+import { chainMayExist } from "../../shared/iptables/presence.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
+import { containerAddresses } from "./addresses.ts";
 import { containerChain, legacyChain } from "./names.ts";
+import { removeAttachment } from "./nftables/remove.ts";
 import { planRemoval } from "./plan.ts";
 import { type PublishedPort, publishedPorts } from "./published.ts";
 import { forgetLeftConnections } from "./stale-connections.ts";
 
 /**
- * DEL: removes the container's rules of both families. It needs neither mappings nor a previous result, and is done
- * when nothing is there.
+ * DEL: removes the container's ports of both families from both backends, whatever ADD used. It needs neither mappings
+ * nor a previous result, and is done when nothing is there.
  */
 export function del(request: Request): void {
-  removeRules(familiesToClean(request), () => [
-    containerChain(request.network, request.containerId),
-    legacyChain(request.network, request.containerId),
+  const { network, containerId, ifname } = request;
+  const families = familiesToClean(request);
+  const previous = prevResultIfUsable(request);
+  const known = previous === undefined ? {} : containerAddresses(previous, ifname);
+  const addresses = Object.values(known).map(({ address }) => address);
+  const chains = [containerChain(network, containerId), legacyChain(network, containerId)];
+  runAll([
+    () => removeRules(families, chains, () => chains),
+    () => removeAttachment({ network, containerId, ifname }, families, addresses),
   ]);
 }
 
 /**
- * Removes containers' chains, and the connections that still use them.
+ * Removes containers' chains from iptables, and the connections that still use them.
  *
+ * @param signs where none of these chains is, there is nothing to remove.
  * @param chainsIn says which chains of a table are meant.
  */
 export function removeRules(
   families: readonly (4 | 6)[],
+  signs: readonly string[],
   chainsIn: (current: Ruleset) => readonly string[],
 ): void {
   runAll(
     families.map((family) => () => {
+      if (!signs.some((chain) => chainMayExist(family, "nat", chain))) return;
       let published: PublishedPort[] = [];
       changeRulesIfAvailable(family, "nat", (current) => {
         const chains = chainsIn(current);

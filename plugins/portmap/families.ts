@@ -13,7 +13,8 @@ export interface PublishedFamily {
 
 /**
  * The families that need rules: those of which the container has an address. Where all mappings are for addresses of
- * the other family, nothing would be forwarded; the rules are made for likeness with the Go plugin if they can be.
+ * the other family, nothing would be forwarded; with iptables rules are made for likeness with the Go plugin if they
+ * can be.
  */
 export function publishedFamilies(config: PortmapConfig, result: Result, ifname: string): PublishedFamily[] {
   if (config.mappings.length === 0) return [];
@@ -21,7 +22,8 @@ export function publishedFamilies(config: PortmapConfig, result: Result, ifname:
   return ([4, 6] as const).flatMap((family) => {
     const address = addresses[family];
     if (address === undefined) return [];
-    if (mappingsOf(config.mappings, family).length === 0 && !hasIptables(family)) return [];
+    const isIdle = mappingsOf(config.mappings, family).length === 0;
+    if (isIdle && (config.backend === "nftables" || !hasIptables(family))) return [];
     return [{ family, address }];
   });
 }

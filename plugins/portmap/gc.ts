@@ -1,15 +1,18 @@
 import type { Attachment } from "../../shared/cni/attachments.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
+import { runAll } from "../../shared/cni/undo-stack.ts";
 import { commentOf, targetOf } from "../../shared/iptables/rule.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
-import { refuseNftables } from "./config.ts";
 import { removeRules } from "./del.ts";
 import { containerChain, dnatChain, ownerOf } from "./names.ts";
+import { removeStale } from "./nftables/remove.ts";
 
-/** GC: removes the rules of containers of this network that are not listed. */
-export function gc(request: Request, valid: readonly Attachment[]): void {
-  refuseNftables(request.document);
-  removeRules([4, 6], (current) => staleChains(current, request.network, valid));
+/** GC: removes from both backends the ports of containers of this network that are not listed. */
+export function gc({ network }: Request, valid: readonly Attachment[]): void {
+  runAll([
+    () => removeRules([4, 6], [dnatChain], (current) => staleChains(current, network, valid)),
+    () => removeStale(network, valid),
+  ]);
 }
 
 /** The chains that say of themselves that they belong to this network, of containers that are not listed. */

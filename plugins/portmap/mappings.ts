@@ -1,9 +1,12 @@
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { type IpAddress, isUnspecified, parseIp } from "../../shared/ip/address.ts";
 
-/** Protocols with ports, for which iptables can match and translate them. */
-const protocols = ["tcp", "udp", "sctp", "dccp"] as const;
+/** Protocols with ports that can be matched and translated. */
+export const protocols = ["tcp", "udp", "sctp", "dccp"] as const;
 export type Protocol = (typeof protocols)[number];
+
+/** Their numbers (linux/in.h). */
+export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132, dccp: 33 };
 
 /** One published port. */
 export interface PortMapping {

@@ -141,7 +141,13 @@ test("installed rules tell what is published", () => {
   const container = { family: 4, value: 0x0a000002n };
   assert.deepEqual(publishedPorts(table.ruleset, [chain, "CNI-SN-not-there"]), [
     { protocol: "tcp", hostPort: 8080, container, containerPort: 80 },
-    { protocol: "udp", hostPort: 53, container, containerPort: 54 },
+    {
+      protocol: "udp",
+      hostPort: 53,
+      hostIp: { family: 4, value: 0xc0000201n },
+      container,
+      containerPort: 54,
+    },
     {
       protocol: "udp",
       hostPort: 9,

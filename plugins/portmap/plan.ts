@@ -1,5 +1,5 @@
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { sameRule } from "../../shared/iptables/rule.ts";
+import { type Rule, sameRule } from "../../shared/iptables/rule.ts";
 import { hasRule, type PlacedRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import { type Operation, Transaction } from "../../shared/iptables/transaction.ts";
 import { dnatChain } from "./names.ts";
@@ -8,9 +8,10 @@ import { type DesiredRules, entryWords, isEntryRule } from "./rules.ts";
 /**
  * What is to be done so that the table holds the desired rules. Rules are there before the jump to them.
  *
+ * @param gone chains of containers that are gone, which make way.
  * @throws CniError code 7 when a chain of somebody else, which the configuration names, does not exist.
  */
-export function planAdd(current: Ruleset, desired: DesiredRules): Transaction {
+export function planAdd(current: Ruleset, desired: DesiredRules, gone: readonly string[] = []): Transaction {
   const { requiredChain } = desired;
   if (requiredChain !== undefined && !current.has(requiredChain)) {
     throw new CniError(
@@ -29,12 +30,14 @@ export function planAdd(current: Ruleset, desired: DesiredRules): Transaction {
     if (first) transaction.insertFirst(chain, rule);
     else transaction.append(chain, rule);
   }
+  removeChains(transaction, current, gone);
   addContainerRules(transaction, current, desired);
   return transaction;
 }
 
 function addContainerRules(transaction: Transaction, current: Ruleset, desired: DesiredRules): void {
   if (!current.has(desired.chain)) transaction.newChain(desired.chain);
+  for (const rule of outdatedRules(current, desired)) transaction.deleteRule(desired.chain, rule);
   for (const rule of desired.rules) {
     if (!hasRule(current, desired.chain, rule)) transaction.append(desired.chain, rule);
   }
@@ -48,9 +51,25 @@ function addContainerRules(transaction: Transaction, current: Ruleset, desired: 
   }
 }
 
+/** Rules of the container's chain that lead a port to where it was: they come first, and would win. */
+function outdatedRules(current: Ruleset, desired: DesiredRules): Rule[] {
+  const isDnat = (rule: Rule) => rule.at(-2) === "--to-destination";
+  const sameRest = (a: Rule, b: Rule) => sameRule(a.slice(0, -1), b.slice(0, -1));
+  return current
+    .rules(desired.chain)
+    .filter(isDnat)
+    .filter((rule) => desired.rules.some((wanted) => isDnat(wanted) && sameRest(wanted, rule)))
+    .filter((rule) => !desired.rules.some((wanted) => sameRule(wanted, rule)));
+}
+
 /** Removes containers' chains and every rule, whoever made it, that leads to one of them. */
 export function planRemoval(current: Ruleset, chains: readonly string[]): Transaction {
   const transaction = new Transaction();
+  removeChains(transaction, current, chains);
+  return transaction;
+}
+
+function removeChains(transaction: Transaction, current: Ruleset, chains: readonly string[]): void {
   const present = chains.filter((chain) => current.has(chain));
   for (const chain of present) {
     for (const jump of current.jumpsTo(chain)) transaction.deleteRule(jump.chain, jump.rule);
@@ -59,7 +78,6 @@ export function planRemoval(current: Ruleset, chains: readonly string[]): Transa
     transaction.flushChain(chain);
     transaction.deleteChain(chain);
   }
-  return transaction;
 }
 
 /** Takes back what an ADD did to the container's own chain and the rules that lead there. */

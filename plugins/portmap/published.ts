@@ -6,6 +6,8 @@ import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 export interface PublishedPort {
   readonly protocol: string;
   readonly hostPort: number;
+  /** Only packets to this address of the host; absent: to any. */
+  readonly hostIp?: IpAddress;
   readonly container: IpAddress;
   readonly containerPort: number;
 }
@@ -27,5 +29,12 @@ function publishedPort(rule: Rule): PublishedPort | undefined {
   const container = parseIp(bracketed ?? plain ?? "");
   const hostPort = Number(after("--dport"));
   if (container === undefined || !Number.isInteger(hostPort) || hostPort === 0) return undefined;
-  return { protocol: after("-p"), hostPort, container, containerPort: Number(port) };
+  const hostIp = parseIp(after("-d").split("/")[0] ?? "");
+  return {
+    protocol: after("-p"),
+    hostPort,
+    ...(hostIp === undefined ? {} : { hostIp }),
+    container,
+    containerPort: Number(port),
+  };
 }

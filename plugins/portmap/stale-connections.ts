@@ -4,20 +4,20 @@ import { type IpAddress, isLoopback, sameIp } from "../../shared/ip/address.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
-import type { PortMapping } from "./mappings.ts";
+import { type PortMapping, protocolNumbers } from "./mappings.ts";
 import type { PublishedPort } from "./published.ts";
 
 /**
  * Protocols whose tracked connections outlive their ends: as long as packets come, they go where the first one went,
- * whatever the rules say by now. Numbers of linux/in.h.
+ * whatever the rules say by now.
  */
 const datagramProtocols: ProtocolNumbers = new Map([
-  ["udp", 17],
-  ["sctp", 132],
+  ["udp", protocolNumbers.udp],
+  ["sctp", protocolNumbers.sctp],
 ]);
 
 /** With the container gone, TCP's entries lead nowhere either; some stay for days. */
-const allProtocols: ProtocolNumbers = new Map([...datagramProtocols, ["tcp", 6], ["dccp", 33]]);
+const allProtocols: ProtocolNumbers = new Map(Object.entries(protocolNumbers));
 
 type ProtocolNumbers = ReadonlyMap<string, number>;
 
@@ -66,14 +66,14 @@ interface HostPort {
 function forget<Port extends HostPort>(
   family: 4 | 6,
   ports: readonly Port[],
-  protocolNumbers: ProtocolNumbers,
+  numbers: ProtocolNumbers,
   isMeant: (port: Port, entry: ConntrackEntry) => boolean,
 ): void {
-  const tracked = ports.filter(({ protocol }) => protocolNumbers.has(protocol));
+  const tracked = ports.filter(({ protocol }) => numbers.has(protocol));
   if (tracked.length === 0) return;
   const socket = openConntrack();
   try {
-    for (const [name, protocol] of protocolNumbers) {
+    for (const [name, protocol] of numbers) {
       const wanted = tracked.filter((port) => port.protocol === name);
       for (const entry of entriesTo(socket, family, protocol, wanted)) {
         const { destinationPort } = entry.original;

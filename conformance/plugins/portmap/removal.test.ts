@@ -138,10 +138,17 @@ test(
     const host = await hostWith(t, "nft");
     const long = "x".repeat(300);
     const otherLong = "y".repeat(300);
-    for (const containerId of ["kept", "stale", long, otherLong]) {
-      succeed(host, containerId === "stale" ? peers : ours, "ADD", { ...both, containerId });
+    const ids = ["kept", "stale", long, otherLong];
+    const setting = (containerId: string, port = 8080 + ids.indexOf(containerId)) => ({
+      ...both,
+      containerId,
+      mappings: [tcp(port, 80), udp(port, 53)],
+    });
+    for (const containerId of ids) {
+      succeed(host, containerId === "stale" ? peers : ours, "ADD", setting(containerId));
     }
-    succeed(host, ours, "ADD", { ...both, containerId: "stale", network: "mynet2" });
+    const elsewhere = { ...setting("stale", 9090), network: "mynet2" };
+    succeed(host, ours, "ADD", elsewhere);
     const attachment = (containerID: string) => ({ containerID, ifname: "eth0" });
 
     const { prevResult: _, runtimeConfig: __, ...config } = configOf({});
@@ -151,8 +158,8 @@ test(
 
     const valid = [attachment("kept"), attachment(long)];
     succeedWith(host, "GC", { ...config, "cni.dev/valid-attachments": valid });
-    for (const containerId of ["kept", long]) succeed(host, ours, "CHECK", { ...both, containerId });
-    succeed(host, ours, "CHECK", { ...both, containerId: "stale", network: "mynet2" });
+    for (const containerId of ["kept", long]) succeed(host, ours, "CHECK", setting(containerId));
+    succeed(host, ours, "CHECK", elsewhere);
     const chains = iptablesSave(host, "ipv4", "nat").filter((line) => line.startsWith("nat :CNI-DN-"));
     assert.equal(chains.length, 3);
     assert.equal(

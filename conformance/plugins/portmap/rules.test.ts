@@ -103,7 +103,7 @@ for (const flavour of ["nft", "legacy"] as const) {
     const first = { containerId: "first", mappings: [tcp(8080, 80), udp(53, 53)] };
     const second = {
       containerId: "second",
-      mappings: [tcp(8080, 80)],
+      mappings: [tcp(8082, 80)],
       ips: [{ ...v4, address: "10.0.0.3/24" }],
     };
     const third = { containerId: "third", mappings: [tcp(81, 81)], keys: { markMasqBit: 5 } };

@@ -1,0 +1,52 @@
+import { sameIp } from "../../shared/ip/address.ts";
+import { commentOf, targetOf } from "../../shared/iptables/rule.ts";
+import type { Ruleset } from "../../shared/iptables/ruleset.ts";
+import type { PortMapping } from "./mappings.ts";
+import { dnatChain, ownerOf } from "./names.ts";
+import { type PublishedPort, publishedPorts } from "./published.ts";
+
+/** A container's chain that publishes one of the ports already. */
+export interface Holder {
+  readonly chain: string;
+  /** In words; undefined when the rule does not say it. */
+  readonly owner?: string;
+  readonly port: PublishedPort;
+}
+
+/** How many words an entry rule has that has no conditions. */
+const plainLength = 12;
+
+/**
+ * Chains of others that publish one of these ports. The rule that was there first gets the packets, so one of the two
+ * would never see any. Rules with conditions may be for other packets and do not count.
+ */
+export function holdersOf(current: Ruleset, mappings: readonly PortMapping[], own: string): Holder[] {
+  const holders: Holder[] = [];
+  for (const rule of current.rules(dnatChain)) {
+    const chain = targetOf(rule) ?? "";
+    if (chain === own || rule.length !== plainLength || rule[6] !== "-m") continue;
+    const ports = (rule[9] ?? "").split(",");
+    if (!mappings.some(({ protocol, hostPort }) => rule[1] === protocol && ports.includes(`${hostPort}`))) {
+      continue;
+    }
+    const owner = ownerInWords(commentOf(rule) ?? "");
+    for (const port of publishedPorts(current, [chain])) {
+      if (mappings.some((mapping) => overlaps(mapping, port))) {
+        holders.push({ chain, port, ...(owner === undefined ? {} : { owner }) });
+      }
+    }
+  }
+  return holders;
+}
+
+function overlaps({ protocol, hostPort, hostIp }: PortMapping, port: PublishedPort): boolean {
+  if (protocol !== port.protocol || hostPort !== port.hostPort) return false;
+  return hostIp === undefined || port.hostIp === undefined || sameIp(hostIp, port.hostIp);
+}
+
+function ownerInWords(comment: string): string | undefined {
+  const owner = ownerOf(comment);
+  if (owner === undefined) return undefined;
+  const { network, containerId = "(a long ID)" } = owner;
+  return `container ${containerId} of network ${network}`;
+}

@@ -1,0 +1,115 @@
+import { type IpAddress, ipFromBytes } from "../../../shared/ip/address.ts";
+import type { IpPrefix } from "../../../shared/ip/prefix.ts";
+import { ByteReader } from "../../../shared/netlink/attribute-reader.ts";
+import {
+  addressValue,
+  concatenate,
+  portValue,
+  protocolValue,
+  splitConcatenation,
+} from "../../../shared/nftables/data-type.ts";
+import type { Element } from "../../../shared/nftables/element.ts";
+import type { NamedSet } from "../../../shared/nftables/set.ts";
+import type { PortmapConfig } from "../config.ts";
+import { mappingsOf, type PortMapping, protocolNumbers, protocols } from "../mappings.ts";
+import type { PublishedPort } from "../published.ts";
+import { chainsOf, type Maps, mapsOf } from "./table.ts";
+
+/** An element and the map that it is in. */
+export interface PlacedElement {
+  readonly map: NamedSet;
+  readonly element: Element;
+}
+
+/** What the maps hold for one mapping. */
+export interface MappingElements {
+  readonly mapping: PortMapping;
+  readonly key: Uint8Array;
+  /** Where the port leads, and through which chain. Both have the key of the mapping. */
+  readonly target: PlacedElement;
+  readonly chain: PlacedElement;
+}
+
+/** The elements of one container's mappings of one family. Where a host port is listed twice the first one counts. */
+export function mappingElements(
+  config: PortmapConfig,
+  container: IpPrefix,
+  comment: string,
+): MappingElements[] {
+  const { family } = container.address;
+  const maps = mapsOf(family);
+  const chains = chainsOf(config, container);
+  const seen = new Set<string>();
+  return mappingsOf(config.mappings, family).flatMap((mapping) => {
+    const { hostIp, containerPort } = mapping;
+    const key = mappingKey(mapping, hostIp);
+    const text = Buffer.from(key).toString("hex");
+    if (seen.has(text)) return [];
+    seen.add(text);
+    const value = concatenate(addressValue(container.address), portValue(containerPort));
+    const verdict = { kind: "jump", chain: hostIp === undefined ? chains.port : chains.address } as const;
+    return {
+      mapping,
+      key,
+      target: {
+        map: hostIp === undefined ? maps.portTargets : maps.addressTargets,
+        element: { key, data: { value }, comment },
+      },
+      chain: {
+        map: hostIp === undefined ? maps.portChains : maps.addressChains,
+        element: { key, data: { verdict }, comment },
+      },
+    };
+  });
+}
+
+/** The element that says for whom connections to the container are masqueraded; undefined when for nobody. */
+export function sourcesElement(
+  config: PortmapConfig,
+  container: IpPrefix,
+  comment: string,
+): PlacedElement | undefined {
+  const { sources } = chainsOf(config, container);
+  if (sources === undefined) return undefined;
+  const verdict = { kind: "jump", chain: sources } as const;
+  const key = addressValue(container.address);
+  return { map: mapsOf(container.address.family).sources, element: { key, data: { verdict }, comment } };
+}
+
+/** The key for a mapping: `[address .] protocol . port`. */
+export function mappingKey(
+  { protocol, hostPort }: Pick<PortMapping, "protocol" | "hostPort">,
+  hostIp: IpAddress | undefined,
+): Uint8Array {
+  const port = [protocolValue(protocolNumbers[protocol]), portValue(hostPort)];
+  return concatenate(...(hostIp === undefined ? [] : [addressValue(hostIp)]), ...port);
+}
+
+/** The published port that an element of one of the maps of targets stands for. */
+export function publishedPort({ map, element }: PlacedElement): PublishedPort | undefined {
+  const { key, data } = element;
+  if (data === undefined || !("value" in data) || map.data === undefined || map.data === "verdict") return;
+  const [address, containerPort] = splitConcatenation(map.data, data.value);
+  const [hostPort, protocol] = splitConcatenation(map.key, key).toReversed();
+  const container = ipFromBytes(address ?? key);
+  const name = protocols.find((known) => protocolNumbers[known] === protocol?.[0]);
+  if (container === undefined || name === undefined) return undefined;
+  const number = (bytes: Uint8Array | undefined) =>
+    bytes === undefined ? 0 : new ByteReader(bytes).u16be(0);
+  return { protocol: name, hostPort: number(hostPort), container, containerPort: number(containerPort) };
+}
+
+/** Whether two elements do and say the same. */
+export function sameElement(a: Element, b: Element): boolean {
+  const data = ({ data: it }: Element): string => {
+    if (it === undefined) return "";
+    return "value" in it ? Buffer.from(it.value).toString("hex") : JSON.stringify(it.verdict);
+  };
+  return a.comment === b.comment && data(a) === data(b) && Buffer.compare(a.key, b.key) === 0;
+}
+
+/** All maps of a family. */
+export function allMaps(family: 4 | 6): readonly NamedSet[] {
+  const maps: Maps = mapsOf(family);
+  return Object.values(maps);
+}

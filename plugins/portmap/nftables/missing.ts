@@ -1,0 +1,63 @@
+import { formatIp } from "../../../shared/ip/address.ts";
+import type { IpPrefix } from "../../../shared/ip/prefix.ts";
+import type { Nftables } from "../../../shared/nftables/client.ts";
+import { describeTable } from "../../../shared/nftables/command.ts";
+import {
+  completeTable,
+  readTableState,
+  type TableDefinition,
+  type TableState,
+} from "../../../shared/nftables/table-definition.ts";
+import type { PortmapConfig } from "../config.ts";
+import { mappingElements, type PlacedElement, sameElement, sourcesElement } from "./elements.ts";
+import { tableDefinition } from "./table.ts";
+
+/** What is missing of a container's published ports of one family, in words; undefined when all is there. */
+export function firstMissing(
+  nftables: Nftables,
+  config: PortmapConfig,
+  container: IpPrefix,
+  comment: string,
+): string | undefined {
+  const definition = tableDefinition(config, container);
+  const missing = missingInTable(definition, readTableState(nftables, definition));
+  if (missing !== undefined) return missing;
+  const elements = mappingElements(config, container, comment).flatMap(({ mapping, target, chain }) => {
+    const host = mapping.hostIp === undefined ? "" : ` of ${formatIp(mapping.hostIp)}`;
+    const what = `port ${mapping.hostPort}/${mapping.protocol}${host}`;
+    return [target, chain].map((placed) => ({ what, placed }));
+  });
+  const sources = sourcesElement(config, container, comment);
+  if (sources !== undefined) {
+    elements.push({ what: `masquerading for ${formatIp(container.address)}`, placed: sources });
+  }
+  for (const { what, placed } of elements) {
+    const problem = problemOf(nftables, placed);
+    if (problem !== undefined) return `${what} ${problem}`;
+  }
+  return undefined;
+}
+
+function problemOf(nftables: Nftables, { map, element }: PlacedElement): string | undefined {
+  const where = `map ${describeTable(map.table)} ${map.name}`;
+  const present = nftables.getElement(map, element);
+  if (present === undefined) return `not found in ${where}`;
+  if (sameElement(present, element)) return undefined;
+  return present.comment === element.comment
+    ? `leads elsewhere in ${where}`
+    : `is ${present.comment ?? "somebody unknown"}'s in ${where}`;
+}
+
+/** The first part of a table that is not as it is defined. */
+function missingInTable(definition: TableDefinition, state: TableState): string | undefined {
+  const table = describeTable(definition.table);
+  if (!state.exists) return `table ${table} not found`;
+  const map = definition.sets.find(({ name }) => !state.sets.has(name));
+  if (map !== undefined) return `map ${table} ${map.name} not found`;
+  for (const chain of definition.chains) {
+    if (!state.chains.has(chain.name)) return `chain ${table} ${chain.name} not found`;
+    const alone = completeTable({ ...definition, sets: [], chains: [chain] }, state);
+    if (alone.length > 0) return `chain ${table} ${chain.name} has other rules than it should`;
+  }
+  return undefined;
+}

@@ -1,0 +1,37 @@
+import { errorText } from "../../../shared/errors/cni-error.ts";
+import { isErrno } from "../../../shared/errors/system-error.ts";
+import { type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
+import { openNftables } from "../../../shared/nftables/client.ts";
+import { deleteTable } from "../../../shared/nftables/table.ts";
+import { completeTable, type TableState } from "../../../shared/nftables/table-definition.ts";
+import type { PortmapConfig } from "../config.ts";
+import { tableDefinition, tableOf } from "./table.ts";
+
+const nothing: TableState = { exists: false, sets: new Set(), chains: new Set(), rules: [] };
+
+/**
+ * Finds out whether the kernel would take our table: it is asked to make the table under another name and then to do
+ * something impossible, so that it looks at everything and keeps nothing.
+ *
+ * @throws NftablesRefusal naming the part that the kernel lacks.
+ */
+export function probe(config: PortmapConfig): void {
+  const nftables = openNftables();
+  const impossible = deleteTable({ family: "ip", name: "cni_portmap_none" });
+  try {
+    if (nftables.getTable(tableOf(4)) !== undefined) return;
+    const table = { family: "ip", name: "cni_portmap_probe" } as const;
+    const definition = { ...tableDefinition(config, anyContainer()), table };
+    nftables.apply([...completeTable(definition, nothing), impossible]);
+  } catch (error) {
+    // ENOENT is also the answer for parts that the kernel lacks.
+    const isExpected = isErrno(error, "ENOENT") && errorText(error).startsWith(impossible.operation);
+    if (!isExpected) throw error;
+  } finally {
+    nftables.close();
+  }
+}
+
+function anyContainer(): IpPrefix {
+  return parsePrefix("10.0.0.2/24") ?? { address: { family: 4, value: 0n }, prefixLength: 0 };
+}

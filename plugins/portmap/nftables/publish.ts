@@ -1,0 +1,187 @@
+import type { IpPrefix } from "../../../shared/ip/prefix.ts";
+import { changeRuleset, type Nftables } from "../../../shared/nftables/client.ts";
+import type { Command } from "../../../shared/nftables/command.ts";
+import { addressValue } from "../../../shared/nftables/data-type.ts";
+import { addElements, type Element } from "../../../shared/nftables/element.ts";
+import type { NamedSet } from "../../../shared/nftables/set.ts";
+import { deleteTable } from "../../../shared/nftables/table.ts";
+import { completeTable, readTableState } from "../../../shared/nftables/table-definition.ts";
+import type { PortmapConfig } from "../config.ts";
+import type { Holders } from "../holders.ts";
+import type { PortMapping } from "../mappings.ts";
+import type { PublishedPort } from "../published.ts";
+import {
+  allMaps,
+  type MappingElements,
+  mappingElements,
+  mappingKey,
+  type PlacedElement,
+  publishedPort,
+  sameElement,
+  sourcesElement,
+} from "./elements.ts";
+import { findOwned, planRemoval } from "./removal.ts";
+import { mapsOf, tableDefinition, tableOf } from "./table.ts";
+
+/** What an ADD changed, to be taken back. */
+export interface Published {
+  readonly added: readonly PlacedElement[];
+  /** Families whose tables were not there before. */
+  readonly madeTables: readonly (4 | 6)[];
+  /** What containers published that are gone, and does not lead anywhere any more. */
+  readonly takenOver: readonly PublishedPort[];
+}
+
+/**
+ * Publishes a container's ports for all its addresses, in one batch. Elements of containers that are gone make way.
+ *
+ * @throws CniError code 103 when a port is another container's; NftablesRefusal.
+ */
+export function publish(
+  nftables: Nftables,
+  config: PortmapConfig,
+  containers: readonly IpPrefix[],
+  comment: string,
+  holders: Holders,
+): Published {
+  let plans: FamilyPlan[] = [];
+  changeRuleset(nftables, () => {
+    plans = containers.map((container) => planFamily(nftables, config, container, comment, holders));
+    return plans.flatMap(({ commands }) => commands);
+  });
+  return {
+    added: plans.flatMap(({ added }) => added),
+    madeTables: plans.flatMap(({ madeTable }) => madeTable),
+    takenOver: plans.flatMap(({ replaced }) =>
+      replaced.map(publishedPort).filter((port) => port !== undefined),
+    ),
+  };
+}
+
+/** Takes back what an ADD has done, but nothing that somebody else has begun to use since. */
+export function unpublish(nftables: Nftables, { added, madeTables }: Published): void {
+  changeRuleset(nftables, () =>
+    ([4, 6] as const).flatMap((family) => {
+      const { name, family: tableFamily } = tableOf(family);
+      const present = added.filter(({ map, element }) => {
+        if (map.table.family !== tableFamily) return false;
+        const found = nftables.getElement(map, element);
+        return found !== undefined && sameElement(found, element);
+      });
+      const isLast = () =>
+        nftables.getTable({ family: tableFamily, name }) !== undefined &&
+        allMaps(family).every((map) => {
+          const ours = present.filter((placed) => placed.map.name === map.name);
+          return nftables.listElements(map).length === ours.length;
+        });
+      if (madeTables.includes(family) && isLast()) return [deleteTable({ family: tableFamily, name })];
+      return planRemoval(nftables, family, present);
+    }),
+  );
+}
+
+interface FamilyPlan {
+  readonly commands: readonly Command[];
+  readonly added: readonly PlacedElement[];
+  readonly madeTable: readonly (4 | 6)[];
+  /** Elements of others that make way. */
+  readonly replaced: readonly PlacedElement[];
+}
+
+function planFamily(
+  nftables: Nftables,
+  config: PortmapConfig,
+  container: IpPrefix,
+  comment: string,
+  holders: Holders,
+): FamilyPlan {
+  const { family } = container.address;
+  const definition = tableDefinition(config, container);
+  const state = readTableState(nftables, definition);
+  const mappings = mappingElements(config, container, comment);
+  const sources = sourcesElement(config, container, comment);
+  const wanted = [
+    ...mappings.flatMap(({ target, chain }) => [target, chain]),
+    ...(sources === undefined ? [] : [sources]),
+  ];
+  const replaced = state.exists ? deadElements(nftables, mappings, container, comment, holders) : [];
+  const isReplaced = ({ map, element }: PlacedElement) =>
+    replaced.some((old) => old.map.name === map.name && sameKey(old.element, element));
+  const outdated: PlacedElement[] = [];
+  const added = wanted.filter(({ map, element }) => {
+    if (!state.exists || isReplaced({ map, element })) return true;
+    const present = nftables.getElement(map, element);
+    if (present === undefined) return true;
+    if (sameElement(present, element)) return false;
+    outdated.push({ map, element: present });
+    return true;
+  });
+  const kept = new Set(definition.chains.map(({ name }) => name));
+  return {
+    commands: [
+      ...completeTable(definition, state),
+      ...planRemoval(nftables, family, [...replaced, ...outdated], kept),
+      ...allMaps(family).flatMap((map) =>
+        addElements(
+          map,
+          added.filter((placed) => placed.map.name === map.name).map(({ element }) => element),
+        ),
+      ),
+    ],
+    added,
+    madeTable: state.exists ? [] : [family],
+    replaced,
+  };
+}
+
+/**
+ * The elements of containers that are gone, but hold one of the ports or the address.
+ *
+ * @throws CniError code 103 when a holder is not known to be gone.
+ */
+function deadElements(
+  nftables: Nftables,
+  mappings: readonly MappingElements[],
+  { address }: IpPrefix,
+  comment: string,
+  holders: Holders,
+): PlacedElement[] {
+  const { family } = address;
+  const gone = new Set<string>();
+  const { sources } = mapsOf(family);
+  const earlier = nftables.getElement(sources, { key: addressValue(address) })?.comment;
+  if (earlier !== undefined && earlier !== comment) gone.add(earlier);
+  const overlapping = overlaps(nftables, family);
+  for (const { mapping, target } of mappings) {
+    for (const placed of overlapping(mapping, target)) {
+      const { comment: owner } = placed.element;
+      if (owner === comment || (owner !== undefined && gone.has(owner))) continue;
+      holders.requireGone(mapping, owner, publishedPort(placed)?.container, address);
+      if (owner !== undefined) gone.add(owner);
+    }
+  }
+  return [...gone].flatMap((owner) => findOwned(nftables, family, owner, (whose) => whose === owner));
+}
+
+/** Finds what is published at the same port of the same address of the host, or of all its addresses. */
+function overlaps(nftables: Nftables, family: 4 | 6) {
+  const { addressTargets: map, portTargets } = mapsOf(family);
+  let ofAddresses: readonly Element[] | undefined;
+  return (mapping: PortMapping, target: PlacedElement): PlacedElement[] => {
+    const port = mappingKey(mapping, undefined);
+    const found = (where: NamedSet, key: Uint8Array): PlacedElement[] => {
+      const element = nftables.getElement(where, { key });
+      return element === undefined ? [] : [{ map: where, element }];
+    };
+    if (mapping.hostIp !== undefined) {
+      return [...found(map, target.element.key), ...found(portTargets, port)];
+    }
+    ofAddresses ??= nftables.listElements(map);
+    const sharing = ofAddresses.filter(({ key }) => Buffer.compare(key.slice(-port.length), port) === 0);
+    return [...found(portTargets, port), ...sharing.map((element) => ({ map, element }))];
+  };
+}
+
+function sameKey(a: Element, b: Element): boolean {
+  return Buffer.compare(a.key, b.key) === 0;
+}

@@ -1,0 +1,56 @@
+import { deleteChain, flushChain } from "../../../shared/nftables/chain.ts";
+import type { Nftables } from "../../../shared/nftables/client.ts";
+import type { Command } from "../../../shared/nftables/command.ts";
+import { deleteElements } from "../../../shared/nftables/element.ts";
+import { allMaps, type PlacedElement } from "./elements.ts";
+import { isTransient, tableOf } from "./table.ts";
+
+/** The elements of a family whose comment begins with a text and fits. */
+export function findOwned(
+  nftables: Nftables,
+  family: 4 | 6,
+  commentStart: string,
+  isMeant: (comment: string) => boolean,
+): PlacedElement[] {
+  return allMaps(family).flatMap((map) =>
+    nftables
+      .findElements(map, commentStart)
+      .filter(({ comment }) => isMeant(comment ?? ""))
+      .map((element) => ({ map, element })),
+  );
+}
+
+/**
+ * The commands that remove elements of a family, and the chains that only they led to.
+ *
+ * @param kept chains that will have other users.
+ */
+export function planRemoval(
+  nftables: Nftables,
+  family: 4 | 6,
+  elements: readonly PlacedElement[],
+  kept: ReadonlySet<string> = new Set(),
+): Command[] {
+  const table = tableOf(family);
+  const users = new Map<string, number>();
+  for (const { element } of elements) {
+    const { data } = element;
+    if (data === undefined || !("verdict" in data) || !("chain" in data.verdict)) continue;
+    const { chain } = data.verdict;
+    if (isTransient(chain) && !kept.has(chain)) users.set(chain, (users.get(chain) ?? 0) + 1);
+  }
+  const unused = [...users].filter(([name, count]) => {
+    const uses = nftables.getChain({ table, name })?.uses;
+    return uses === count + nftables.listRules(table, name).length;
+  });
+  return [
+    ...allMaps(family).flatMap((map) => {
+      const ofMap = elements.filter((placed) => placed.map.name === map.name);
+      return deleteElements(
+        map,
+        ofMap.map(({ element }) => element),
+      );
+    }),
+    ...unused.flatMap(([name]) => [flushChain({ table, name }), deleteChain({ table, name })]),
+  ];
+}

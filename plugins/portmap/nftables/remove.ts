@@ -1,0 +1,99 @@
+import type { Attachment } from "../../../shared/cni/attachments.ts";
+import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comment.ts";
+import type { IpAddress } from "../../../shared/ip/address.ts";
+import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../../shared/nftables/client.ts";
+import type { Command } from "../../../shared/nftables/command.ts";
+import { deleteTable } from "../../../shared/nftables/table.ts";
+import type { PublishedPort } from "../published.ts";
+import { forgetLeftConnections } from "../stale-connections.ts";
+import { allMaps, publishedPort } from "./elements.ts";
+import { planGoRemoval } from "./go-rules.ts";
+import { findOwned, planRemoval } from "./removal.ts";
+import { tableOf } from "./table.ts";
+
+type Owner = Attachment & { readonly network: string };
+
+/**
+ * Removes what an attachment has in the kernel's nf_tables, made by this plugin or the Go plugin. Does nothing where
+ * the kernel has no nf_tables.
+ *
+ * @param addresses of the attachment, as far as they are known.
+ * @throws SystemError
+ */
+export function removeAttachment(
+  owner: Owner,
+  families: readonly (4 | 6)[],
+  addresses: readonly IpAddress[],
+): void {
+  const comment = ownerComment(owner);
+  withNftables((nftables) =>
+    remove(
+      nftables,
+      families,
+      comment,
+      (whose) => whose === comment,
+      (family) => planGoRemoval(nftables, family, owner.containerId, addresses),
+    ),
+  );
+}
+
+/**
+ * Removes what attachments of a network have that are not listed, and tables in which nothing is left. The Go
+ * plugin's rules do not tell the network, and stay.
+ *
+ * @throws SystemError
+ */
+export function removeStale(network: string, valid: readonly Attachment[]): void {
+  const start = ownerCommentStart(network);
+  const kept = new Set(valid.map((attachment) => ownerComment({ ...attachment, network })));
+  withNftables((nftables) => {
+    remove(
+      nftables,
+      [4, 6],
+      start,
+      (whose) => !kept.has(whose),
+      () => [],
+    );
+    changeRuleset(nftables, () =>
+      ([4, 6] as const)
+        .filter((family) => nftables.getTable(tableOf(family)) !== undefined)
+        .filter((family) => allMaps(family).every((map) => nftables.listElements(map).length === 0))
+        .map((family) => deleteTable(tableOf(family))),
+    );
+  });
+}
+
+function withNftables(work: (nftables: Nftables) => void): void {
+  if (!hasNftables()) return;
+  const nftables = openNftables();
+  try {
+    work(nftables);
+  } finally {
+    nftables.close();
+  }
+}
+
+function remove(
+  nftables: Nftables,
+  families: readonly (4 | 6)[],
+  commentStart: string,
+  isMeant: (comment: string) => boolean,
+  further: (family: 4 | 6) => readonly Command[],
+): void {
+  let published: PublishedPort[] = [];
+  changeRuleset(nftables, () => {
+    published = [];
+    return families.flatMap((family) => {
+      const isThere = nftables.getTable(tableOf(family)) !== undefined;
+      const elements = isThere ? findOwned(nftables, family, commentStart, isMeant) : [];
+      published.push(...elements.map(publishedPort).filter((port) => port !== undefined));
+      return [...planRemoval(nftables, family, elements), ...further(family)];
+    });
+  });
+  for (const family of families) {
+    forgetLeftConnections(
+      family,
+      published.filter(({ container }) => container.family === family),
+    );
+  }
+}
