@@ -67,7 +67,8 @@ export function completeTable({ table, sets, chains }: TableDefinition, state: T
   return commands;
 }
 
-function sameRules(present: readonly Rule[], wanted: readonly Rule[]): boolean {
+/** Whether a chain has exactly these rules. */
+export function sameRules(present: readonly Rule[], wanted: readonly Rule[]): boolean {
   return (
     present.length === wanted.length &&
     wanted.every((rule, index) => {

@@ -2,10 +2,10 @@ import { addChain, type ChainName, flushChain } from "../../../shared/nftables/c
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { addElements, deleteElements, type Element } from "../../../shared/nftables/element.ts";
-import { addRule, type Rule, sameRule } from "../../../shared/nftables/rule.ts";
+import { addRule, type Rule } from "../../../shared/nftables/rule.ts";
 import type { NamedSet } from "../../../shared/nftables/set.ts";
 import { addTable } from "../../../shared/nftables/table.ts";
-import { completeTable, readTableState } from "../../../shared/nftables/table-definition.ts";
+import { completeTable, readTableState, sameRules } from "../../../shared/nftables/table-definition.ts";
 import { chainOfElement } from "./bridge-chain.ts";
 import { isolationDefinition, portChain, portChainRules, portElement, portMap } from "./isolation-table.ts";
 import { planRelease } from "./release.ts";
@@ -55,12 +55,7 @@ function completeAdminChain(nftables: Nftables): Command[] {
 
 function completeChain(nftables: Nftables, chain: ChainName, rules: readonly Rule[]): Command[] {
   const present = nftables.listRules(chain.table, chain.name);
-  const isSame =
-    present.length === rules.length &&
-    present.every((rule, index) => {
-      const wanted = rules[index];
-      return wanted !== undefined && sameRule(rule, wanted);
-    });
+  const isSame = sameRules(present, rules);
   return [
     ...(nftables.getChain(chain) === undefined ? [addChain(chain)] : []),
     ...(isSame || present.length === 0 ? [] : [flushChain(chain)]),
@@ -103,7 +98,7 @@ function changesOf(nftables: Nftables, set: NamedSet, wanted: readonly Element[]
   const missing: Element[] = [];
   for (const element of wanted) {
     const present = nftables.getElement(set, element);
-    if (present !== undefined && isSame(present, element)) continue;
+    if (present !== undefined && isSameElement(present, element)) continue;
     if (present !== undefined) outdated.push(present);
     missing.push(element);
   }
@@ -111,6 +106,6 @@ function changesOf(nftables: Nftables, set: NamedSet, wanted: readonly Element[]
 }
 
 /** Whether an element has the same owner and leads to the same chain. */
-export function isSame(a: Element, b: Element): boolean {
+function isSameElement(a: Element, b: Element): boolean {
   return a.comment === b.comment && chainOfElement(a) === chainOfElement(b);
 }

@@ -42,3 +42,10 @@ function portsOf({ interfaces }: Result): readonly string[] {
 function isPossibleName(name: string): boolean {
   return /^[^\s/:\p{Cc}]+$/u.test(name) && Buffer.byteLength(name) < 16;
 }
+
+/** The interface of the host by which the container is reached: the result's first, if it is one. */
+export function bridgeOf({ interfaces: [first] }: Result): string | undefined {
+  return first !== undefined && (first.sandbox ?? "") === "" && isPossibleName(first.name)
+    ? first.name
+    : undefined;
+}

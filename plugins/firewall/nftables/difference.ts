@@ -1,0 +1,130 @@
+import { formatIp, type IpAddress } from "../../../shared/ip/address.ts";
+import type { ChainName } from "../../../shared/nftables/chain.ts";
+import type { Nftables } from "../../../shared/nftables/client.ts";
+import { describeInTable, describeTable } from "../../../shared/nftables/command.ts";
+import type { Element } from "../../../shared/nftables/element.ts";
+import type { Rule } from "../../../shared/nftables/rule.ts";
+import type { NamedSet } from "../../../shared/nftables/set.ts";
+import {
+  readTableState,
+  sameRules,
+  type TableDefinition,
+} from "../../../shared/nftables/table-definition.ts";
+import { chainOfElement } from "./bridge-chain.ts";
+import { isolationDefinition, portChain, portChainRules, portElement, portMap } from "./isolation-table.ts";
+import {
+  addressElement,
+  addressMaps,
+  adminChain,
+  bridgeChain,
+  bridgeChainRules,
+  bridgeElement,
+  bridgeSet,
+  firewallDefinition,
+  sameBridgeElement,
+  sameBridgeSet,
+} from "./table.ts";
+import type { BridgePolicy, Wanted } from "./wanted.ts";
+
+/** The first thing that is not as ADD leaves it, in words; undefined when there is none. Throws SystemError. */
+export function differenceFrom(nftables: Nftables, wanted: Wanted): string | undefined {
+  const { addresses, isolation, comment } = wanted;
+  for (const difference of [
+    () => differenceOfTable(nftables, firewallDefinition),
+    () => (nftables.getChain(adminChain) === undefined ? missing("chain", adminChain) : undefined),
+    ...addresses.map((address) => () => differenceOfAddress(nftables, address, isolation?.bridge, comment)),
+    ...(isolation === undefined ? [] : differencesOfPolicy(nftables, isolation, comment)),
+  ]) {
+    const found = difference();
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function missing(what: string, { table, name }: ChainName): string {
+  return `${what} ${describeInTable(table, name)} is missing`;
+}
+
+function differenceOfTable(nftables: Nftables, definition: TableDefinition): string | undefined {
+  const { table, sets, chains } = definition;
+  const state = readTableState(nftables, definition);
+  if (!state.exists) return `table ${describeTable(table)} is missing`;
+  const set = sets.find(({ name }) => !state.sets.has(name));
+  if (set !== undefined) return missing(set.data === undefined ? "set" : "map", { table, name: set.name });
+  for (const { name, rules } of chains) {
+    if (!state.chains.has(name)) return missing("chain", { table, name });
+    const present = state.rules.filter(({ chain }) => chain.name === name);
+    const difference = differenceOfRules({ table, name }, present, rules);
+    if (difference !== undefined) return difference;
+  }
+  return undefined;
+}
+
+function differenceOfRules(
+  chain: ChainName,
+  present: readonly Rule[],
+  rules: readonly Rule[],
+): string | undefined {
+  if (sameRules(present, rules)) return undefined;
+  const what = `chain ${describeInTable(chain.table, chain.name)}`;
+  if (present.length === 0) return `${what} has lost its rules`;
+  return `${what} has other rules than the plugin makes`;
+}
+
+function differenceOfAddress(
+  nftables: Nftables,
+  address: IpAddress,
+  bridge: string | undefined,
+  comment: string,
+): string | undefined {
+  const map = addressMaps[address.family];
+  return differenceOfElement(nftables, map, addressElement(address, bridge, comment), formatIp(address));
+}
+
+function differenceOfElement(
+  nftables: Nftables,
+  map: NamedSet,
+  wanted: Element,
+  name: string,
+): string | undefined {
+  const where = `map ${describeInTable(map.table, map.name)}`;
+  const element = nftables.getElement(map, wanted);
+  if (element === undefined) return `${name} is missing in ${where}`;
+  if (element.comment !== wanted.comment) {
+    return `${name} in ${where} belongs to ${element.comment ?? "nobody"}, not to ${wanted.comment ?? "nobody"}`;
+  }
+  const [chain, other] = [wanted, element].map(chainOfElement);
+  return chain === other
+    ? undefined
+    : `${name} in ${where} leads to ${other ?? "no chain of a bridge"}, not to ${chain ?? "accept"}`;
+}
+
+/** In the order in which they are looked at. */
+function differencesOfPolicy(
+  nftables: Nftables,
+  { policy, bridge, ports }: BridgePolicy,
+  comment: string,
+): (() => string | undefined)[] {
+  const within = () => nftables.getElement(sameBridgeSet, sameBridgeElement(bridge)) !== undefined;
+  const rulesOf = (chain: ChainName, rules: readonly Rule[]) =>
+    differenceOfRules(chain, nftables.listRules(chain.table, chain.name), rules);
+  const isolated = [
+    () => differenceOfTable(nftables, isolationDefinition),
+    ...ports.map((port) => () => {
+      return differenceOfElement(nftables, portMap, portElement(port, bridge, comment), `port ${port}`);
+    }),
+    () => rulesOf(portChain(bridge), portChainRules),
+  ];
+  return [
+    () => rulesOf(bridgeChain(bridge), bridgeChainRules),
+    () =>
+      nftables.getElement(bridgeSet, bridgeElement(bridge)) === undefined
+        ? `bridge ${bridge} is missing in set ${describeInTable(bridgeSet.table, bridgeSet.name)}: it has no policy`
+        : undefined,
+    () =>
+      within() === (policy === "same-bridge")
+        ? undefined
+        : `bridge ${bridge} has the policy ${within() ? "same-bridge" : "isolated"}, not ${policy}`,
+    ...(policy === "isolated" && ports.length > 0 ? isolated : []),
+  ];
+}
