@@ -8,7 +8,13 @@ import { firewallCmd, sourcesOf, startBus, startFirewalld } from "../harness/fir
 import { type Host, hostFor } from "../harness/host.ts";
 import { asObject, type JsonObject } from "../harness/json.ts";
 import { ensurePeer } from "../harness/peers.ts";
-import { type Command, callPlugin, type PluginCall, type PluginResponse } from "../harness/plugin-call.ts";
+import {
+  type Command,
+  callPlugin,
+  callPluginAsync,
+  type PluginCall,
+  type PluginResponse,
+} from "../harness/plugin-call.ts";
 import { isUnreachable, serveHttp } from "../harness/traffic.ts";
 import { waitUntil } from "../harness/wait.ts";
 
@@ -380,4 +386,33 @@ test("without a bus, as without firewalld, iptables is used", async (t) => {
   assert.equal(code, 101);
   assert.match(msg, /The name org\.fedoraproject\.FirewallD1 was not provided/);
   assert.match(details, /start firewalld/);
+});
+
+test("twelve ADDs and twelve DELs at once", async (t) => {
+  const { host } = await hostWithFirewalld(t);
+  const all = async (command: Command) => {
+    const calls = Array.from({ length: 12 }, (_, index) => {
+      const prevResult = {
+        cniVersion: "1.1.0",
+        interfaces: [{ name: "cni0" }],
+        ips: [{ address: `10.0.0.${index + 2}/24` }],
+      };
+      const config = {
+        cniVersion: "1.1.0",
+        name: "mynet",
+        type: "firewall",
+        ingressPolicy: "isolated",
+        prevResult,
+      };
+      const who = { containerId: `p${index}`, netns: "/run/netns/c1", ifname: "eth0" };
+      return callPluginAsync(host, ours, { command, ...who }, config);
+    });
+    for (const { status, stdout } of await Promise.all(calls)) assert.equal(status, 0, stdout);
+  };
+  await all("ADD");
+  assert.equal(sourcesOf(host).length, 12);
+  await all("DEL");
+  assert.deepEqual(sourcesOf(host), []);
+  assert.deepEqual(records(host), []);
+  assert.ok(!saved(host).some((line) => line.endsWith("-j DROP")));
 });
