@@ -10,6 +10,7 @@ import { Bindings } from "./bindings.ts";
 import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, isTimeout } from "./firewalld.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { addWithNftables } from "./nftables/commands.ts";
 import { planAdd, type Wanted } from "./plan.ts";
 import { underRecordLock } from "./record-lock.ts";
 import {
@@ -23,11 +24,17 @@ import {
   sameOwner,
   writeRecord,
 } from "./records.ts";
+import { release } from "./release.ts";
 import { planUndo, type StillNeeded } from "./undo.ts";
 
 /** Lets the traffic of the attachment's addresses pass, and keeps its bridge apart as the policy says. */
 export function add(request: Request, config: FirewallConfig): Result {
   const result = requirePrevResult(request, "firewall");
+  if (config.backend === "nftables") {
+    const added = addWithNftables(request, config, result);
+    releaseRecorded(config, added);
+    return result;
+  }
   const isolation = isolationOf(config, result);
   const addresses = addressesOf(result);
   if (addresses.length === 0) return result;
@@ -68,6 +75,19 @@ export function add(request: Request, config: FirewallConfig): Result {
     firewalld?.close();
   }
   return result;
+}
+
+/** Removes what an earlier ADD with another backend has made for addresses that are this container's now. */
+function releaseRecorded(config: FirewallConfig, addresses: readonly IpAddress[]): void {
+  const directory = recordDirectory(config.dataDir);
+  const recorded = addresses.filter((address) => readRecord(directory, address) !== undefined);
+  if (recorded.length === 0) return;
+  const bindings = new Bindings(config);
+  try {
+    release({ directory, addresses: recorded, goes: () => true, bindings });
+  } finally {
+    bindings.close();
+  }
 }
 
 /**

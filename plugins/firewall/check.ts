@@ -9,6 +9,7 @@ import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import { addressesOf, families, isolationOf, ofFamily, ownerOf } from "./attachment.ts";
 import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, openFirewalld } from "./firewalld.ts";
+import { checkWithNftables } from "./nftables/commands.ts";
 import { isolationIsBypassed, type Wanted, wantedJumps, wantedRules } from "./plan.ts";
 import { readRecord, recordDirectory, sameOwner } from "./records.ts";
 
@@ -19,6 +20,10 @@ import { readRecord, recordDirectory, sameOwner } from "./records.ts";
  * @throws CniError code 105 at the first difference.
  */
 export function check(request: Request, config: FirewallConfig): void {
+  if (config.backend === "nftables") {
+    checkWithNftables(request, config);
+    return;
+  }
   const result = requirePrevResult(request, "firewall");
   const isolation = isolationOf(config, result);
   const addresses = addressesOf(result);

@@ -17,7 +17,7 @@ const policies = ["open", "same-bridge", "isolated"] as const;
 export type IngressPolicy = (typeof policies)[number];
 
 export interface FirewallConfig {
-  readonly backend: "iptables" | "firewalld" | "detect";
+  readonly backend: "iptables" | "firewalld" | "nftables" | "detect";
   readonly adminChain: string;
   /** firewalld's zone to which addresses are bound. */
   readonly zone: string;
@@ -46,12 +46,11 @@ const cleanUpSchema = configObject({
  * Decodes and validates the configuration. ADD, CHECK and STATUS validate everything; DEL and GC work with every
  * configuration, since one that ADD refuses has made nothing that would have to be found.
  *
- * @throws CniError code 2 (backend that is not built yet), 6 (wrong type) or 7 (bad value).
+ * @throws CniError code 6 (wrong type) or 7 (bad value).
  */
 export function decodeConfig(request: Request): FirewallConfig {
   if (request.command === "DEL" || request.command === "GC") return decodeForCleanUp(request);
   const config = decode(schema, request.document);
-  refuseBackend(config.backend);
   const dataDir = config.dataDir || defaultDataDir;
   if (!isDataDir(dataDir)) {
     throw new CniError(
@@ -92,18 +91,9 @@ function isDataDir(path: string): boolean {
   return path.startsWith("/") && !hasControlCharacter(path);
 }
 
-/** Every other name means "detect", as with the reference plugin. */
+/** Every other name means "detect", as with the reference plugin; for it "nftables" is such a name too. */
 function backendOf(name: unknown): FirewallConfig["backend"] {
-  return name === "iptables" || name === "firewalld" ? name : "detect";
-}
-
-function refuseBackend(backend: string | undefined): void {
-  if (backend !== "nftables") return;
-  throw new CniError(
-    ErrorCode.unsupportedField,
-    'unsupported value in network config: backend: "nftables"',
-    'this version has the backends "iptables" and "firewalld": set one of them or leave the key out',
-  );
+  return name === "iptables" || name === "firewalld" || name === "nftables" ? name : "detect";
 }
 
 function requirePolicy(name: string): IngressPolicy {

@@ -1,5 +1,6 @@
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
+import { runAll } from "../../shared/cni/undo-stack.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
 import { inNetns, openNetnsIfPresent } from "../../shared/linux/netns.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
@@ -8,6 +9,7 @@ import { findLink } from "../../shared/rtnetlink/link.ts";
 import { addressesOf, ownerOf } from "./attachment.ts";
 import { Bindings } from "./bindings.ts";
 import type { FirewallConfig } from "./config.ts";
+import { removeFromRuleset } from "./nftables/ruleset.ts";
 import { listRecords, type Owner, readRecord, recordDirectory, sameOwner } from "./records.ts";
 import { release } from "./release.ts";
 
@@ -17,16 +19,36 @@ import { release } from "./release.ts";
  */
 export function del(request: Request, config: FirewallConfig): void {
   const owner = ownerOf(request);
+  let wasInRuleset = false;
+  runAll([
+    () => {
+      wasInRuleset = removeFromRuleset(owner);
+    },
+    () => releaseRules(request, config, owner, () => wasInRuleset),
+  ]);
+}
+
+/** What ADD makes with iptables and firewalld, and what the Go plugin has made. */
+function releaseRules(
+  request: Request,
+  config: FirewallConfig,
+  owner: Owner,
+  wasInRuleset: () => boolean,
+): void {
   const isOwner = (other: Owner): boolean => sameOwner(other, owner);
   const directory = recordDirectory(config.dataDir);
   const result = prevResultIfUsable(request);
   const promised = result === undefined ? [] : addressesOf(result);
   const recorded = recordedAddresses(directory, promised, isOwner);
+  if (recorded.length === 0 && wasInRuleset()) return;
   const known = [...promised, ...recorded];
   const addresses = known.length > 0 || result !== undefined ? known : linkAddresses(request);
   const bindings = new Bindings(config);
   try {
     release({ directory, addresses, goes: isOwner, bindings });
+  } catch (error) {
+    // On a host of nftables only, iptables need not work; what is looked for here would be the Go plugin's.
+    if (config.backend !== "nftables" || recorded.length > 0) throw error;
   } finally {
     bindings.close();
   }

@@ -127,7 +127,7 @@ const notBound = ["UNKNOWN_SOURCE", "ZONE_CONFLICT", "INVALID_ZONE"];
  * @throws BusUnavailable or BusTimeout when firewalld is named and there is no bus.
  */
 export function chooseFirewalld(backend: FirewallConfig["backend"]): Firewalld | undefined {
-  if (backend === "iptables") return undefined;
+  if (backend === "iptables" || backend === "nftables") return undefined;
   return backend === "firewalld" ? openFirewalld() : detectFirewalld();
 }
 

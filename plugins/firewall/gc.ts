@@ -1,7 +1,9 @@
 import type { Attachment } from "../../shared/cni/attachments.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
+import { runAll } from "../../shared/cni/undo-stack.ts";
 import { Bindings } from "./bindings.ts";
 import { decodeConfig } from "./config.ts";
+import { collectInRuleset } from "./nftables/ruleset.ts";
 import { listRecords, type Owner, recordDirectory, removeUnfinished } from "./records.ts";
 import { release } from "./release.ts";
 
@@ -15,7 +17,10 @@ export function gc(request: Request, valid: readonly Attachment[]): void {
   const stale = listRecords(directory).filter((record) => isStale(record.owner));
   const bindings = new Bindings(config);
   try {
-    release({ directory, addresses: stale.map(({ address }) => address), goes: isStale, bindings });
+    runAll([
+      () => collectInRuleset(request.network, valid),
+      () => release({ directory, addresses: stale.map(({ address }) => address), goes: isStale, bindings }),
+    ]);
   } finally {
     bindings.close();
   }

@@ -4,16 +4,21 @@ import { readRules } from "../../shared/iptables/client.ts";
 import { findProgram } from "../../shared/iptables/program.ts";
 import { decodeConfig, type FirewallConfig } from "./config.ts";
 import { chooseFirewalld } from "./firewalld.ts";
+import { requireWorkingNftables } from "./nftables/commands.ts";
 
 /**
- * Would ADD work: firewalld runs and has the zone, or iptables is installed and can read the table. Only IPv4 is looked
- * at, since the configuration does not tell whether there will be IPv6 addresses.
+ * Would ADD work: firewalld runs and has the zone, or iptables is installed and can read the table, or nf_tables can be
+ * used and nothing drops what containers send. Only IPv4 is looked at, since the configuration does not tell whether there will be IPv6 addresses.
  *
  * @throws CniError code 50 when it would not.
  */
 export function status(request: Request): void {
   const config = decodeConfig(request);
   try {
+    if (config.backend === "nftables") {
+      requireWorkingNftables();
+      return;
+    }
     const isFirewalld = firewalldIsReady(config);
     if (!isFirewalld || config.ingressPolicy !== "open") requireWorkingIptables();
   } catch (error) {
