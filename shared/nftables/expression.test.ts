@@ -106,6 +106,11 @@ test("what is written is read again", () => {
   );
 });
 
+test("a flag in the highest bit stays a positive number", () => {
+  const expression = { kind: "snat", family: 4, address: 0, port: 0, flags: 2 ** 31 } as const;
+  assert.deepEqual(decodeExpression(encode(expression)), expression);
+});
+
 test("cut or scrambled bytes never do worse than a DecodeError", () => {
   fc.assert(
     fc.property(expressions, fc.nat(), fc.nat(), fc.nat({ max: 255 }), (expression, cut, place, byte) => {

@@ -64,6 +64,6 @@ export function decodeNat(bytes: Uint8Array): Nat | undefined {
     family: protocol === NFPROTO_IPV4 ? 4 : 6,
     address,
     ...(port === undefined ? {} : { port }),
-    flags: (attributes?.u32be(NFTA_NAT_FLAGS) ?? 0) & ~impliedFlags,
+    flags: ((attributes?.u32be(NFTA_NAT_FLAGS) ?? 0) & ~impliedFlags) >>> 0,
   };
 }
