@@ -282,6 +282,24 @@ test("a failed ADD takes back what it made: the bridge it made, but not one that
   assert.equal(difference(used, snapshot(host)), "");
 });
 
+test("a bridge that has all the ports it can have is told in words", async (t) => {
+  if (expectPeer) return;
+  const host = await hostFor(t);
+  host.addNetns("c1");
+  host.run("ip", ["link", "add", "bridge0", "type", "bridge"]);
+  // linux/if_bridge.h: 1 << 10 ports, of which number 0 is not used.
+  const ports = Array.from({ length: 512 }, (_, index) => [
+    `link add a${index} master bridge0 type veth peer name b${index}`,
+    `link set b${index} master bridge0`,
+  ]).flat();
+  host.run("ip", ["-batch", "-"], { input: ports.slice(0, 1023).join("\n") });
+  const before = snapshot(host);
+  const response = add(host, config());
+  assert.match(failed(response).msg, /failed to connect .* to bridge bridge0: .*EXFULL/);
+  assert.match(asString(asObject(response.json)["details"]), /at most 1024 ports: use another bridge/);
+  assert.equal(difference(before, snapshot(host)), "");
+});
+
 test("64 first ADDs at once on one bridge all work, and 64 DELs leave nothing", async (t) => {
   const host = await hostFor(t);
   const conf = config({ isDefaultGateway: true, ipMasq: true }, [v4, v6]);
