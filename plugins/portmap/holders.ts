@@ -27,17 +27,17 @@ export interface Holders {
  * link where it was. Everything else is a conflict: an address behind a router says nothing when it is silent.
  */
 export function createHolders(answers: (address: IpAddress) => boolean | undefined = answersNearby): Holders {
-  const asked = new Map<string, boolean>();
-  const isGone = (address: IpAddress): boolean => {
-    const text = formatIp(address);
-    const known = asked.get(text) ?? answers(address) === false;
-    asked.set(text, known);
-    return known;
-  };
+  // A no takes seconds, and a plan may be made several times.
+  const gone = new Set<string>();
   return {
     requireGone({ protocol, hostPort }, owner, address, own) {
-      const isKnown = owner !== undefined && address !== undefined;
-      if (isKnown && (sameIp(address, own) || isGone(address))) return;
+      if (owner !== undefined && address !== undefined) {
+        if (gone.has(owner)) return;
+        if (sameIp(address, own) || answers(address) === false) {
+          gone.add(owner);
+          return;
+        }
+      }
       const to = address === undefined ? "" : ` (${formatIp(address)})`;
       throw new CniError(
         ErrorCode.conflict,

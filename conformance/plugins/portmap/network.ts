@@ -1,9 +1,16 @@
 /** A host with a bridge and containers on it, as bridge would make them, for packets to published ports. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 import { type Host, hostFor } from "../../harness/host.ts";
-import type { JsonObject } from "../../harness/json.ts";
-import { type Command, callPlugin, type PluginResponse } from "../../harness/plugin-call.ts";
+import { asObject, type JsonObject } from "../../harness/json.ts";
+import {
+  type Command,
+  callPlugin,
+  callPluginAsync,
+  type PluginCall,
+  type PluginResponse,
+} from "../../harness/plugin-call.ts";
 import { addOutside, fetchPage, isUnreachable, outsideAddresses } from "../../harness/traffic.ts";
 import { ours, tcp } from "./setting.ts";
 
@@ -17,8 +24,13 @@ export const gateway = { ipv4: "10.22.0.1", ipv6: "fd00:22::1" };
 /** A second address of the host. */
 export const secondAddress = { ipv4: "198.51.100.1", ipv6: "2001:db8:51::1" };
 
-const lastBytes = { c1: 2, c2: 3, c3: 4 };
+const lastBytes = { c1: 2, c2: 3, c3: 4, again: 12 };
+/** "again" is a second address of c1. */
 export type Container = keyof typeof lastBytes;
+
+function netnsOf(container: Container): string {
+  return container === "again" ? "c1" : container;
+}
 
 export function addressOf(container: Container, family: IpFamily): string {
   const last = lastBytes[container];
@@ -56,6 +68,15 @@ export async function network(t: TestContext, bridgeNetfilter = false): Promise<
   host.inNetns("outside", "ip", ["route", "add", "default", "via", hostAddress.ipv4]);
   host.inNetns("outside", "ip", ["-6", "route", "add", "default", "via", hostAddress.ipv6]);
   for (const name of ["c1", "c2", "c3"] as const) attach(host, name);
+  for (const [family, length] of [
+    ["ipv4", 24],
+    ["ipv6", 64],
+  ] as const) {
+    const address = `${addressOf("again", family)}/${length}`;
+    // Not to be chosen as a source.
+    const flags = family === "ipv6" ? ["nodad", "preferred_lft", "0"] : [];
+    host.inNetns("c1", "ip", ["address", "add", address, "dev", "eth0", ...flags]);
+  }
   return host;
 }
 
@@ -98,16 +119,49 @@ export function configOf({ container = "c1", backend = "nftables", ...rest }: Ca
     runtimeConfig: { portMappings: mappings },
     prevResult: {
       cniVersion: "1.1.0",
-      interfaces: [{ name: "cni0" }, { name: ifname, sandbox: `/run/netns/${container}` }],
+      interfaces: [{ name: "cni0" }, { name: ifname, sandbox: `/run/netns/${netnsOf(container)}` }],
       ips: [address("ipv4", 24), address("ipv6", 64)],
     },
   };
 }
 
 export function call(host: Host, command: Command, setting: Call, bin = ours): PluginResponse {
-  const { container = "c1", containerId = container, ifname = "eth0" } = setting;
-  const environment = { command, containerId, netns: `/run/netns/${container}`, ifname };
-  return callPlugin(host, bin, environment, configOf(setting));
+  return callPlugin(host, bin, environmentOf(command, setting), configOf(setting));
+}
+
+function environmentOf(command: Command, setting: Call): PluginCall {
+  const { container = "c1", containerId = netnsOf(container), ifname = "eth0" } = setting;
+  return { command, containerId, netns: `/run/netns/${netnsOf(container)}`, ifname };
+}
+
+/** Asserts that a call fails with a code and a message, and says what to do. */
+export function assertRefused(host: Host, command: Command, setting: Call, code: number, says: RegExp): void {
+  const { status, stdout, json } = call(host, command, setting);
+  assert.equal(status, 1, stdout);
+  const error = asObject(json);
+  assert.equal(error["code"], code, stdout);
+  assert.match(String(error["msg"]), says);
+  assert.notEqual(error["details"] ?? "", "");
+}
+
+/** Several calls at the same time, which must all succeed. */
+export async function succeedTogether(
+  host: Host,
+  command: Command,
+  settings: readonly Call[],
+): Promise<void> {
+  const calls = settings.map((setting) =>
+    callPluginAsync(host, ours, environmentOf(command, setting), configOf(setting)),
+  );
+  for (const { status, stdout, stderr } of await Promise.all(calls)) {
+    assert.equal(`${status} ${stderr}`, "0 ", `${command}: ${stdout}`);
+  }
+}
+
+/** Serves a page on the host itself, until it is disposed of. */
+export async function serveOnHost(host: Host, port: number, page: string): Promise<void> {
+  const tool = fileURLToPath(new URL("../../harness/traffic-tool.ts", import.meta.url));
+  await host.start(process.execPath, [tool, "http", String(port), page]);
 }
 
 export function succeed(host: Host, command: Command, setting: Call, bin = ours): void {

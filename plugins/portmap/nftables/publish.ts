@@ -156,7 +156,7 @@ function deadElements(
     for (const placed of overlapping(mapping, target)) {
       const { comment: owner } = placed.element;
       if (owner === comment || (owner !== undefined && gone.has(owner))) continue;
-      holders.requireGone(mapping, owner, publishedPort(placed)?.container, address);
+      holders.requireGone(mapping, ownerInWords(owner), publishedPort(placed)?.container, address);
       if (owner !== undefined) gone.add(owner);
     }
   }
@@ -184,4 +184,11 @@ function overlaps(nftables: Nftables, family: 4 | 6) {
 
 function sameKey(a: Element, b: Element): boolean {
   return Buffer.compare(a.key, b.key) === 0;
+}
+
+/** An owner's comment as people say it; a cut one stays as it is. */
+function ownerInWords(comment: string | undefined): string | undefined {
+  const [network, container, ifname, more] = (comment ?? "").split("/");
+  if (ifname === undefined || more !== undefined) return comment;
+  return `container ${container} (${ifname}) of network ${network}`;
 }
