@@ -5,7 +5,7 @@ import { forgetConnectionsOf } from "../../shared/conntrack/client.ts";
 import { formatIp, type IpAddress, ipFromBytes } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { addChain, type ChainName, deleteChain, flushChain } from "../../shared/nftables/chain.ts";
-import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../shared/nftables/client.ts";
+import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../shared/nftables/client.ts";
 import type { Command } from "../../shared/nftables/command.ts";
 import { addElements, deleteElements, type Element } from "../../shared/nftables/element.ts";
 import { addRule, deleteRule, type ListedRule } from "../../shared/nftables/rule.ts";
@@ -53,14 +53,11 @@ function planAdd(nftables: Nftables, comment: string, addresses: readonly IpPref
 /** True when the address of an attachment has its element, or a rule of the Go plugin. Throws SystemError. */
 export function hasElement(owner: Owner, address: IpAddress): boolean {
   if (!hasNftables()) return false;
-  const nftables = openNftables();
-  try {
+  return withNftables((nftables) => {
     const element = nftables.getElement(sources[address.family], { key: sourceKey(address) });
     if (element?.comment === ownerComment(owner)) return true;
     return nftables.findRules(peerChain.table, peerChain.name, peerCommentStart(owner)).length > 0;
-  } finally {
-    nftables.close();
-  }
+  });
 }
 
 /** Removes what masquerades an attachment, the Go plugin's rules included. Throws SystemError. */
@@ -149,13 +146,4 @@ function unusedChains(nftables: Nftables, leaving: ReadonlyMap<string, number>):
     const rules = nftables.listRules(masqueradeTable, name).length;
     return uses !== undefined && uses === rules + count ? [chain] : [];
   });
-}
-
-function withNftables(work: (nftables: Nftables) => void): void {
-  const nftables = openNftables();
-  try {
-    work(nftables);
-  } finally {
-    nftables.close();
-  }
 }

@@ -2,7 +2,7 @@ import type { Attachment } from "../../shared/cni/attachments.ts";
 import { ownerComment, ownerCommentStart } from "../../shared/cni/owner-comment.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { type ChainName, deleteChain, flushChain } from "../../shared/nftables/chain.ts";
-import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../shared/nftables/client.ts";
+import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../shared/nftables/client.ts";
 import type { Command } from "../../shared/nftables/command.ts";
 import { addElements, deleteElements, type Element } from "../../shared/nftables/element.ts";
 import { deleteRule } from "../../shared/nftables/rule.ts";
@@ -90,13 +90,4 @@ function planPeerRemoval(nftables: Nftables, { containerId, ifname }: Owner): Co
   const chains = [portChain, macChain].filter((chain) => nftables.getChain(chain) !== undefined);
   // Both are emptied first: one leads to the other.
   return [...jumps, ...chains.map(flushChain), ...chains.map(deleteChain)];
-}
-
-function withNftables(work: (nftables: Nftables) => void): void {
-  const nftables = openNftables();
-  try {
-    work(nftables);
-  } finally {
-    nftables.close();
-  }
 }

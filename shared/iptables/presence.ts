@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { hasNftables, openNftables } from "../nftables/client.ts";
+import { hasNftables, withNftables } from "../nftables/client.ts";
 import type { Family } from "./program.ts";
 
 /**

@@ -248,6 +248,16 @@ export function openNftables(): Nftables {
   }
 }
 
+/** Works on the ruleset of the calling thread's namespace, with a socket that is closed again. */
+export function withNftables<T>(work: (nftables: Nftables) => T): T {
+  const nftables = openNftables();
+  try {
+    return work(nftables);
+  } finally {
+    nftables.close();
+  }
+}
+
 /**
  * Whether the kernel has nf_tables and this process may use it here. Changes nothing.
  *
