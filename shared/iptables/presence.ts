@@ -14,17 +14,12 @@ export function chainMayExist(family: Family, table: "nat" | "filter", chain: st
 
 function nftChainMayExist(family: Family, table: string, chain: string): boolean {
   if (!hasNftables()) return true;
-  const nftables = openNftables();
+  const name = { table: { family: family === 4 ? "ip" : "ip6", name: table }, name: chain } as const;
   try {
-    return (
-      nftables.getChain({ table: { family: family === 4 ? "ip" : "ip6", name: table }, name: chain }) !==
-      undefined
-    );
+    return withNftables((nftables) => nftables.getChain(name) !== undefined);
   } catch {
     // The programs will say it in words.
     return true;
-  } finally {
-    nftables.close();
   }
 }
 
