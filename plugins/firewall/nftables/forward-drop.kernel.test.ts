@@ -56,6 +56,7 @@ const certain: Record<string, Ruleset> = {
     nft: dropping("ct state vmap { established : accept, related : accept, invalid : drop }"),
   },
   "policy drop, but for translated connections": { nft: dropping("ct status dnat accept") },
+  "policy drop, but for the loopback interface": { nft: dropping('iifname "lo" accept') },
   "an unconditional drop": { nft: accepting("counter", 'log prefix "x"', "drop") },
   "an unconditional reject": { nft: accepting("reject with icmpx admin-prohibited") },
   "in a chain below": {

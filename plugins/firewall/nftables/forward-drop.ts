@@ -47,7 +47,7 @@ function describe({ table, name, base }: ListedChain): string {
   return `chain ${name} of table ${describeTable(table)} drops what containers send: ${why}`;
 }
 
-/** Interfaces that Docker and libvirt make for their own networks: rules that accept those are not about containers. */
+/** Interfaces that are no network's of ours: Docker and libvirt make these for their own. */
 function isOthers(name: string): boolean {
-  return /^(docker0|docker_gwbridge|br-[0-9a-f]{12}|virbr\d+)$/.test(name);
+  return /^(lo|docker0|docker_gwbridge|br-[0-9a-f]{12}|virbr\d+)$/.test(name);
 }

@@ -1,0 +1,325 @@
+/** firewall's nftables backend, which the Go plugin does not have: selection, removal, CHECK, GC, STATUS, many at once. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { expectPeer, pluginFolder } from "../harness/binaries.ts";
+import { firewallCmd, startBus, startFirewalld } from "../harness/firewalld.ts";
+import { type Host, hostFor } from "../harness/host.ts";
+import { asObject, type JsonObject } from "../harness/json.ts";
+import { ensurePeer } from "../harness/peers.ts";
+import {
+  type Command,
+  callPlugin,
+  callPluginAsync,
+  type PluginResponse,
+  pluginEnvironment,
+} from "../harness/plugin-call.ts";
+import { resultAddresses, withoutPrefix } from "../harness/result.ts";
+import { isUnreachable, serveHttp } from "../harness/traffic.ts";
+
+const ours = `${pluginFolder()}/firewall`;
+const peers = `${ensurePeer().binDir}/firewall`;
+const skip = expectPeer && "the Go plugin has no such backend";
+
+/** One container: what the plugin is told about it. */
+type Attachment = {
+  id?: string;
+  ips?: string[];
+  bridge?: string;
+  keys?: JsonObject;
+  network?: string;
+  prevResult?: boolean;
+  netns?: string;
+};
+
+function configOf(command: Command, attachment: Attachment): JsonObject {
+  const { id = "c1", ips = ["10.0.0.2/24"], bridge = "cni0", network = "mynet" } = attachment;
+  const interfaces = [{ name: bridge }, { name: `veth${id}` }, { name: "eth0", sandbox: `/run/netns/${id}` }];
+  const prevResult = { cniVersion: "1.1.0", interfaces, ips: ips.map((address) => ({ address })) };
+  const withResult =
+    (command === "ADD" || command === "DEL" || command === "CHECK") && attachment.prevResult !== false;
+  return {
+    ...{ cniVersion: "1.1.0", name: network, type: "firewall", backend: "nftables", ...attachment.keys },
+    ...(withResult && { prevResult }),
+  };
+}
+
+function environmentOf(command: Command, { id = "c1", netns = `/run/netns/${id}` }: Attachment) {
+  const isOfOne = command === "ADD" || command === "DEL" || command === "CHECK";
+  return { command, ...(isOfOne && { containerId: id, netns, ifname: "eth0" }) };
+}
+
+function call(host: Host, bin: string, command: Command, attachment: Attachment = {}): PluginResponse {
+  return callPlugin(host, bin, environmentOf(command, attachment), configOf(command, attachment));
+}
+
+function succeed(host: Host, command: Command, attachment: Attachment = {}, bin = ours): PluginResponse {
+  const response = call(host, bin, command, attachment);
+  assert.equal(response.status, 0, `${command}: ${response.stdout}${response.stderr}`);
+  assert.equal(response.stderr, "", command);
+  return response;
+}
+
+function refuse(host: Host, command: Command, attachment: Attachment = {}): { code: unknown; msg: string } {
+  const { status, stderr, json } = call(host, ours, command, attachment);
+  assert.deepEqual([status, stderr], [1, ""], command);
+  const { code, msg, details } = asObject(json);
+  assert.notEqual(details, "", "says what to do");
+  return { code, msg: String(msg) };
+}
+
+function ruleset(host: Host): string {
+  return host.run("nft", ["list", "ruleset"]).stdout;
+}
+
+function iptablesRules(host: Host): string[] {
+  const text = ["iptables-nft-save", "iptables-legacy-save"].map((tool) => host.run(tool).stdout).join("");
+  return text.split("\n").filter((line) => line.startsWith("-A"));
+}
+
+const isolated: JsonObject = { ingressPolicy: "isolated" };
+const both = ["10.0.0.2/24", "2001:db8:1::2/64"];
+
+test("is used only when it is named; the Go plugin reads the name as detection", { skip }, async (t) => {
+  const host = await hostFor(t);
+  for (const backend of [undefined, "", "NFTABLES", "nft", "iptables"]) {
+    const attachment = { keys: { backend: backend ?? null } };
+    succeed(host, "ADD", attachment);
+    assert.doesNotMatch(ruleset(host), /cni_firewall/, String(backend));
+    assert.ok(iptablesRules(host).some((line) => line.includes("10.0.0.2")));
+    succeed(host, "DEL", attachment);
+  }
+  succeed(host, "ADD", {}, peers);
+  assert.doesNotMatch(ruleset(host), /cni_firewall/);
+  assert.ok(iptablesRules(host).some((line) => line.includes("10.0.0.2")));
+  succeed(host, "DEL");
+  assert.ok(!iptablesRules(host).some((line) => line.includes("10.0.0.2")), "its rules are removed too");
+});
+
+test("works on a host without iptables, and hands the result on", { skip }, async (t) => {
+  const host = await hostFor(t);
+  for (const tool of ["iptables", "ip6tables"]) {
+    for (const part of ["", "-save", "-restore"]) {
+      host.run("ln", ["-sfn", "/nowhere", `/etc/alternatives/${tool}${part}`]);
+    }
+  }
+  succeed(host, "STATUS");
+  const { json } = succeed(host, "ADD", { ips: both, keys: isolated });
+  assert.deepEqual(resultAddresses(json), both);
+  assert.match(ruleset(host), /10\.0\.0\.2 comment "mynet\/c1\/eth0" : jump on-cni0/);
+  assert.match(ruleset(host), /2001:db8:1::2 comment "mynet\/c1\/eth0" : jump on-cni0/);
+  assert.match(ruleset(host), /"vethc1" comment "mynet\/c1\/eth0"/);
+  succeed(host, "CHECK", { ips: both, keys: isolated });
+  succeed(host, "DEL", { ips: both, keys: isolated });
+  succeed(host, "DEL", { ips: both, keys: isolated });
+  succeed(host, "GC", { keys: { "cni.dev/valid-attachments": [] } });
+  assert.doesNotMatch(ruleset(host), /c1|cni0/);
+  succeed(host, "ADD", { ips: [], keys: isolated });
+  assert.doesNotMatch(ruleset(host), /c1|cni0/, "no address, no rule");
+});
+
+for (const [what, attachment] of Object.entries<Attachment>({
+  "previous result": { prevResult: false },
+  "previous result and namespace": { prevResult: false, netns: "" },
+  "a valid configuration": { keys: { ingressPolicy: "foo", iptablesAdminChainName: "FORWARD" } },
+  "the backend that ADD used": { keys: { backend: "iptables" } },
+  "the backend that ADD used, nor a previous result": { keys: { backend: "foo" }, prevResult: false },
+})) {
+  test(`DEL without ${what} removes everything`, { skip }, async (t) => {
+    const host = await hostFor(t);
+    succeed(host, "ADD", { ips: both, keys: isolated });
+    succeed(host, "DEL", attachment);
+    assert.doesNotMatch(ruleset(host), /c1|cni0/);
+    succeed(host, "DEL", attachment);
+  });
+}
+
+test("what ADD made with iptables goes with DEL and with ADD", { skip }, async (t) => {
+  const host = await hostFor(t);
+  const keys = { backend: "iptables", ingressPolicy: "isolated" };
+  const own = () => iptablesRules(host).filter((line) => /10\.0\.0\.2|cni0/.test(line));
+  succeed(host, "ADD", { keys });
+  succeed(host, "DEL", { keys: isolated, prevResult: false });
+  assert.deepEqual(own(), []);
+  succeed(host, "ADD", { keys });
+  succeed(host, "ADD", { keys: isolated });
+  assert.deepEqual(own(), []);
+  succeed(host, "CHECK", { keys: isolated });
+});
+
+test("DEL after any flush; a late DEL leaves the next owner alone", { skip }, async (t) => {
+  const host = await hostFor(t);
+  succeed(host, "ADD", { keys: isolated });
+  host.run("nft", ["flush", "ruleset"]);
+  succeed(host, "DEL", { keys: isolated });
+  assert.equal(ruleset(host), "");
+  succeed(host, "ADD", { keys: isolated });
+  succeed(host, "ADD", { id: "c2", keys: isolated });
+  succeed(host, "DEL", { keys: isolated });
+  assert.match(ruleset(host), /10\.0\.0\.2 comment "mynet\/c2\/eth0" : jump on-cni0/);
+  succeed(host, "CHECK", { id: "c2", keys: isolated });
+});
+
+test("two networks of one container, and GC of one of them", { skip }, async (t) => {
+  const host = await hostFor(t);
+  const other: Attachment = { network: "other", ips: ["10.1.0.2/24"], bridge: "cni1", keys: isolated };
+  succeed(host, "ADD", { keys: isolated });
+  succeed(host, "ADD", { id: "c2", ips: ["10.0.0.3/24"], keys: isolated });
+  succeed(host, "ADD", other);
+  const valid = [{ containerID: "c2", ifname: "eth0" }];
+  succeed(host, "GC", { keys: { backend: "iptables", "cni.dev/valid-attachments": valid } });
+  assert.doesNotMatch(ruleset(host), /mynet\/c1/);
+  succeed(host, "CHECK", { id: "c2", ips: ["10.0.0.3/24"], keys: isolated });
+  succeed(host, "CHECK", other);
+  succeed(host, "GC", { keys: { "cni.dev/valid-attachments": [] } });
+  assert.doesNotMatch(ruleset(host), /cni0/);
+  succeed(host, "CHECK", other);
+});
+
+test("CHECK says what is missing", { skip }, async (t) => {
+  const host = await hostFor(t);
+  assert.deepEqual(refuse(host, "CHECK"), { code: 105, msg: "table inet cni_firewall is missing" });
+  succeed(host, "ADD");
+  host.run("nft", ["flush map inet cni_firewall addresses4"]);
+  const { code, msg } = refuse(host, "CHECK");
+  assert.deepEqual([code, msg], [105, "10.0.0.2 is missing in map inet cni_firewall addresses4"]);
+});
+
+const dockerDrop = `*filter
+:FORWARD DROP [0:0]
+-A FORWARD -i docker0 -j ACCEPT
+-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+COMMIT
+`;
+
+test("another table's drop: ADD works, CHECK and STATUS say so", { skip }, async (t) => {
+  const host = await hostFor(t);
+  host.run("iptables-nft-restore", [], { input: dockerDrop });
+  succeed(host, "ADD");
+  const expected = /^chain FORWARD of table ip filter drops what containers send: its policy is drop/;
+  for (const [command, code] of [
+    ["CHECK", 105],
+    ["STATUS", 50],
+  ] as const) {
+    const refused = refuse(host, command);
+    assert.equal(refused.code, code);
+    assert.match(refused.msg, expected);
+  }
+  succeed(host, "STATUS", { keys: { backend: "iptables" } });
+  host.run("iptables-nft", ["-I", "FORWARD", "-i", "cni0", "-j", "ACCEPT"]);
+  succeed(host, "CHECK");
+  succeed(host, "STATUS");
+  succeed(host, "DEL");
+});
+
+test("firewalld rejects what none of its zones lets through, and STATUS says so", { skip }, async (t) => {
+  const host = await hostFor(t);
+  await startBus(host);
+  await startFirewalld(host);
+  succeed(host, "ADD");
+  const expected =
+    /^chain filter_FORWARD of table inet firewalld drops what containers send: its rules drop them/;
+  for (const command of ["CHECK", "STATUS"] as const) assert.match(refuse(host, command).msg, expected);
+  firewallCmd(host, "--zone=trusted", "--add-source=10.0.0.0/24");
+  succeed(host, "CHECK");
+  succeed(host, "STATUS");
+  succeed(host, "DEL");
+});
+
+test("a bridge's real ports are isolated without br_netfilter, until DEL", { skip }, async (t) => {
+  const host = await hostFor(t);
+  host.run("sysctl", ["-qw", "net.bridge.bridge-nf-call-iptables=0"]);
+  const ipam = { type: "host-local", ranges: [[{ subnet: "10.4.0.0/24" }]] };
+  const list = { cniVersion: "1.1.0", name: "net1" };
+  const bridge = { ...list, type: "bridge", bridge: "cni0", isGateway: true, ipam };
+  const firewall = { ...list, type: "firewall", backend: "nftables", ...isolated };
+  const bin = `${pluginFolder()}/bridge`;
+  const done = ({ status, stdout, json }: PluginResponse): unknown => {
+    assert.equal(status, 0, stdout);
+    return json;
+  };
+  const attach = (id: string) => {
+    const target = { containerId: id, netns: host.addNetns(id), ifname: "eth0" };
+    const prevResult = done(callPlugin(host, bin, { command: "ADD", ...target }, bridge));
+    const config = { ...firewall, prevResult };
+    done(callPlugin(host, ours, { command: "ADD", ...target }, config));
+    done(callPlugin(host, ours, { command: "CHECK", ...target }, config));
+    const [address = ""] = resultAddresses(prevResult).map(withoutPrefix);
+    return { address, remove: () => done(callPlugin(host, ours, { command: "DEL", ...target }, firewall)) };
+  };
+  const [one, two] = [attach("one"), attach("two")];
+  await serveHttp(host, "two", 80, "two");
+  const url = `http://${two.address}:80/`;
+  assert.ok(isUnreachable(host, url, { netns: "one" }));
+  assert.ok(!isUnreachable(host, url), "the host reaches it");
+  one.remove();
+  two.remove();
+  assert.ok(!isUnreachable(host, url, { netns: "one" }));
+  assert.doesNotMatch(ruleset(host), /net1|cni0|table bridge/);
+});
+
+/** More than any of them is made. */
+const most = 60;
+
+for (const systemCall of ["sendto", "write"]) {
+  test(`ADD and DEL killed at each ${systemCall}, then DEL`, { skip }, async (t) => {
+    const host = await hostFor(t);
+    const keys = isolated;
+    succeed(host, "ADD", { id: "stays", ips: ["10.0.0.9/24"], keys });
+    const before = ruleset(host);
+    const killedAt = (command: Command, nth: number): boolean => {
+      const inject = `inject=${systemCall}:signal=SIGKILL:when=${nth}`;
+      const args = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${systemCall}`, "-e", inject, ours];
+      const { status } = host.run("strace", args, {
+        input: JSON.stringify(configOf(command, { keys })),
+        env: pluginEnvironment(ours, environmentOf(command, {})),
+        check: false,
+      });
+      return status !== 0;
+    };
+    for (const command of ["ADD", "DEL"] as const) {
+      let nth = 1;
+      for (; nth <= most; nth++) {
+        if (command === "DEL") succeed(host, "ADD", { keys });
+        const killed = killedAt(command, nth);
+        succeed(host, "DEL", { keys, prevResult: false });
+        assert.equal(ruleset(host), before, `${command} killed at ${systemCall} ${nth}`);
+        if (!killed) break;
+      }
+      assert.ok(nth <= most, "a call was not killed in the end");
+      t.diagnostic(`${command}: ${nth - 1} places`);
+    }
+  });
+}
+
+test("30 at once, beside iptables commands: nothing fails, nothing is left", { skip }, async (t) => {
+  const host = await hostFor(t);
+  const all = Array.from({ length: 30 }, (_, index): Attachment => {
+    const keys = index % 3 === 0 ? {} : { ingressPolicy: index % 3 === 1 ? "same-bridge" : "isolated" };
+    const ips = [`10.0.${index % 3}.${index + 2}/24`, `fd00:${index % 3}::${index + 2}/64`];
+    return { id: `c${index}`, bridge: `cni${index % 3}`, ips, keys };
+  });
+  let isDone = false;
+  const others = (async () => {
+    for (let count = 0; ; count++) {
+      await host.runAsync("iptables-nft", ["-A", "FORWARD", "-d", "192.0.2.1", "-j", "DROP"]);
+      await host.runAsync("iptables-nft", ["-D", "FORWARD", "-d", "192.0.2.1", "-j", "DROP"]);
+      if (isDone) return count;
+    }
+  })();
+  const together = async (command: Command) => {
+    const responses = await Promise.all(
+      all.map((one) => callPluginAsync(host, ours, environmentOf(command, one), configOf(command, one))),
+    );
+    for (const { status, stdout, stderr } of responses) assert.deepEqual([status, stderr], [0, ""], stdout);
+  };
+  try {
+    await together("ADD");
+    for (const one of all) succeed(host, "CHECK", one);
+    assert.equal(ruleset(host).match(/mynet\/c\d+\/eth0/g)?.length, 30 * 2 + 10, "addresses and ports");
+    await together("DEL");
+  } finally {
+    isDone = true;
+    t.diagnostic(`${await others} iptables commands beside them`);
+  }
+  assert.doesNotMatch(ruleset(host), /mynet|cni\d|table bridge/);
+});
