@@ -1,6 +1,7 @@
 import { readSync, statSync, writeSync } from "node:fs";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
 import { nodeErrno } from "../errors/system-error.ts";
+import { exit } from "../linux/exit.ts";
 import { sleep } from "../linux/wait.ts";
 import { validAttachments } from "./attachments.ts";
 import { type Environment, isCommand, isIdentifier, readEnvironment } from "./environment.ts";
@@ -34,7 +35,7 @@ export function runPlugin<Config>(plugin: Plugin<Config>): never {
     status = 1;
     takeBack(answer);
   }
-  process.exit(status);
+  return exit(status);
 }
 
 interface Answer {

@@ -44,6 +44,11 @@ export function libc(): Libc {
   return library;
 }
 
+/** True when the C library is open already: what only saves time is not worth opening it for. */
+export function isLibcOpen(): boolean {
+  return library !== undefined;
+}
+
 /** `errno` as the last C function called left it. */
 export function errno(): number {
   return loaded().errno();
