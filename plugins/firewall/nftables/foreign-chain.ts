@@ -15,11 +15,13 @@ import {
   type Value,
 } from "./packet.ts";
 
-/** What a table has besides the rules of the chain that is looked at. */
+/** A table of somebody else's. */
 export interface ForeignTable {
   readonly rulesOf: (chain: string) => readonly Rule[];
   /** Elements of a set whose keys are no ranges. */
   readonly elementsOf: (set: string) => readonly Element[];
+  /** Where chains have led so far: many rules may lead to the same one. */
+  readonly courses: Map<string, Course>;
 }
 
 /**
@@ -28,12 +30,16 @@ export interface ForeignTable {
  */
 export type Course = "drops" | "may accept" | "goes on";
 
-/** The kernel's limit (NFT_JUMP_STACK_SIZE). */
-const maxDepth = 16;
+/** Follows the packet through a chain and those that it leads to; the kernel allows no loops. */
+export function follow(packet: Packet, chain: string, table: ForeignTable): Course {
+  const known = table.courses.get(chain);
+  if (known !== undefined) return known;
+  const course = followRules(packet, table.rulesOf(chain), table);
+  table.courses.set(chain, course);
+  return course;
+}
 
-/** Follows the packet through the rules of a chain. */
-export function follow(packet: Packet, rules: readonly Rule[], table: ForeignTable, depth = 0): Course {
-  if (depth > maxDepth) return "may accept";
+function followRules(packet: Packet, rules: readonly Rule[], table: ForeignTable): Course {
   for (const [index, rule] of rules.entries()) {
     const { holds, end } = evaluate(packet, rule, table);
     if (holds === "no" || end === undefined) continue;
@@ -44,12 +50,12 @@ export function follow(packet: Packet, rules: readonly Rule[], table: ForeignTab
         break;
       case "return": {
         if (isCertain) return "goes on";
-        const rest = follow(packet, rules.slice(index + 1), table, depth);
+        const rest = followRules(packet, rules.slice(index + 1), table);
         return rest === "may accept" ? rest : "goes on";
       }
       case "jump":
       case "goto": {
-        const inner = follow(packet, table.rulesOf(end.chain), table, depth + 1);
+        const inner = follow(packet, end.chain, table);
         if (inner === "may accept") return inner;
         if (isCertain && inner === "drops") return inner;
         if (isCertain && end.kind === "goto") return "goes on";

@@ -35,9 +35,11 @@ function isSeen({ family }: TableName, packet: 4 | 6): boolean {
 }
 
 function drops(nftables: Nftables, { table, name, base }: ListedChain, packet: Packet): boolean {
-  const rulesOf = (chain: string) => nftables.listRules(table, chain);
-  const elementsOf = (set: string) => nftables.listElements({ table, name: set, key: ["mark"] });
-  const course = follow(packet, rulesOf(name), { rulesOf, elementsOf });
+  const course = follow(packet, name, {
+    rulesOf: (chain) => nftables.listRules(table, chain),
+    elementsOf: (set) => nftables.listElements({ table, name: set, key: ["mark"] }),
+    courses: new Map(),
+  });
   return course === "drops" || (course === "goes on" && base?.policy === "drop");
 }
 
