@@ -4,16 +4,27 @@ import { prevResult } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { changeRules, IptablesUnavailable, requireIptables } from "../../shared/iptables/client.ts";
-import { hasNftables, openNftables } from "../../shared/nftables/client.ts";
+import type { IpAddress } from "../../shared/ip/address.ts";
+import {
+  changeRules,
+  changeRulesIfAvailable,
+  hasIptables,
+  IptablesUnavailable,
+  requireIptables,
+} from "../../shared/iptables/client.ts";
+import { chainMayExist } from "../../shared/iptables/presence.ts";
+import type { Ruleset } from "../../shared/iptables/ruleset.ts";
+import { hasNftables } from "../../shared/nftables/client.ts";
 import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
 import { createHolders, type Holders } from "./holders.ts";
 import { holdersOf } from "./iptables-holders.ts";
 import { allowLocalhost } from "./localhost-access.ts";
-import { mappingsOf } from "./mappings.ts";
-import { publish, unpublish } from "./nftables/publish.ts";
-import { planAdd, planUndo, planUndoShared } from "./plan.ts";
+import { mappingsOf, type PortMapping } from "./mappings.ts";
+import { dnatChain } from "./names.ts";
+import { withNftables } from "./nftables/open.ts";
+import { clearPorts, publish, unpublish } from "./nftables/publish.ts";
+import { planAdd, planRemoval, planUndo, planUndoShared } from "./plan.ts";
 import { type PublishedPort, publishedPorts } from "./published.ts";
 import { desiredRules } from "./rules.ts";
 import { forgetEarlierConnections, forgetLeftConnections } from "./stale-connections.ts";
@@ -68,26 +79,30 @@ function publishByNftables(
   holders: Holders,
   undo: UndoStack,
 ): void {
-  const nftables = openNftables();
-  try {
-    const containers = families.map(({ address }) => address);
-    const done = publish(nftables, config, containers, ownerComment(request), holders);
-    undo.push(() => {
-      const again = openNftables();
-      try {
-        unpublish(again, done);
-      } finally {
-        again.close();
-      }
+  clearPortsInIptables(config, families, holders);
+  const containers = families.map(({ address }) => address);
+  const done = withNftables((nftables) =>
+    publish(nftables, config, containers, ownerComment(request), holders),
+  );
+  undo.push(() => withNftables((nftables) => unpublish(nftables, done)));
+  forgetTakenOver(done.takenOver);
+}
+
+/** The rules of iptables come before those of our own tables: a port that they publish would never get there. */
+function clearPortsInIptables(
+  config: PortmapConfig,
+  families: readonly PublishedFamily[],
+  holders: Holders,
+): void {
+  for (const { family, address } of families) {
+    if (!hasIptables(family) || !chainMayExist(family, "nat", dnatChain)) continue;
+    let takenOver: PublishedPort[] = [];
+    changeRulesIfAvailable(family, "nat", (current) => {
+      const gone = goneChains(current, mappingsOf(config.mappings, family), "", address.address, holders);
+      takenOver = publishedPorts(current, gone);
+      return planRemoval(current, gone);
     });
-    for (const { family } of families) {
-      forgetLeftConnections(
-        family,
-        done.takenOver.filter(({ container }) => container.family === family),
-      );
-    }
-  } finally {
-    nftables.close();
+    forgetTakenOver(takenOver);
   }
 }
 
@@ -99,21 +114,49 @@ function publishByIptables(
   undo: UndoStack,
 ): void {
   for (const { family } of families) requireIptables(family);
+  const unconditional = families.filter(({ family }) => config.conditions[family].length === 0);
+  const containers = unconditional.map(({ address }) => address);
+  if (hasNftables()) {
+    forgetTakenOver(withNftables((nftables) => clearPorts(nftables, config, containers, holders)));
+  }
   for (const { family, address } of families) {
     const desired = desiredRules(request, config, address);
+    const mappings = config.conditions[family].length > 0 ? [] : mappingsOf(config.mappings, family);
     let takenOver: PublishedPort[] = [];
     const done = changeRules(family, "nat", (current) => {
-      const mappings = mappingsOf(config.mappings, family);
-      const held = config.conditions[family].length > 0 ? [] : holdersOf(current, mappings, desired.chain);
-      for (const { port, owner } of held) {
-        holders.requireGone(port, owner, port.container, address.address);
-      }
-      const gone = [...new Set(held.map(({ chain }) => chain))];
+      const gone = goneChains(current, mappings, desired.chain, address.address, holders);
       takenOver = publishedPorts(current, gone);
       return planAdd(current, desired, gone);
     });
     undo.push(() => changeRules(family, "nat", (current) => planUndoShared(current, done)));
     undo.push(() => changeRules(family, "nat", (current) => planUndo(current, done, desired.chain)));
-    forgetLeftConnections(family, takenOver);
+    forgetTakenOver(takenOver);
+  }
+}
+
+/**
+ * The chains of containers that are gone, but hold one of the ports.
+ *
+ * @param own the container's own chain.
+ * @throws CniError code 103 when a holder is not known to be gone.
+ */
+function goneChains(
+  current: Ruleset,
+  mappings: readonly PortMapping[],
+  own: string,
+  address: IpAddress,
+  holders: Holders,
+): string[] {
+  const held = holdersOf(current, mappings, own);
+  for (const { port, owner } of held) holders.requireGone(port, owner, port.container, address);
+  return [...new Set(held.map(({ chain }) => chain))];
+}
+
+function forgetTakenOver(ports: readonly PublishedPort[]): void {
+  for (const family of [4, 6] as const) {
+    forgetLeftConnections(
+      family,
+      ports.filter(({ container }) => container.family === family),
+    );
   }
 }

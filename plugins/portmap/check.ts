@@ -6,11 +6,12 @@ import { hasIptables, readRules } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import { joinRule, type Rule } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
-import { hasNftables, openNftables } from "../../shared/nftables/client.ts";
+import { hasNftables } from "../../shared/nftables/client.ts";
 import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
 import { containerChain, dnatChain } from "./names.ts";
 import { firstMissing as firstMissingElement } from "./nftables/missing.ts";
+import { withNftables } from "./nftables/open.ts";
 import { type DesiredRules, desiredRules, entryWords, isEntryRule } from "./rules.ts";
 
 /**
@@ -38,12 +39,7 @@ function missingIn(
   if (config.backend === "iptables") {
     return firstMissing(readRules(family, "nat"), desiredRules(request, config, address));
   }
-  const nftables = openNftables();
-  try {
-    return firstMissingElement(nftables, config, address, ownerComment(request));
-  } finally {
-    nftables.close();
-  }
+  return withNftables((nftables) => firstMissingElement(nftables, config, address, ownerComment(request)));
 }
 
 /** Whether the other backend publishes the same: it was in use when the container was added. */

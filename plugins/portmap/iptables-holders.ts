@@ -29,7 +29,7 @@ export function holdersOf(current: Ruleset, mappings: readonly PortMapping[], ow
     if (!mappings.some(({ protocol, hostPort }) => rule[1] === protocol && ports.includes(`${hostPort}`))) {
       continue;
     }
-    const owner = ownerInWords(commentOf(rule) ?? "");
+    const owner = ownerInWords(commentOf(rule) ?? "", chain);
     for (const port of publishedPorts(current, [chain])) {
       if (mappings.some((mapping) => overlaps(mapping, port))) {
         holders.push({ chain, port, ...(owner === undefined ? {} : { owner }) });
@@ -44,9 +44,10 @@ function overlaps({ protocol, hostPort, hostIp }: PortMapping, port: PublishedPo
   return hostIp === undefined || port.hostIp === undefined || sameIp(hostIp, port.hostIp);
 }
 
-function ownerInWords(comment: string): string | undefined {
+function ownerInWords(comment: string, chain: string): string | undefined {
   const owner = ownerOf(comment);
   if (owner === undefined) return undefined;
-  const { network, containerId = "(a long ID)" } = owner;
+  const { network, containerId } = owner;
+  if (containerId === undefined) return `the container of chain ${chain}, network ${network}`;
   return `container ${containerId} of network ${network}`;
 }

@@ -58,6 +58,33 @@ export function publish(
   };
 }
 
+/**
+ * Removes what keeps these ports from being published by other means: elements of containers that are gone.
+ *
+ * @returns what they published.
+ * @throws CniError code 103 when a port is another container's; NftablesRefusal.
+ */
+export function clearPorts(
+  nftables: Nftables,
+  config: PortmapConfig,
+  containers: readonly IpPrefix[],
+  holders: Holders,
+): PublishedPort[] {
+  let dead: PlacedElement[] = [];
+  changeRuleset(nftables, () => {
+    dead = [];
+    return containers.flatMap((container) => {
+      const { family } = container.address;
+      if (nftables.getTable(tableOf(family)) === undefined) return [];
+      // Also what this container itself has got in the past makes way.
+      const elements = deadElements(nftables, mappingElements(config, container, ""), container, "", holders);
+      dead.push(...elements);
+      return planRemoval(nftables, family, elements);
+    });
+  });
+  return dead.map(publishedPort).filter((port) => port !== undefined);
+}
+
 /** Takes back what an ADD has done, but nothing that somebody else has begun to use since. */
 export function unpublish(nftables: Nftables, { added, madeTables }: Published): void {
   changeRuleset(nftables, () =>

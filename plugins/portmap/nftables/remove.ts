@@ -1,13 +1,14 @@
 import type { Attachment } from "../../../shared/cni/attachments.ts";
 import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comment.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
-import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../../shared/nftables/client.ts";
+import { changeRuleset, hasNftables, type Nftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
 import type { PublishedPort } from "../published.ts";
 import { forgetLeftConnections } from "../stale-connections.ts";
 import { allMaps, publishedPort } from "./elements.ts";
 import { planGoRemoval } from "./go-rules.ts";
+import { withNftables } from "./open.ts";
 import { findOwned, planRemoval } from "./removal.ts";
 import { tableOf } from "./table.ts";
 
@@ -26,6 +27,7 @@ export function removeAttachment(
   addresses: readonly IpAddress[],
 ): void {
   const comment = ownerComment(owner);
+  if (!hasNftables()) return;
   withNftables((nftables) =>
     remove(
       nftables,
@@ -46,6 +48,7 @@ export function removeAttachment(
 export function removeStale(network: string, valid: readonly Attachment[]): void {
   const start = ownerCommentStart(network);
   const kept = new Set(valid.map((attachment) => ownerComment({ ...attachment, network })));
+  if (!hasNftables()) return;
   withNftables((nftables) => {
     remove(
       nftables,
@@ -61,16 +64,6 @@ export function removeStale(network: string, valid: readonly Attachment[]): void
         .map((family) => deleteTable(tableOf(family))),
     );
   });
-}
-
-function withNftables(work: (nftables: Nftables) => void): void {
-  if (!hasNftables()) return;
-  const nftables = openNftables();
-  try {
-    work(nftables);
-  } finally {
-    nftables.close();
-  }
 }
 
 function remove(
