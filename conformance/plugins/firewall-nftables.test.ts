@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { expectPeer, pluginFolder } from "../harness/binaries.ts";
+import { cnitool } from "../harness/cnitool.ts";
 import { firewallCmd, startBus, startFirewalld } from "../harness/firewalld.ts";
 import { type Host, hostFor } from "../harness/host.ts";
 import { asObject, type JsonObject } from "../harness/json.ts";
@@ -254,6 +255,27 @@ test("a bridge's real ports are isolated without br_netfilter, until DEL", { ski
   one.remove();
   two.remove();
   assert.ok(!isUnreachable(host, url, { netns: "one" }));
+  assert.doesNotMatch(ruleset(host), /net1|cni0|table bridge/);
+});
+
+test("cnitool: after a flush CHECK says so, and reapply brings everything back", { skip }, async (t) => {
+  const host = await hostFor(t);
+  const ipam = { type: "host-local", ranges: [[{ subnet: "10.4.0.0/24" }]] };
+  const firewall = { type: "firewall", backend: "nftables", ...isolated };
+  const plugins = [{ type: "bridge", bridge: "cni0", isGateway: true, ipam }, firewall];
+  const confDir = host.tempDir();
+  host.writeFile(`${confDir}/net1.conflist`, JSON.stringify({ cniVersion: "1.0.0", name: "net1", plugins }));
+  const netns = host.addNetns("c1");
+  const run = (verb: "add" | "check" | "del") =>
+    cnitool(host, verb, "net1", netns, { binDir: pluginFolder(), confDir });
+  assert.equal(run("add").status, 0);
+  const whole = ruleset(host);
+  host.run("nft", ["flush", "ruleset"]);
+  assert.match(run("check").stderr, /table inet cni_firewall is missing/);
+  const { stdout } = host.run(ours, ["reapply"], { env: {} });
+  assert.match(stdout, /^firewall: net1\/cnitool-\w+\/eth0: in place\n$/);
+  assert.equal(ruleset(host), whole);
+  assert.deepEqual([run("check").status, run("del").status], [0, 0]);
   assert.doesNotMatch(ruleset(host), /net1|cni0|table bridge/);
 });
 
