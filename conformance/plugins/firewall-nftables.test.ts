@@ -5,7 +5,7 @@ import { expectPeer, pluginFolder } from "../harness/binaries.ts";
 import { cnitool } from "../harness/cnitool.ts";
 import { firewallCmd, startBus, startFirewalld } from "../harness/firewalld.ts";
 import { type Host, hostFor } from "../harness/host.ts";
-import { asObject, type JsonObject } from "../harness/json.ts";
+import { asObject, type JsonObject, parseObject } from "../harness/json.ts";
 import { ensurePeer } from "../harness/peers.ts";
 import {
   type Command,
@@ -116,6 +116,34 @@ test("works on a host without iptables, and hands the result on", { skip }, asyn
   assert.doesNotMatch(ruleset(host), /c1|cni0/);
   succeed(host, "ADD", { ips: [], keys: isolated });
   assert.doesNotMatch(ruleset(host), /c1|cni0/, "no address, no rule");
+});
+
+test("without the right to change nf_tables: a clear error, and nothing to remove", { skip }, async (t) => {
+  const host = await hostFor(t);
+  const unprivileged = (command: Command) => {
+    const { status, stdout, stderr } = host.run("setpriv", ["--bounding-set=-net_admin", ours], {
+      input: JSON.stringify(configOf(command, {})),
+      env: pluginEnvironment(ours, environmentOf(command, {})),
+      check: false,
+    });
+    assert.equal(stderr, "");
+    return { status, stdout };
+  };
+  for (const [command, code] of [
+    ["ADD", 100],
+    ["CHECK", 100],
+    ["STATUS", 50],
+  ] as const) {
+    const { status, stdout } = unprivileged(command);
+    assert.equal(status, 1, command);
+    const error = parseObject(stdout);
+    assert.equal(error["code"], code, command);
+    assert.match(
+      String(error["msg"]),
+      /^firewall backend "nftables" cannot be used: the kernel has no nf_tables, or/,
+    );
+  }
+  assert.deepEqual(unprivileged("DEL"), { status: 0, stdout: "" });
 });
 
 for (const [what, attachment] of Object.entries<Attachment>({

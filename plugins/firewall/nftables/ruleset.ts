@@ -3,14 +3,20 @@ import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comme
 import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
 import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../../shared/nftables/client.ts";
 import type { Owner } from "../records.ts";
+import { isolationTable } from "./isolation-table.ts";
 import { planAdd } from "./plan-add.ts";
 import { findLeaving, type Leaving, planRelease } from "./release.ts";
+import { firewallTable } from "./table.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** Makes what an attachment needs, in one change. Throws SystemError, or CniError when there is no nf_tables. */
 export function addToRuleset(wanted: Wanted): void {
-  requireNftables();
-  withNftables((nftables) => changeRuleset(nftables, () => planAdd(nftables, wanted)));
+  try {
+    withNftables((nftables) => changeRuleset(nftables, () => planAdd(nftables, wanted)));
+  } catch (error) {
+    requireNftables();
+    throw error;
+  }
 }
 
 /**
@@ -29,15 +35,26 @@ export function collectInRuleset(network: string, valid: readonly Attachment[]):
 }
 
 function remove(start: string, isMeant: (comment: string) => boolean): boolean {
-  if (!hasNftables()) return false;
-  return withNftables((nftables) => {
-    let leaving: Leaving = { addresses: { 4: [], 6: [] }, ports: [] };
-    changeRuleset(nftables, () => {
-      leaving = findLeaving(nftables, start, isMeant);
-      return planRelease(nftables, leaving);
+  try {
+    return withNftables((nftables) => {
+      const tables = [firewallTable, isolationTable].filter(
+        (table) => nftables.getTable(table) !== undefined,
+      );
+      return tables.length > 0 && removeElements(nftables, start, isMeant);
     });
-    return [leaving.addresses[4], leaving.addresses[6], leaving.ports].some((list) => list.length > 0);
+  } catch (error) {
+    if (hasNftables()) throw error;
+    return false;
+  }
+}
+
+function removeElements(nftables: Nftables, start: string, isMeant: (comment: string) => boolean): boolean {
+  let leaving: Leaving = { addresses: { 4: [], 6: [] }, ports: [] };
+  changeRuleset(nftables, () => {
+    leaving = findLeaving(nftables, start, isMeant);
+    return planRelease(nftables, leaving);
   });
+  return [leaving.addresses[4], leaving.addresses[6], leaving.ports].some((list) => list.length > 0);
 }
 
 /** Throws CniError code 100 when the kernel has no nf_tables or this process may not use it. */

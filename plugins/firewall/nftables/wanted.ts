@@ -30,7 +30,8 @@ export function wantedBy(request: Request, config: FirewallConfig, result: Resul
   return { ...wanted, isolation: { ...isolation, ports: portsOf(result) } };
 }
 
-function portsOf({ interfaces }: Result): readonly string[] {
+/** The host's ends of an attachment: those interfaces of the host that are not the bridge. */
+export function portsOf({ interfaces }: Result): readonly string[] {
   const names = interfaces
     .slice(1)
     .filter(({ sandbox = "" }) => sandbox === "")
