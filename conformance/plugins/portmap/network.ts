@@ -32,8 +32,8 @@ function netnsOf(container: Container): string {
   return container === "again" ? "c1" : container;
 }
 
-export function addressOf(container: Container, family: IpFamily): string {
-  const last = lastBytes[container];
+export function addressOf(container: Container | number, family: IpFamily): string {
+  const last = typeof container === "number" ? container : lastBytes[container];
   return family === "ipv4" ? `10.22.0.${last}` : `fd00:22::${last}`;
 }
 
@@ -96,6 +96,8 @@ function attach(host: Host, name: Container): void {
 
 export type Call = {
   container?: Container;
+  /** The last part of the address, where it is not the container's. */
+  last?: number;
   containerId?: string;
   ifname?: string;
   network?: string;
@@ -107,7 +109,7 @@ export type Call = {
 export function configOf({ container = "c1", backend = "nftables", ...rest }: Call): JsonObject {
   const { network: name = "mynet", ifname = "eth0", mappings = [tcp(8080, 80)], keys = {} } = rest;
   const address = (family: IpFamily, length: number) => ({
-    address: `${addressOf(container, family)}/${length}`,
+    address: `${addressOf(rest.last ?? container, family)}/${length}`,
     interface: 1,
   });
   return {
