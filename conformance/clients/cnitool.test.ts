@@ -13,10 +13,13 @@ import { waitUntil } from "../harness/wait.ts";
 
 const binDir = pluginFolder();
 
-// The nftables backends come later.
-const files = conflistFiles().filter((file) => file !== "kubernetes-nftables.conflist");
+/** What a Kubernetes runtime supplies: the node's pod ranges, and a port. */
+const podArgs = {
+  ipRanges: [[{ subnet: "10.244.1.0/24" }], [{ subnet: "fd00:10:244:1::/64" }]],
+  portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }],
+};
 
-for (const file of files) {
+for (const file of conflistFiles()) {
   const list = readConflist(file);
 
   test(`${file}: cnitool adds, checks and deletes a container, and deletes it again`, async (t) => {
@@ -61,7 +64,9 @@ function cnitoolFor(host: Host, list: Conflist): (verb: CnitoolVerb) => string {
   const confDir = host.tempDir();
   host.writeFile(`${confDir}/${list.file}`, list.text);
   return (verb) => {
-    const done = cnitool(host, verb, list.name, "/run/netns/c1", { binDir, confDir });
+    const needsRanges = JSON.stringify(list.plugins).includes("ipRanges");
+    const capabilityArgs = needsRanges ? podArgs : {};
+    const done = cnitool(host, verb, list.name, "/run/netns/c1", { binDir, confDir, capabilityArgs });
     assert.equal(done.stderr, "", `cnitool ${verb}`);
     assert.equal(done.status, 0, `cnitool ${verb}`);
     return done.stdout;
