@@ -239,6 +239,38 @@ test("what the Go plugin made goes with the container, of this network only", be
   assert.deepEqual(ports(), ["8082", "8082"]);
 });
 
+for (const backend of ["nftables", "iptables"] as const) {
+  test(
+    `${backend}: a port that the Go plugin's nftables backend publishes is held as well`,
+    beyondPeer,
+    async (t) => {
+      const host = await network(t);
+      await serveHttp(host, "c1", 80, "c1");
+      const mappings = [tcp(8080, 80), tcp(8081, 80, hostAddress.ipv4)];
+      succeed(host, "ADD", { container: "c2", mappings }, peers);
+      const before = snapshot(host);
+      for (const wanted of [tcp(8080, 80), tcp(8081, 80)]) {
+        const setting: Call = { backend, mappings: [wanted] };
+        assertRefused(
+          host,
+          "ADD",
+          setting,
+          103,
+          /808\d\/tcp is already published for container c2 \(10\.22\.0\.3\)/,
+        );
+        assert.equal(difference(before, snapshot(host)), "");
+      }
+      succeed(host, "ADD", { backend, mappings: [udp(8080, 80), tcp(8081, 80, "203.0.113.1")] });
+      succeed(host, "DEL", { backend });
+      host.delNetns("c2");
+      host.run("ip", ["link", "delete", "vethc2"], { check: false });
+      succeed(host, "ADD", { backend });
+      assertPage(host, "outside", url(hostAddress.ipv4, 8080), "c1");
+      assert.doesNotMatch(listing(host, "ip cni_hostport"), /comment "c2"/);
+    },
+  );
+}
+
 test(
   "GC removes this network's stale containers, and tables in which nothing is left",
   beyondPeer,

@@ -8,7 +8,7 @@ import { deleteTable } from "../../../shared/nftables/table.ts";
 import { completeTable, readTableState } from "../../../shared/nftables/table-definition.ts";
 import type { PortmapConfig } from "../config.ts";
 import type { Holders } from "../holders.ts";
-import type { PortMapping } from "../mappings.ts";
+import { mappingsOf, type PortMapping } from "../mappings.ts";
 import type { PublishedPort } from "../published.ts";
 import {
   allMaps,
@@ -20,6 +20,7 @@ import {
   sameElement,
   sourcesElement,
 } from "./elements.ts";
+import { planGoTakeover } from "./go-rules.ts";
 import { findOwned, planRemoval } from "./removal.ts";
 import { mapsOf, tableDefinition, tableOf } from "./table.ts";
 
@@ -52,9 +53,7 @@ export function publish(
   return {
     added: plans.flatMap(({ added }) => added),
     madeTables: plans.flatMap(({ madeTable }) => madeTable),
-    takenOver: plans.flatMap(({ replaced }) =>
-      replaced.map(publishedPort).filter((port) => port !== undefined),
-    ),
+    takenOver: plans.flatMap(({ takenOver }) => takenOver),
   };
 }
 
@@ -70,19 +69,21 @@ export function clearPorts(
   containers: readonly IpPrefix[],
   holders: Holders,
 ): PublishedPort[] {
-  let dead: PlacedElement[] = [];
+  let takenOver: PublishedPort[] = [];
   changeRuleset(nftables, () => {
-    dead = [];
+    takenOver = [];
     return containers.flatMap((container) => {
       const { family } = container.address;
-      if (nftables.getTable(tableOf(family)) === undefined) return [];
+      const mappings = mappingElements(config, container, "");
+      const ofGo = planGoTakeover(nftables, mappingsOf(config.mappings, family), container, holders);
+      const isThere = nftables.getTable(tableOf(family)) !== undefined;
       // Also what this container itself has got in the past makes way.
-      const elements = deadElements(nftables, mappingElements(config, container, ""), container, "", holders);
-      dead.push(...elements);
-      return planRemoval(nftables, family, elements);
+      const dead = isThere ? deadElements(nftables, mappings, container, "", holders) : [];
+      takenOver.push(...ofGo.takenOver, ...portsOf(dead));
+      return [...ofGo.commands, ...planRemoval(nftables, family, dead)];
     });
   });
-  return dead.map(publishedPort).filter((port) => port !== undefined);
+  return takenOver;
 }
 
 /** Takes back what an ADD has done, but nothing that somebody else has begun to use since. */
@@ -111,8 +112,7 @@ interface FamilyPlan {
   readonly commands: readonly Command[];
   readonly added: readonly PlacedElement[];
   readonly madeTable: readonly (4 | 6)[];
-  /** Elements of others that make way. */
-  readonly replaced: readonly PlacedElement[];
+  readonly takenOver: readonly PublishedPort[];
 }
 
 function planFamily(
@@ -132,6 +132,7 @@ function planFamily(
     ...(sources === undefined ? [] : [sources]),
   ];
   const replaced = state.exists ? deadElements(nftables, mappings, container, comment, holders) : [];
+  const ofGo = planGoTakeover(nftables, mappingsOf(config.mappings, family), container, holders);
   const isReplaced = ({ map, element }: PlacedElement) =>
     replaced.some((old) => old.map.name === map.name && sameKey(old.element, element));
   const outdated: PlacedElement[] = [];
@@ -146,6 +147,7 @@ function planFamily(
   const kept = new Set(definition.chains.map(({ name }) => name));
   return {
     commands: [
+      ...ofGo.commands,
       ...completeTable(definition, state),
       ...planRemoval(nftables, family, [...replaced, ...outdated], kept),
       ...allMaps(family).flatMap((map) =>
@@ -157,7 +159,7 @@ function planFamily(
     ],
     added,
     madeTable: state.exists ? [] : [family],
-    replaced,
+    takenOver: [...ofGo.takenOver, ...portsOf(replaced)],
   };
 }
 
@@ -207,6 +209,10 @@ function overlaps(nftables: Nftables, family: 4 | 6) {
     const sharing = ofAddresses.filter(({ key }) => Buffer.compare(key.slice(-port.length), port) === 0);
     return [...found(portTargets, port), ...sharing.map((element) => ({ map, element }))];
   };
+}
+
+function portsOf(elements: readonly PlacedElement[]): PublishedPort[] {
+  return elements.map(publishedPort).filter((port) => port !== undefined);
 }
 
 function sameKey(a: Element, b: Element): boolean {
