@@ -109,11 +109,29 @@ test("portmap and firewall say there that iptables is missing", async (t) => {
   const runtimeConfig = { portMappings: [{ hostPort: 80, containerPort: 80, protocol: "tcp" }] };
   for (const name of ["portmap", "firewall"]) {
     const call = { command: "ADD", containerId: "c1", netns, ifname: "eth0" } as const;
-    const config = { cniVersion: "1.0.0", name: "net1", prevResult, runtimeConfig };
+    const config = { cniVersion: "1.0.0", name: "net1", backend: "iptables", prevResult, runtimeConfig };
     const { status, stderr, stdout } = callIn(host, root, name, call, config);
     assert.deepEqual([status, stderr], [1, ""]);
     const { code, msg, details } = asObject(parse(stdout));
     assert.equal(code, 101);
     assert.match(`${msg}; ${details}`, /iptables.*install/);
+  }
+});
+
+test("portmap publishes ports there by nftables, without any program", async (t) => {
+  const host = await hostFor(t);
+  const netns = host.addNetns("c1");
+  const root = minimalRoot(host);
+  const config = {
+    ...{ cniVersion: "1.0.0", name: "net1" },
+    prevResult: { cniVersion: "1.0.0", ips: [{ address: "10.1.2.3/24" }] },
+    runtimeConfig: { portMappings: [{ hostPort: 80, containerPort: 80, protocol: "tcp" }] },
+  };
+  for (const command of ["ADD", "CHECK", "DEL"] as const) {
+    const call = { command, containerId: "c1", netns, ifname: "eth0" };
+    const { status, stderr, stdout } = callIn(host, root, "portmap", call, config);
+    assert.deepEqual([status, stderr], [0, ""], stdout);
+    const published = host.run("nft", ["list", "ruleset"]).stdout.includes('comment "net1/c1/eth0"');
+    assert.equal(published, command !== "DEL");
   }
 });
