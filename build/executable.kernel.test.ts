@@ -17,13 +17,16 @@ try {
 }
 `;
 
-/** Runs the executable $1 in a mount namespace where $2 is read-only (if it is not empty) and the others noexec. */
+/**
+ * Runs `program` of folder $1 in a mount namespace where that folder is /mnt, read-only if $2 says so, and the other
+ * places are noexec.
+ */
 const script = `
-executable=$1; readonly=$2; shift 2
-mount --make-rprivate /
-if [ "$readonly" ]; then mount --bind "$readonly" "$readonly" && mount -o remount,bind,ro "$readonly" || exit 3; fi
+folder=$1; readonly=$2; shift 2
+mount --make-rprivate / && mount --bind "$folder" /mnt || exit 3
+if [ "$readonly" ]; then mount -o remount,bind,ro /mnt || exit 3; fi
 for place in "$@"; do mount -t tmpfs -o noexec none "$place" || exit 3; done
-exec "$executable"
+exec /mnt/program
 `;
 
 describe("an executable finds a place for its native part", () => {
@@ -31,7 +34,6 @@ describe("an executable finds a place for its native part", () => {
   let own = "";
 
   before(async () => {
-    // Not in /tmp or /run, which the tests cover.
     const dist = join(import.meta.dirname, "../dist");
     mkdirSync(dist, { recursive: true });
     folder = mkdtempSync(join(dist, ".test-"));
@@ -46,19 +48,9 @@ describe("an executable finds a place for its native part", () => {
 
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  const start = (readonly: string) => {
-    const args = [
-      "--mount",
-      "sh",
-      "-c",
-      script,
-      "sh",
-      join(own, "program"),
-      readonly,
-      "/dev/shm",
-      "/run",
-      "/tmp",
-    ];
+  const start = (readonly: "" | "read-only") => {
+    const places = ["/dev/shm", "/run", "/tmp"];
+    const args = ["--mount", "sh", "-c", script, "sh", own, readonly, ...places];
     const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
     assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
     return stdout;
@@ -69,12 +61,12 @@ describe("an executable finds a place for its native part", () => {
   });
 
   test("or says what stood against each place and what to do", () => {
-    const [message, details] = start(own).split("|");
+    const [message, details] = start("read-only").split("|");
     const noexec = "failed to map segment from shared object";
     assert.equal(
       message,
       "cannot load the native part of this executable: " +
-        `/dev/shm: ${noexec}; ${own}: EROFS; /run: ${noexec}; /tmp: ${noexec}`,
+        `/dev/shm: ${noexec}; /mnt: EROFS; /run: ${noexec}; /tmp: ${noexec}`,
     );
     assert.match(details ?? "", /noexec/);
   });
