@@ -307,22 +307,26 @@ test("connections of the past are forgotten by ADD, those to the container by DE
     const ports =
       translated === undefined ? [] : ["--reply-port-src", `${port - 5300}`, "--reply-port-dst", "4000"];
     const tuple = ["-s", outside.ipv4, "-d", to, "--sport", "4000", "--dport", `${port}`];
-    const state = protocol === "udp" ? [] : ["--state", "ESTABLISHED"];
+    const tags = protocol === "sctp" ? ["--orig-vtag", "1", "--reply-vtag", "2"] : [];
+    const state = protocol === "udp" ? [] : ["--state", "ESTABLISHED", ...tags];
     host.run("conntrack", ["-I", "-t", "600", "-p", protocol, ...state, ...tuple, ...reply, ...ports]);
   };
   const tracked = () =>
     conntrack(host)
       .map((line) => /^(\w+).*? dst=(\S+) .*?dport=(\d+)/.exec(line)?.slice(1).join(" "))
+      .filter((text) => text !== undefined)
       .sort();
   track("udp", hostAddress.ipv4, 5353);
   track("udp", "203.0.113.9", 5353);
   track("tcp", hostAddress.ipv4, 5353);
-  const mappings = [udp(5353, 53), tcp(5353, 53)];
+  track("sctp", hostAddress.ipv4, 5353);
+  const mappings = [udp(5353, 53), tcp(5353, 53), { ...sctp, hostPort: 5353, containerPort: 53 }];
   succeed(host, "ADD", { mappings });
   assert.deepEqual(tracked(), ["tcp 192.0.2.1 5353", "udp 203.0.113.9 5353"]);
   host.run("conntrack", ["-F"]);
   track("udp", hostAddress.ipv4, 5353, addressOf("c1", "ipv4"));
   track("tcp", hostAddress.ipv4, 5353, addressOf("c1", "ipv4"));
+  track("sctp", hostAddress.ipv4, 5353, addressOf("c1", "ipv4"));
   track("udp", hostAddress.ipv4, 5354, addressOf("c1", "ipv4"));
   track("udp", "203.0.113.9", 5353, addressOf("c2", "ipv4"));
   succeed(host, "DEL", {});
