@@ -14,7 +14,7 @@ import {
 } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
-import { hasNftables } from "../../shared/nftables/client.ts";
+import { hasNftables, withNftables } from "../../shared/nftables/client.ts";
 import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
 import { createHolders, type Holders } from "./holders.ts";
@@ -22,7 +22,6 @@ import { holdersOf } from "./iptables-holders.ts";
 import { allowLocalhost } from "./localhost-access.ts";
 import { mappingsOf, type PortMapping } from "./mappings.ts";
 import { dnatChain } from "./names.ts";
-import { withNftables } from "./nftables/open.ts";
 import { clearPorts, publish, unpublish } from "./nftables/publish.ts";
 import { planAdd, planRemoval, planUndo, planUndoShared } from "./plan.ts";
 import { type PublishedPort, publishedPorts } from "./published.ts";

@@ -6,12 +6,11 @@ import { hasIptables, readRules } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import { joinRule, type Rule } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
-import { hasNftables } from "../../shared/nftables/client.ts";
+import { hasNftables, withNftables } from "../../shared/nftables/client.ts";
 import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
 import { containerChain, dnatChain } from "./names.ts";
 import { firstMissing as firstMissingElement } from "./nftables/missing.ts";
-import { withNftables } from "./nftables/open.ts";
 import { type DesiredRules, desiredRules, entryWords, isEntryRule } from "./rules.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Request } from "../../shared/cni/plugin.ts";
-import { familiesToClean, prevResultIfUsable } from "../../shared/cni/prev-result.ts";
+import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { changeRulesIfAvailable } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
@@ -17,14 +17,13 @@ import { forgetLeftConnections } from "./stale-connections.ts";
  */
 export function del(request: Request): void {
   const { network, containerId, ifname } = request;
-  const families = familiesToClean(request);
   const previous = prevResultIfUsable(request);
   const known = previous === undefined ? {} : containerAddresses(previous, ifname);
   const addresses = Object.values(known).map(({ address }) => address);
   const chains = [containerChain(network, containerId), legacyChain(network, containerId)];
   runAll([
-    () => removeRules(families, chains, () => chains),
-    () => removeAttachment({ network, containerId, ifname }, families, addresses),
+    () => removeRules(chains, () => chains),
+    () => removeAttachment({ network, containerId, ifname }, addresses),
   ]);
 }
 
@@ -35,12 +34,11 @@ export function del(request: Request): void {
  * @param chainsIn says which chains of a table are meant.
  */
 export function removeRules(
-  families: readonly (4 | 6)[],
   signs: readonly string[],
   chainsIn: (current: Ruleset) => readonly string[],
 ): void {
   runAll(
-    families.map((family) => () => {
+    ([4, 6] as const).map((family) => () => {
       if (!signs.some((chain) => chainMayExist(family, "nat", chain))) return;
       let published: PublishedPort[] = [];
       changeRulesIfAvailable(family, "nat", (current) => {

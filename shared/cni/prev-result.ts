@@ -47,15 +47,3 @@ export function prevResultIfUsable(request: Request): Result | undefined {
     return undefined;
   }
 }
-
-/**
- * The address families in which DEL may find something: those of the attachment's addresses, or both when they are
- * not known. A family that was never used costs a look at its rules.
- */
-export function familiesToClean(request: Request): readonly (4 | 6)[] {
-  const ips = prevResultIfUsable(request)?.ips ?? [];
-  const families = ([4, 6] as const).filter((family) =>
-    ips.some((ip) => ip.address.address.family === family),
-  );
-  return families.length === 0 ? [4, 6] : families;
-}

@@ -3,10 +3,11 @@ import { requirePrevResult } from "../../../shared/cni/prev-result.ts";
 import type { Result } from "../../../shared/cni/result.ts";
 import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
+import { withNftables } from "../../../shared/nftables/client.ts";
 import type { FirewallConfig } from "../config.ts";
 import { differenceFrom } from "./difference.ts";
 import { findForwardDrop } from "./forward-drop.ts";
-import { addToRuleset, requireNftables, withNftables } from "./ruleset.ts";
+import { addToRuleset, requireNftables } from "./ruleset.ts";
 import { bridgeOf, wantedBy } from "./wanted.ts";
 
 /**

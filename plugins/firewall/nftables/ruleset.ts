@@ -1,7 +1,7 @@
 import type { Attachment } from "../../../shared/cni/attachments.ts";
 import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comment.ts";
 import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
-import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../../shared/nftables/client.ts";
+import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../../shared/nftables/client.ts";
 import type { Owner } from "../records.ts";
 import { isolationTable } from "./isolation-table.ts";
 import { planAdd } from "./plan-add.ts";
@@ -65,14 +65,4 @@ export function requireNftables(): void {
     'firewall backend "nftables" cannot be used: the kernel has no nf_tables, or this process may not change them',
     'nf_tables needs CONFIG_NF_TABLES with CONFIG_NF_TABLES_INET, and CAP_NET_ADMIN; "backend": "iptables" does without',
   );
-}
-
-/** Opens the ruleset for `work` and closes it. */
-export function withNftables<T>(work: (nftables: Nftables) => T): T {
-  const nftables = openNftables();
-  try {
-    return work(nftables);
-  } finally {
-    nftables.close();
-  }
 }

@@ -1,16 +1,17 @@
 import type { Attachment } from "../../../shared/cni/attachments.ts";
 import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comment.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
-import { changeRuleset, hasNftables, type Nftables } from "../../../shared/nftables/client.ts";
+import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
 import type { PublishedPort } from "../published.ts";
 import { forgetLeftConnections } from "../stale-connections.ts";
 import { allMaps, publishedPort } from "./elements.ts";
 import { planGoRemoval } from "./go-rules.ts";
-import { withNftables } from "./open.ts";
 import { findOwned, planRemoval } from "./removal.ts";
 import { tableOf } from "./table.ts";
+
+const families = [4, 6] as const;
 
 type Owner = Attachment & { readonly network: string };
 
@@ -21,17 +22,12 @@ type Owner = Attachment & { readonly network: string };
  * @param addresses of the attachment, as far as they are known.
  * @throws SystemError
  */
-export function removeAttachment(
-  owner: Owner,
-  families: readonly (4 | 6)[],
-  addresses: readonly IpAddress[],
-): void {
+export function removeAttachment(owner: Owner, addresses: readonly IpAddress[]): void {
   const comment = ownerComment(owner);
   if (!hasNftables()) return;
   withNftables((nftables) =>
     remove(
       nftables,
-      families,
       comment,
       (whose) => whose === comment,
       (family) => planGoRemoval(nftables, family, owner.containerId, addresses),
@@ -52,13 +48,12 @@ export function removeStale(network: string, valid: readonly Attachment[]): void
   withNftables((nftables) => {
     remove(
       nftables,
-      [4, 6],
       start,
       (whose) => !kept.has(whose),
       () => [],
     );
     changeRuleset(nftables, () =>
-      ([4, 6] as const)
+      families
         .filter((family) => nftables.getTable(tableOf(family)) !== undefined)
         .filter((family) => allMaps(family).every((map) => nftables.listElements(map).length === 0))
         .map((family) => deleteTable(tableOf(family))),
@@ -68,7 +63,6 @@ export function removeStale(network: string, valid: readonly Attachment[]): void
 
 function remove(
   nftables: Nftables,
-  families: readonly (4 | 6)[],
   commentStart: string,
   isMeant: (comment: string) => boolean,
   further: (family: 4 | 6) => readonly Command[],
