@@ -9,9 +9,11 @@ import { callPlugin, type PluginResponse } from "../harness/plugin-call.ts";
 import { resultAddresses, withoutPrefix } from "../harness/result.ts";
 
 const bin = `${pluginFolder()}/bridge`;
+const versions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 const layer2 = { cniVersion: "1.0.0", name: "net1", type: "bridge", bridge: "bridge0" };
 const v4 = [{ subnet: "10.1.2.0/24" }];
 const v6 = [{ subnet: "2001:db8:5::/64" }];
+const otherV6 = [{ subnet: "2001:db8:6::/64" }];
 const routed = (...ranges: unknown[]): JsonObject => ({
   ...layer2,
   isDefaultGateway: true,
@@ -84,9 +86,13 @@ const layer2Cases: [string, JsonObject, string[]][] = [
 for (const [what, keys, vlans] of layer2Cases) {
   test(`layer 2: ${what}`, async (t) => {
     const host = await hostFor(t);
-    const port = portOf(attach(host, "one", { ...layer2, ...keys }));
-    assert.deepEqual(vlansOf(host, port), vlans);
-    assert.equal(filters(host), 1);
+    for (const cniVersion of versions.filter((version) => version >= "0.3.0")) {
+      const name = `v${cniVersion.replaceAll(".", "-")}`;
+      const config = { ...layer2, ...keys, cniVersion };
+      assert.deepEqual(vlansOf(host, portOf(attach(host, name, config))), vlans, cniVersion);
+      assert.equal(filters(host), 1);
+      assert.equal(call(host, "DEL", name, config).status, 0);
+    }
   });
 }
 
@@ -94,9 +100,29 @@ const routedCases: [string, JsonObject, string[]][] = [
   ["IPv4", routed(v4), ["10.1.2.1/24"]],
   ["IPv6", routed(v6), ["2001:db8:5::1/64"]],
   ["both", routed(v4, v6), ["10.1.2.1/24", "2001:db8:5::1/64"]],
+  ["three ranges", routed(v4, v6, otherV6), ["10.1.2.1/24", "2001:db8:5::1/64", "2001:db8:6::1/64"]],
 ];
 
 for (const [what, config, gateways] of routedCases) {
+  test(`${what} in a VLAN, in every version that can express it`, async (t) => {
+    for (const cniVersion of versions) {
+      if (what === "three ranges" && cniVersion < "0.3.0") continue;
+      const host = await hostFor(t);
+      const keys = { ...config, cniVersion, vlan: 100, preserveDefaultVlan: false };
+      const result = attach(host, "one", keys);
+      if (cniVersion >= "0.3.0") assert.equal(objectList(result["interfaces"]).length, 4, cniVersion);
+      const shown = host.run("ip", ["-o", "address", "show", "scope", "global"]).stdout;
+      for (const address of gateways) assert.match(shown, new RegExp(`bridge0\\.100 .* ${address} `));
+      assert.equal(ipJson(host, ["link"]).length, 5);
+      for (const { ifname } of ipJson(host, ["link", "show", "master", "bridge0"])) {
+        assert.deepEqual(vlansOf(host, asString(ifname)), ["100*"], cniVersion);
+      }
+      assert.equal(call(host, "DEL", "one", keys).status, 0, cniVersion);
+    }
+  });
+}
+
+for (const [what, config, gateways] of routedCases.slice(0, 3)) {
   test(`${what} in a VLAN: the gateway is an interface of its own in the VLAN`, async (t) => {
     const host = await hostFor(t);
     const result = attach(host, "one", { ...config, vlan: 100 });

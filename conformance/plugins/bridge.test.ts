@@ -172,18 +172,19 @@ test("the container gets the MAC that was asked for, from the strongest source",
   assert.equal(link(host, "eth0", "c1")["address"], "02:00:00:00:00:03");
 });
 
-test("an existing bridge keeps its index, MTU and MAC", async (t) => {
-  const host = await hostFor(t);
-  host.addNetns("c1");
-  host.run("ip", ["link", "add", "bridge0", "type", "bridge"]);
-  host.run("ip", ["link", "set", "bridge0", "mtu", "1300"]);
-  const before = link(host, "bridge0");
-  const conf = config({ isGateway: true });
-  added(add(host, conf));
-  del(host, conf);
-  const after = link(host, "bridge0");
-  for (const key of ["ifindex", "mtu", "address"]) assert.equal(after[key], before[key], key);
-});
+for (const ranges of [[v4], [v6]])
+  test(`an existing bridge keeps its index, MTU and MAC: ${ranges[0]?.[0]?.subnet}`, async (t) => {
+    const host = await hostFor(t);
+    host.addNetns("c1");
+    host.run("ip", ["link", "add", "bridge0", "type", "bridge"]);
+    host.run("ip", ["link", "set", "bridge0", "mtu", "1300"]);
+    const before = link(host, "bridge0");
+    const conf = config({ isGateway: true });
+    added(add(host, conf));
+    del(host, conf);
+    const after = link(host, "bridge0");
+    for (const key of ["ifindex", "mtu", "address"]) assert.equal(after[key], before[key], key);
+  });
 
 test("an MTU above the bridge's is refused in words, unless the bridge can follow", async (t) => {
   if (expectPeer) return;
@@ -214,6 +215,21 @@ test("another address on the bridge is refused in words, and replaced with force
   if (expectPeer) del(host, config());
   added(add(host, config({ isGateway: true, forceAddress: true })));
   assert.deepEqual(addresses(host, "bridge0"), ["10.1.2.1/24"]);
+});
+
+test("IPv6: an address of an overlapping subnet is refused or replaced, another one stays beside", async (t) => {
+  const wide = [[{ subnet: "2001:db8:1:2::/64" }]];
+  const host = await hostFor(t);
+  for (const name of ["c1", "c2", "c3"]) host.addNetns(name);
+  host.run("ip", ["link", "add", "bridge0", "type", "bridge"]);
+  host.run("ip", ["address", "add", "2001:db8:1::1/48", "dev", "bridge0", "nodad"]);
+  const { msg } = failed(add(host, config({ isGateway: true }, wide)));
+  assert.match(msg, /already has an IP address different from 2001:db8:1:2::1\/64/);
+  assert.deepEqual(addresses(host, "bridge0"), ["2001:db8:1::1/48"]);
+  added(add(host, config({ isGateway: true, forceAddress: true }, wide), "c2"));
+  assert.deepEqual(addresses(host, "bridge0"), ["2001:db8:1:2::1/64"]);
+  added(add(host, config({ isGateway: true, forceAddress: true }, [v6]), "c3"));
+  assert.deepEqual(addresses(host, "bridge0").sort(), ["2001:db8:1:2::1/64", "2001:db8:5::1/64"]);
 });
 
 test("masquerade rules are the Go plugin's, line by line, for both families and several addresses", async (t) => {
