@@ -17,7 +17,8 @@ const executables: Record<Maker, string> = {
   ours: `${pluginFolder()}/portmap`,
   peer: `${ensurePeer().binDir}/portmap`,
 };
-const commands = ["ADD", "DEL"] as const;
+/** "DEL again" gets nothing but names, as for a container that has never published a port. */
+const commands = ["ADD", "DEL", "DEL again"] as const;
 type Command = (typeof commands)[number];
 
 /** The attachment with this number: its address and its port are its own. */
@@ -37,7 +38,7 @@ function configOf(index: number): object {
   };
 }
 
-function callOf(command: Command, index: number) {
+function callOf(command: "ADD" | "DEL", index: number) {
   return { command, containerId: `c${index}`, netns: `/run/netns/c${index}`, ifname: "eth0" };
 }
 
@@ -62,8 +63,11 @@ async function filled(maker: Maker, size: number): Promise<Host> {
 
 function timed(host: Host, maker: Maker, command: Command): number {
   const index = 5000;
+  const verb = command === "ADD" ? "ADD" : "DEL";
+  const config =
+    command === "DEL again" ? { cniVersion: "1.0.0", name: "net", type: "portmap" } : configOf(index);
   const start = performance.now();
-  const { status, stdout } = callPlugin(host, executables[maker], callOf(command, index), configOf(index));
+  const { status, stdout } = callPlugin(host, executables[maker], callOf(verb, index), config);
   const time = performance.now() - start;
   if (status !== 0) throw new Error(`${command} by ${maker}: ${stdout}`);
   return time;

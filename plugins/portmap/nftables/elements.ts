@@ -85,10 +85,12 @@ export function mappingKey(
   return concatenate(...(hostIp === undefined ? [] : [addressValue(hostIp)]), ...port);
 }
 
-/** The published port that an element of one of the maps of targets stands for. */
+/** The published port that an element of one of the maps of targets stands for; undefined for other maps. */
 export function publishedPort({ map, element }: PlacedElement): PublishedPort | undefined {
   const { key, data } = element;
   if (data === undefined || !("value" in data) || map.data === undefined || map.data === "verdict") return;
+  const { portTargets, addressTargets } = mapsOf(map.table.family === "ip" ? 4 : 6);
+  if (map.name !== portTargets.name && map.name !== addressTargets.name) return;
   const [address, containerPort] = splitConcatenation(map.data, data.value);
   const [hostPort, protocol] = splitConcatenation(map.key, key).toReversed();
   const container = ipFromBytes(address ?? key);

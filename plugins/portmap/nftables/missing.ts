@@ -10,7 +10,8 @@ import {
 } from "../../../shared/nftables/table-definition.ts";
 import type { PortmapConfig } from "../config.ts";
 import { mappingElements, type PlacedElement, sameElement, sourcesElement } from "./elements.ts";
-import { tableDefinition } from "./table.ts";
+import { isListed, missingEntries } from "./owners.ts";
+import { mapsOf, tableDefinition } from "./table.ts";
 
 /** What is missing of a container's published ports of one family, in words; undefined when all is there. */
 export function firstMissing(
@@ -19,7 +20,12 @@ export function firstMissing(
   container: IpPrefix,
   comment: string,
 ): string | undefined {
-  const definition = tableDefinition(config, container);
+  const { family } = container.address;
+  const whole = tableDefinition(config, container);
+  const { owners } = mapsOf(family);
+  const areListed = isListed(nftables, family);
+  const sets = areListed ? whole.sets : whole.sets.filter(({ name }) => name !== owners.name);
+  const definition = { ...whole, sets };
   const missing = missingInTable(definition, readTableState(nftables, definition));
   if (missing !== undefined) return missing;
   const elements = mappingElements(config, container, comment).flatMap(({ mapping, target, chain }) => {
@@ -35,7 +41,10 @@ export function firstMissing(
     const problem = problemOf(nftables, placed);
     if (problem !== undefined) return `${what} ${problem}`;
   }
-  return undefined;
+  const placed = elements.map((element) => element.placed);
+  return areListed && missingEntries(nftables, family, comment, placed).length > 0
+    ? `entry of ${comment} not found in map ${describeTable(owners.table)} ${owners.name}`
+    : undefined;
 }
 
 function problemOf(nftables: Nftables, { map, element }: PlacedElement): string | undefined {

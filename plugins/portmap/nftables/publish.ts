@@ -21,7 +21,8 @@ import {
   sourcesElement,
 } from "./elements.ts";
 import { planGoTakeover } from "./go-rules.ts";
-import { findOwned, planRemoval } from "./removal.ts";
+import { missingEntries } from "./owners.ts";
+import { elementsOf, planRemoval } from "./removal.ts";
 import { mapsOf, tableDefinition, tableOf } from "./table.ts";
 
 /** What an ADD changed, to be taken back. */
@@ -136,7 +137,7 @@ function planFamily(
   const isReplaced = ({ map, element }: PlacedElement) =>
     replaced.some((old) => old.map.name === map.name && sameKey(old.element, element));
   const outdated: PlacedElement[] = [];
-  const added = wanted.filter(({ map, element }) => {
+  const addedElements = wanted.filter(({ map, element }) => {
     if (!state.exists || isReplaced({ map, element })) return true;
     const present = nftables.getElement(map, element);
     if (present === undefined) return true;
@@ -144,6 +145,7 @@ function planFamily(
     outdated.push({ map, element: present });
     return true;
   });
+  const added = [...addedElements, ...missingEntries(nftables, family, comment, wanted)];
   const kept = new Set(definition.chains.map(({ name }) => name));
   return {
     commands: [
@@ -189,7 +191,7 @@ function deadElements(
       if (owner !== undefined) gone.add(owner);
     }
   }
-  return [...gone].flatMap((owner) => findOwned(nftables, family, owner, (whose) => whose === owner));
+  return [...gone].flatMap((owner) => elementsOf(nftables, family, owner));
 }
 
 /** Finds what is published at the same port of the same address of the host, or of all its addresses. */

@@ -3,10 +3,18 @@ import type { Nftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { deleteElements } from "../../../shared/nftables/element.ts";
 import { allMaps, type PlacedElement } from "./elements.ts";
+import { isListed, listedElements } from "./owners.ts";
 import { isTransient, tableOf } from "./table.ts";
 
-/** The elements of a family whose comment begins with a text and fits. */
-export function findOwned(
+/** All elements of an owner. */
+export function elementsOf(nftables: Nftables, family: 4 | 6, owner: string): PlacedElement[] {
+  return isListed(nftables, family)
+    ? listedElements(nftables, family, owner)
+    : findElements(nftables, family, owner, (comment) => comment === owner);
+}
+
+/** The elements of a family whose comment begins with a text and fits. Reads all maps. */
+export function findElements(
   nftables: Nftables,
   family: 4 | 6,
   commentStart: string,

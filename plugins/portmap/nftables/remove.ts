@@ -6,9 +6,9 @@ import type { Command } from "../../../shared/nftables/command.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
 import type { PublishedPort } from "../published.ts";
 import { forgetLeftConnections } from "../stale-connections.ts";
-import { allMaps, publishedPort } from "./elements.ts";
+import { allMaps, type PlacedElement, publishedPort } from "./elements.ts";
 import { planGoRemoval } from "./go-rules.ts";
-import { findOwned, planRemoval } from "./removal.ts";
+import { elementsOf, findElements, planRemoval } from "./removal.ts";
 import { tableOf } from "./table.ts";
 
 const families = [4, 6] as const;
@@ -28,8 +28,7 @@ export function removeAttachment(owner: Owner, addresses: readonly IpAddress[]):
   withNftables((nftables) =>
     remove(
       nftables,
-      comment,
-      (whose) => whose === comment,
+      (family) => elementsOf(nftables, family, comment),
       (family) => planGoRemoval(nftables, family, owner.containerId, addresses),
     ),
   );
@@ -48,8 +47,7 @@ export function removeStale(network: string, valid: readonly Attachment[]): void
   withNftables((nftables) => {
     remove(
       nftables,
-      start,
-      (whose) => !kept.has(whose),
+      (family) => findElements(nftables, family, start, (whose) => !kept.has(whose)),
       () => [],
     );
     changeRuleset(nftables, () =>
@@ -63,8 +61,7 @@ export function removeStale(network: string, valid: readonly Attachment[]): void
 
 function remove(
   nftables: Nftables,
-  commentStart: string,
-  isMeant: (comment: string) => boolean,
+  find: (family: 4 | 6) => readonly PlacedElement[],
   further: (family: 4 | 6) => readonly Command[],
 ): void {
   let published: PublishedPort[] = [];
@@ -72,7 +69,7 @@ function remove(
     published = [];
     return families.flatMap((family) => {
       const isThere = nftables.getTable(tableOf(family)) !== undefined;
-      const elements = isThere ? findOwned(nftables, family, commentStart, isMeant) : [];
+      const elements = isThere ? find(family) : [];
       published.push(...elements.map(publishedPort).filter((port) => port !== undefined));
       return [...planRemoval(nftables, family, elements), ...further(family)];
     });

@@ -21,6 +21,9 @@ export function tableOf(family: 4 | 6): TableName {
   return { family: family === 4 ? "ip" : "ip6", name: "cni_portmap" };
 }
 
+/** Also says that map `owners` has been in the table from its beginning: earlier versions' comment was another. */
+export const tableComment = "CNI portmap: published ports of containers, listed by owner";
+
 /** The maps of a family's table. Keys are `[address .] protocol . port`, as the packet has them. */
 export interface Maps {
   /** Where ports of one address of the host lead. */
@@ -32,6 +35,8 @@ export interface Maps {
   readonly portChains: NamedSet;
   /** For a container's address, the chain that knows whose connections to it are masqueraded. */
   readonly sources: NamedSet;
+  /** What each owner has in the others. */
+  readonly owners: NamedSet;
 }
 
 export function mapsOf(family: 4 | 6): Maps {
@@ -45,6 +50,7 @@ export function mapsOf(family: 4 | 6): Maps {
     addressChains: { table, name: "address_chains", key: [address, ...port], data: "verdict" },
     portChains: { table, name: "port_chains", key: port, data: "verdict" },
     sources: { table, name: "sources", key: [address], data: "verdict" },
+    owners: { table, name: "owners", key: ["ifname", "mark"], data: [address, ...port] },
   };
 }
 
@@ -154,7 +160,7 @@ export function tableDefinition(config: PortmapConfig, container: IpPrefix): Tab
     );
   }
   return {
-    table: { ...table, comment: "CNI portmap: published ports of containers" },
+    table: { ...table, comment: tableComment },
     sets: Object.values(maps),
     chains: definitions,
   };

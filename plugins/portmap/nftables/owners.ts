@@ -1,0 +1,98 @@
+import { sha512 } from "../../../shared/linux/sha512.ts";
+import type { Nftables } from "../../../shared/nftables/client.ts";
+import { concatenate, interfaceValue, markValue } from "../../../shared/nftables/data-type.ts";
+import type { Element } from "../../../shared/nftables/element.ts";
+import type { PlacedElement } from "./elements.ts";
+import { type Maps, mapsOf, tableComment, tableOf } from "./table.ts";
+
+/*
+ * Map `owners` lists what an owner has in the other maps, so that DEL finds it by key: reading whole maps for their
+ * comments takes longer with every container on the host. Entries are made and deleted in one batch with what they
+ * list. Key: a hash of the owner . a number from 0 on. Value: address . protocol . port, as the other maps' keys have
+ * them; without an address (all zero) it is a key of the maps of all addresses, without a protocol one of `sources`.
+ */
+
+/** As many digits of the hash as an interface's name has room for, which is the type that nft shows as text. */
+const hashLength = 15;
+
+/** Whether map `owners` lists everything in a family's tables: not in a table that an earlier version made. */
+export function isListed(nftables: Nftables, family: 4 | 6): boolean {
+  return nftables.getTable(tableOf(family))?.comment === tableComment;
+}
+
+/** What `owners` lists of an owner, as far as it is there and the owner's, and the entries themselves. */
+export function listedElements(nftables: Nftables, family: 4 | 6, owner: string): PlacedElement[] {
+  const maps = mapsOf(family);
+  const { entries } = readEntries(nftables, maps, owner, 0);
+  const seen = new Set<string>();
+  const elements = entries.flatMap(({ data }) => {
+    const value = data !== undefined && "value" in data ? data.value : undefined;
+    if (value === undefined || seen.has(hex(value))) return [];
+    seen.add(hex(value));
+    return keysListed(maps, value).flatMap(({ map, key }) => {
+      const element = nftables.getElement(map, { key });
+      return element?.comment === owner ? [{ map, element }] : [];
+    });
+  });
+  return [...elements, ...entries.map((element) => ({ map: maps.owners, element }))];
+}
+
+/** The entries that `owners` needs besides those that it has, for elements of one owner. */
+export function missingEntries(
+  nftables: Nftables,
+  family: 4 | 6,
+  owner: string,
+  wanted: readonly PlacedElement[],
+): PlacedElement[] {
+  const maps = mapsOf(family);
+  const values = new Map(
+    wanted.map((placed) => entryValue(maps, placed)).map((value) => [hex(value), value]),
+  );
+  const { entries, free } = readEntries(nftables, maps, owner, values.size);
+  for (const { data } of entries) if (data !== undefined && "value" in data) values.delete(hex(data.value));
+  return [...values.values()].flatMap((value, index) => {
+    const key = free[index];
+    return key === undefined ? [] : [{ map: maps.owners, element: { key, data: { value }, comment: owner } }];
+  });
+}
+
+/** An owner's entries, up to the first number that is not taken, or so many that are not. */
+function readEntries(nftables: Nftables, { owners }: Maps, owner: string, wantedFree: number) {
+  const hash = interfaceValue(sha512(owner).slice(0, hashLength));
+  const entries: Element[] = [];
+  const free: Uint8Array[] = [];
+  for (let number = 0; free.length < Math.max(wantedFree, 1); number++) {
+    const key = concatenate(hash, markValue(number));
+    const element = nftables.getElement(owners, { key });
+    if (element === undefined) free.push(key);
+    else if (element.comment === owner) entries.push(element);
+  }
+  return { entries, free };
+}
+
+function entryValue(maps: Maps, { map, element: { key } }: PlacedElement): Uint8Array {
+  if (map.name === maps.sources.name) return concatenate(key, new Uint8Array(8));
+  if (map.name === maps.addressTargets.name || map.name === maps.addressChains.name) return key;
+  return concatenate(new Uint8Array(addressLength(maps)), key);
+}
+
+function keysListed(maps: Maps, value: Uint8Array) {
+  const length = addressLength(maps);
+  const [address, port] = [value.slice(0, length), value.slice(length)];
+  if (port.every((byte) => byte === 0)) return [{ map: maps.sources, key: address }];
+  const [targets, chains, key] = address.every((byte) => byte === 0)
+    ? [maps.portTargets, maps.portChains, port]
+    : [maps.addressTargets, maps.addressChains, value];
+  return [
+    { map: targets, key },
+    { map: chains, key },
+  ];
+}
+
+function addressLength({ sources }: Maps): number {
+  return sources.table.family === "ip" ? 4 : 16;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
