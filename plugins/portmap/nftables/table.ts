@@ -14,6 +14,7 @@ import type { NamedSet } from "../../../shared/nftables/set.ts";
 import * as words from "../../../shared/nftables/statement.ts";
 import type { ChainDefinition, TableDefinition } from "../../../shared/nftables/table-definition.ts";
 import { defaultMarkBit, type PortmapConfig } from "../config.ts";
+import { mappingsOf, type PortMapping } from "../mappings.ts";
 import type { Conditions } from "./conditions.ts";
 
 /** The table of a family. */
@@ -134,8 +135,12 @@ export function tableDefinition(config: PortmapConfig, container: IpPrefix): Tab
         rule(words.verdictMap(port, maps.portChains.name)),
       ],
     },
-    policy(chains.address, leading([daddr, ...port], maps.addressTargets)),
-    policy(chains.port, leading(port, maps.portTargets)),
+    ...(isUsed(chains.address, ({ hostIp }) => hostIp !== undefined)
+      ? [policy(chains.address, leading([daddr, ...port], maps.addressTargets))]
+      : []),
+    ...(isUsed(chains.port, ({ hostIp }) => hostIp === undefined)
+      ? [policy(chains.port, leading(port, maps.portTargets))]
+      : []),
     {
       name: "prerouting",
       base: { type: "nat", hook: "prerouting", priority: afterOthers, policy: "accept" },
@@ -164,6 +169,12 @@ export function tableDefinition(config: PortmapConfig, container: IpPrefix): Tab
     sets: Object.values(maps),
     chains: definitions,
   };
+
+  /** Nobody would remove a chain of conditions that no element leads to. */
+  function isUsed(chain: string, isLeading: (mapping: PortMapping) => boolean): boolean {
+    const mappings = mappingsOf(config.mappings, family);
+    return !isTransient(chain) || mappings.length === 0 || mappings.some(isLeading);
+  }
 
   function sourceRules(all: boolean, of: IpPrefix): words.Statement[][] {
     const network = sourceNetwork(all, of);
