@@ -23,7 +23,6 @@ import {
   network,
   outside,
   succeed,
-  succeedTogether,
   url,
 } from "./network.ts";
 import { beyondPeer, hostWith, ours, peers, rules, tcp, udp } from "./setting.ts";
@@ -392,38 +391,3 @@ test("as Kubernetes configures it", beyondPeer, async (t) => {
   succeed(host, "DEL", setting);
   assert.doesNotMatch(listing(host), /elements/);
 });
-
-for (const backend of ["nftables", "iptables"] as const) {
-  test(
-    `${backend}: thirty containers at once, beside somebody's iptables commands`,
-    beyondPeer,
-    async (t) => {
-      const host = await network(t);
-      const loop = `while :; do
-      iptables -w -t nat -N KUBE-TEST; iptables -w -t nat -A PREROUTING -j KUBE-TEST
-      iptables -w -t nat -D PREROUTING -j KUBE-TEST; iptables -w -t nat -X KUBE-TEST
-    done`;
-      const other = host.spawn("sh", ["-c", loop]);
-      t.after(() => other.kill("SIGKILL"));
-      const settings = Array.from(
-        { length: 30 },
-        (_, index): Call => ({
-          backend,
-          containerId: `c${index}`,
-          mappings: [tcp(8000 + index, 80)],
-          last: 100 + index,
-        }),
-      );
-      await succeedTogether(host, "ADD", settings);
-      for (const setting of settings) succeed(host, "CHECK", setting);
-      await succeedTogether(host, "DEL", settings);
-      assert.equal(other.exitCode, null);
-      assert.doesNotMatch(listing(host, "ip cni_portmap"), /elements/);
-      const { ipv4, ipv6 } = rules(host);
-      assert.deepEqual(
-        [...ipv4, ...ipv6].filter((line) => line.includes("CNI-DN-")),
-        [],
-      );
-    },
-  );
-}

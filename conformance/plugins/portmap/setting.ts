@@ -75,11 +75,16 @@ export type Flavour = "nft" | "legacy";
 /** A host whose `iptables` is of one of the two kinds; the machine's own choice is not touched. */
 export async function hostWith(t: Parameters<typeof hostFor>[0], flavour: Flavour): Promise<Host> {
   const host = await hostFor(t);
+  choose(host, flavour);
+  return host;
+}
+
+/** Makes `iptables` one of the two kinds in a host. */
+export function choose(host: Host, flavour: Flavour): void {
   for (const tool of ["iptables", "ip6tables"]) {
     for (const part of ["", "-save", "-restore"]) {
       host.run("ln", ["-sfn", `/usr/sbin/${tool}-${flavour}${part}`, `/etc/alternatives/${tool}${part}`]);
     }
   }
   assert.match(host.run("iptables", ["--version"]).stdout, flavour === "nft" ? /nf_tables/ : /legacy/);
-  return host;
 }
