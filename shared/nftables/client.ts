@@ -6,6 +6,7 @@ import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/client.ts";
 import { decodeMessages, type Message } from "../netlink/message.ts";
 import { type BatchAnswer, decodeAnswer, encodeBatch } from "./batch.ts";
+import { holdsText } from "./bytes.ts";
 import { type ChainName, chainKey, decodeChain, describeChain, type ListedChain } from "./chain.ts";
 import { type Command, describeTable, type TableName } from "./command.ts";
 import { decodeElements, type Element, elementQuery, elementScope } from "./element.ts";
@@ -26,7 +27,7 @@ import {
 import { NftablesRefusal, refusal } from "./refusal.ts";
 import { decodeRule, type ListedRule, ruleScope } from "./rule.ts";
 import { decodeSet, describeSet, type NamedSet, type SetName, setKey } from "./set.ts";
-import { decodeTable, type Table, tableKey } from "./table.ts";
+import { decodeTable, type ListedTable, tableKey } from "./table.ts";
 
 // asm-generic/socket.h
 const SOL_SOCKET = 1;
@@ -66,14 +67,14 @@ export class Nftables {
   }
 
   /** All tables of the families that this module knows. */
-  listTables(): Table[] {
+  listTables(): ListedTable[] {
     return this.#dump("cannot list tables", NFT_MSG_GETTABLE, "unspecified", noBytes).flatMap((message) => {
       const family = familyOf(message);
       return family === undefined ? [] : [decodeTable(family, attributeBytes(message))];
     });
   }
 
-  getTable(table: TableName): Table | undefined {
+  getTable(table: TableName): ListedTable | undefined {
     const operation = `cannot read table ${describeTable(table)}`;
     const message = this.#get(operation, NFT_MSG_GETTABLE, table.family, tableKey(table));
     return message === undefined ? undefined : decodeTable(table.family, attributeBytes(message));
@@ -104,7 +105,7 @@ export class Nftables {
   findRules(table: TableName, chain: string | undefined, commentStart: string): ListedRule[] {
     const operation = `cannot list rules of table ${describeTable(table)}`;
     return this.#dump(operation, NFT_MSG_GETRULE, table.family, ruleScope(table, chain))
-      .filter((message) => mayHold(message, commentStart))
+      .filter(({ body }) => holdsText(body, commentStart))
       .map((message) => decodeRule(table.family, attributeBytes(message)))
       .filter((rule) => rule.chain.table.name === table.name)
       .filter((rule) => chain === undefined || rule.chain.name === chain)
@@ -139,8 +140,8 @@ export class Nftables {
   findElements(set: NamedSet, commentStart: string): Element[] {
     const operation = `cannot list elements of set ${describeSet(set)}`;
     const messages = this.#dump(operation, NFT_MSG_GETSETELEM, set.table.family, elementScope(set));
-    const promising = messages.filter((message) => mayHold(message, commentStart));
-    return decodeElements(set, promising.map(attributeBytes)).filter(({ comment = "" }) =>
+    const promising = messages.filter(({ body }) => holdsText(body, commentStart));
+    return decodeElements(set, promising.map(attributeBytes), commentStart).filter(({ comment = "" }) =>
       comment.startsWith(commentStart),
     );
   }
@@ -298,11 +299,6 @@ export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]
       sleep(Math.random() * Math.min(attempt, 10));
     }
   }
-}
-
-/** Whether a text stands anywhere in a message. */
-function mayHold({ body }: Message, text: string): boolean {
-  return Buffer.from(body.buffer, body.byteOffset, body.length).includes(text);
 }
 
 function withFamily(family: Family | "unspecified", body: Uint8Array): Uint8Array {

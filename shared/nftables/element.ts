@@ -1,7 +1,7 @@
 import { Attributes, eachAttribute } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
-import { compareBytes, nextBytes, previousBytes, readU64, u64Bytes } from "./bytes.ts";
+import { compareBytes, holdsText, nextBytes, previousBytes, readU64, u64Bytes } from "./bytes.ts";
 import type { Command } from "./command.ts";
 import { type Data, readData, writeData } from "./data.ts";
 import { formatValue } from "./data-type.ts";
@@ -152,10 +152,15 @@ export function elementQuery(set: NamedSet, element: Pick<Element, "key" | "keyE
     .finish();
 }
 
-/** The elements in the messages of a dump. Elements for all other keys (`*`) are left out. Throws DecodeError. */
-export function decodeElements(set: NamedSet, bodies: readonly Uint8Array[]): Element[] {
+/**
+ * The elements in the messages of a dump. Elements for all other keys (`*`) are left out. Throws DecodeError.
+ *
+ * @param text only elements in whose bytes it stands somewhere: not for interval sets of a single type.
+ */
+export function decodeElements(set: NamedSet, bodies: readonly Uint8Array[], text = ""): Element[] {
   const raw = bodies
     .flatMap((body) => [...eachAttribute(new Attributes(body).bytes(NFTA_SET_ELEM_LIST_ELEMENTS) ?? none)])
+    .filter(({ value }) => text === "" || holdsText(value, text))
     .map(({ value }) => decodeElement(value))
     .filter((element) => element !== undefined);
   return set.interval === true && !isRangeOfParts(set) ? joinRanges(raw) : raw.map(withoutFlags);

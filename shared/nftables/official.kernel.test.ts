@@ -116,7 +116,8 @@ for (const [name, pair] of Object.entries(pairs)) {
       const { definition, elements = {} } = pair;
       const { table } = definition;
       assert.deepEqual(completeTable(definition, readTableState(nftables, definition)), []);
-      assert.deepEqual(nftables.listTables(), [table]);
+      const uses = definition.sets.length + definition.chains.length;
+      assert.deepEqual(nftables.listTables(), [{ ...table, uses }]);
       assert.deepEqual(
         nftables.listChains(table).map(({ uses: _, ...chain }) => chain),
         definition.chains.map(({ rules: _, ...chain }) => ({ ...chain, table: bare(table) })),

@@ -6,11 +6,18 @@ import { NFT_MSG_DELRULE, NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE } from "./protocol.
 import { commentIn, commentUserdata, encodeUserdata } from "./userdata.ts";
 
 const NFTA_TABLE_NAME = 1;
+const NFTA_TABLE_USE = 3;
 const NFTA_TABLE_USERDATA = 6;
 const NFTA_RULE_TABLE = 1;
 
 export interface Table extends TableName {
   readonly comment?: string;
+}
+
+/** A table as the kernel has it. */
+export interface ListedTable extends Table {
+  /** How many chains, sets and maps it has, and what else can be in a table. */
+  readonly uses: number;
 }
 
 /** Makes a table; one that is there already stays as it is. Throws RangeError for an impossible comment. */
@@ -56,12 +63,13 @@ export function tableKey(table: TableName): Uint8Array {
 }
 
 /** Reads the attributes of a table. Throws DecodeError. */
-export function decodeTable(family: Table["family"], bytes: Uint8Array): Table {
+export function decodeTable(family: Table["family"], bytes: Uint8Array): ListedTable {
   const attributes = new Attributes(bytes);
   const comment = commentIn(attributes.bytes(NFTA_TABLE_USERDATA));
   return {
     family,
     name: attributes.text(NFTA_TABLE_NAME) ?? "",
+    uses: attributes.u32be(NFTA_TABLE_USE) ?? 0,
     ...(comment === undefined ? {} : { comment }),
   };
 }

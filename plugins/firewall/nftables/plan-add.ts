@@ -8,6 +8,7 @@ import { addTable } from "../../../shared/nftables/table.ts";
 import { completeTable, readTableState, sameRules } from "../../../shared/nftables/table-definition.ts";
 import { chainOfElement } from "./bridge-chain.ts";
 import { isolationDefinition, portChain, portChainRules, portElement, portMap } from "./isolation-table.ts";
+import { entriesOfTheRobbed, entryChanges, type Held, join, noneHeld } from "./owners.ts";
 import { planRelease } from "./release.ts";
 import {
   addressElement,
@@ -18,6 +19,7 @@ import {
   bridgeElement,
   bridgeSet,
   firewallDefinition,
+  ownerMap,
   sameBridgeElement,
   sameBridgeSet,
 } from "./table.ts";
@@ -31,19 +33,32 @@ export function planAdd(nftables: Nftables, wanted: Wanted): Command[] {
     wanted.addresses
       .filter((address) => address.family === family)
       .map((address) => addressElement(address, bridge, comment));
+  const isolated = isolation?.policy === "isolated" ? isolation : undefined;
   const four = changesOf(nftables, addressMaps[4], elementsOf(4));
   const six = changesOf(nftables, addressMaps[6], elementsOf(6));
+  const ports = changesOf(
+    nftables,
+    portMap,
+    isolated?.ports.map((port) => portElement(port, isolated.bridge, comment)) ?? [],
+  );
+  const { missing: entries, former } = entryChanges(nftables, wanted);
+  // What is there in the place of something that this container has now was left by an owner who is gone.
+  const taken: Held = {
+    addresses: { 4: four.outdated, 6: six.outdated },
+    ports: ports.outdated,
+    entries: [],
+  };
+  const leaving = join(taken, former, { ...noneHeld, entries: entriesOfTheRobbed(nftables, taken, comment) });
   return [
     ...completeAdminChain(nftables),
     ...completeTable(firewallDefinition, readTableState(nftables, firewallDefinition)),
     ...(bridge === undefined ? [] : completeChain(nftables, bridgeChain(bridge), bridgeChainRules)),
-    // An address belongs to this container now: an element that is there was left by an owner who is gone.
-    ...planRelease(nftables, { addresses: { 4: four.outdated, 6: six.outdated }, ports: [] }, bridge),
+    ...planRelease(nftables, { ...leaving, ports: [] }, bridge),
     ...addElements(addressMaps[4], four.missing),
     ...addElements(addressMaps[6], six.missing),
-    ...(isolation === undefined
-      ? []
-      : [...planPolicy(nftables, isolation), ...planPorts(nftables, isolation, comment)]),
+    ...addElements(ownerMap, entries),
+    ...(isolation === undefined ? [] : planPolicy(nftables, isolation)),
+    ...planPorts(nftables, isolation, ports.missing, leaving.ports),
   ];
 }
 
@@ -75,19 +90,26 @@ function planPolicy(nftables: Nftables, { policy, bridge }: BridgePolicy): Comma
   ];
 }
 
-function planPorts(nftables: Nftables, { policy, bridge, ports }: BridgePolicy, comment: string): Command[] {
+function planPorts(
+  nftables: Nftables,
+  isolation: BridgePolicy | undefined,
+  missing: readonly Element[],
+  leaving: readonly Element[],
+): Command[] {
+  const release = (kept?: string): Command[] => planRelease(nftables, { ...noneHeld, ports: leaving }, kept);
+  if (isolation === undefined) return release();
+  const { policy, bridge, ports } = isolation;
   const chain = portChain(bridge);
   if (policy !== "isolated") {
     // Ports that were isolated before are no longer.
-    return nftables.listRules(chain.table, chain.name).length > 0 ? [flushChain(chain)] : [];
+    const isolates = nftables.listRules(chain.table, chain.name).length > 0;
+    return [...(isolates ? [flushChain(chain)] : []), ...release()];
   }
-  const wanted = ports.map((port) => portElement(port, bridge, comment));
-  if (wanted.length === 0) return [];
-  const { outdated, missing } = changesOf(nftables, portMap, wanted);
+  if (ports.length === 0) return release();
   return [
     ...completeTable(isolationDefinition, readTableState(nftables, isolationDefinition)),
     ...completeChain(nftables, chain, portChainRules),
-    ...planRelease(nftables, { addresses: { 4: [], 6: [] }, ports: outdated }, bridge),
+    ...release(bridge),
     ...addElements(portMap, missing),
   ];
 }

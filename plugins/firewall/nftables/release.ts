@@ -5,31 +5,27 @@ import { deleteElements, type Element } from "../../../shared/nftables/element.t
 import type { NamedSet } from "../../../shared/nftables/set.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
 import { bridgeOfChain, chainOfElement } from "./bridge-chain.ts";
-import { isolationTable, portChain, portMap } from "./isolation-table.ts";
+import { isolationDefinition, isolationTable, portChain, portMap } from "./isolation-table.ts";
+import type { Held } from "./owners.ts";
 import {
   addressMaps,
   bridgeChain,
   bridgeElement,
   bridgeSet,
+  ownerMap,
   sameBridgeElement,
   sameBridgeSet,
 } from "./table.ts";
 
-/** What leaves, by the map that holds it. */
-export interface Leaving {
-  readonly addresses: { readonly 4: readonly Element[]; readonly 6: readonly Element[] };
-  readonly ports: readonly Element[];
-}
-
-/** Elements of owners whose comment begins so and is meant. */
-export function findLeaving(
-  nftables: Nftables,
-  start: string,
-  isMeant: (comment: string) => boolean,
-): Leaving {
+/** Elements of owners whose comment begins so and is meant: reads all maps. */
+export function findLeaving(nftables: Nftables, start: string, isMeant: (comment: string) => boolean): Held {
   const find = (set: NamedSet): readonly Element[] =>
     nftables.findElements(set, start).filter(({ comment = "" }) => isMeant(comment));
-  return { addresses: { 4: find(addressMaps[4]), 6: find(addressMaps[6]) }, ports: find(portMap) };
+  return {
+    addresses: { 4: find(addressMaps[4]), 6: find(addressMaps[6]) },
+    ports: find(portMap),
+    entries: find(ownerMap),
+  };
 }
 
 /**
@@ -38,9 +34,14 @@ export function findLeaving(
  *
  * @param kept bridge whose policy stays in any case.
  */
-export function planRelease(nftables: Nftables, { addresses, ports }: Leaving, kept?: string): Command[] {
+export function planRelease(
+  nftables: Nftables,
+  { addresses, ports, entries }: Held,
+  kept?: string,
+): Command[] {
   const all = [...addresses[4], ...addresses[6]];
   return [
+    ...deleteElements(ownerMap, entries),
     ...deleteElements(addressMaps[4], addresses[4]),
     ...deleteElements(addressMaps[6], addresses[6]),
     ...unusedBridges(nftables, bridgeChain, all, kept).flatMap((bridge) => removePolicy(nftables, bridge)),
@@ -61,8 +62,9 @@ function removePolicy(nftables: Nftables, bridge: string): Command[] {
 function releasePorts(nftables: Nftables, ports: readonly Element[], kept: string | undefined): Command[] {
   if (ports.length === 0) return [];
   const unused = unusedBridges(nftables, portChain, ports, kept);
-  // With the last port goes the table.
-  if (unused.length > 0 && nftables.listElements(portMap).length === ports.length && kept === undefined) {
+  // With the last bridge goes the table. The kernel counts the chains and maps in it.
+  const others = isolationDefinition.sets.length + isolationDefinition.chains.length + unused.length;
+  if (unused.length > 0 && kept === undefined && nftables.getTable(isolationTable)?.uses === others) {
     return [deleteTable(isolationTable)];
   }
   return [...deleteElements(portMap, ports), ...unused.flatMap((bridge) => removeChain(portChain(bridge)))];

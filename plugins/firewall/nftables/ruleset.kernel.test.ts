@@ -72,6 +72,11 @@ test("the whole table, and nothing of a container when it has gone", async (t) =
 		elements = { "cni0" . "cni0" }
 	}
 
+	map owners {
+		type ifname . mark : ipv4_addr . ipv6_addr . ifname
+		elements = { "b2410830d9fe451" . 0x00000000 comment "net1/a/eth0" : 10.0.0.2 . 2001:db8::2 . "-", "39cd1741c081e35" . 0x00000000 comment "net1/b/eth0" : 10.0.1.2 . :: . "veth-b", "547bdf7c047f81a" . 0x00000000 comment "net1/c/eth0" : 10.0.2.2 . :: . "-" }
+	}
+
 	chain admin {
 		comment "yours: asked before containers are let through"
 	}
@@ -177,14 +182,53 @@ test("a late DEL leaves the address to its next owner", async (t) => {
     addToRuleset(wanted("dead", ["10.0.0.2"], "isolated"));
     addToRuleset(wanted("alive", ["10.0.0.2"], "same-bridge", "cni1"));
   });
-  assert.doesNotMatch(
-    list("table", "inet", "cni_firewall"),
-    /cni0|dead/,
-    "the policy went with the last container",
-  );
+  const table = list("table", "inet", "cni_firewall");
+  assert.doesNotMatch(table, /cni0/, "the policy went with the last container");
+  assert.match(table, /: 10\.0\.0\.2 \. :: \. "veth-dead"/, "its port is still to be found");
   inside(() => removeFromRuleset(owner("dead")));
   assert.match(list(), /10\.0\.0\.2 comment "net1\/alive\/eth0" : jump on-cni1/);
   assert.doesNotMatch(list(), /cni0|dead/);
+  inside(() => addToRuleset(wanted("next", ["10.0.0.2"])));
+  assert.doesNotMatch(list(), /cni1|alive/, "who has nothing left is not listed");
+});
+
+test("an ADD with other addresses, port or policy leaves nothing of the one before", async (t) => {
+  const { inside, list } = await ruleset(t);
+  const add = (one: Wanted) => inside(() => addToRuleset(one));
+  add(wanted("a", ["10.0.0.2", "10.0.0.3", "2001:db8::2"], "isolated"));
+  const other = wanted("a", ["2001:db8::3", "10.0.0.3"], "isolated");
+  add({ ...other, isolation: { policy: "isolated", bridge: "cni0", ports: ["veth-new"] } });
+  assert.doesNotMatch(list(), /10\.0\.0\.2|db8::2|veth-a/);
+  assert.match(list(), /10\.0\.0\.3 \. 2001:db8::3 \. "veth-new"/);
+  add(wanted("a", ["10.0.0.4"], "same-bridge", "cni1"));
+  assert.doesNotMatch(list(), /10\.0\.0\.3|db8|veth|cni0|table bridge/);
+  add(wanted("a", ["10.0.0.4"]));
+  assert.doesNotMatch(list(), /cni\d/);
+  inside(() => removeFromRuleset(owner("a")));
+  assert.doesNotMatch(list(), /net1/);
+});
+
+test("DEL and GC find what map owners does not list", async (t) => {
+  const { inside, list, nft } = await ruleset(t);
+  const add = () => {
+    inside(() => {
+      addToRuleset(wanted("a", ["10.0.0.2", "2001:db8::2"], "isolated"));
+      addToRuleset(wanted("b", ["10.0.0.3"], "isolated"));
+    });
+  };
+  add();
+  nft("delete map inet cni_firewall owners");
+  inside(() => removeFromRuleset(owner("a")));
+  assert.doesNotMatch(list(), /net1\/a|veth-a/);
+  inside(() => collectInRuleset("net1", []));
+  assert.doesNotMatch(list(), /net1|cni0|table bridge/);
+  add();
+  nft("delete element inet cni_firewall addresses4 { 10.0.0.2 }");
+  inside(() => removeFromRuleset(owner("a")));
+  assert.doesNotMatch(list(), /net1\/a|veth-a/, "what somebody has removed by hand is no obstacle");
+  nft("flush map inet cni_firewall addresses4");
+  inside(() => collectInRuleset("net1", []));
+  assert.doesNotMatch(list(), /net1|veth/);
 });
 
 test("a repeated ADD changes nothing", async (t) => {

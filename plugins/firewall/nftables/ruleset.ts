@@ -4,8 +4,9 @@ import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
 import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../../shared/nftables/client.ts";
 import type { Owner } from "../records.ts";
 import { isolationTable } from "./isolation-table.ts";
+import { type Held, heldBy } from "./owners.ts";
 import { planAdd } from "./plan-add.ts";
-import { findLeaving, type Leaving, planRelease } from "./release.ts";
+import { findLeaving, planRelease } from "./release.ts";
 import { firewallTable } from "./table.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -25,22 +26,24 @@ export function addToRuleset(wanted: Wanted): void {
  */
 export function removeFromRuleset(owner: Owner): boolean {
   const comment = ownerComment(owner);
-  return remove(comment, (found) => found === comment);
+  return remove(
+    (nftables) => heldBy(nftables, comment) ?? findLeaving(nftables, comment, (found) => found === comment),
+  );
 }
 
 /** Removes what belongs to attachments of a network that are not listed. Throws SystemError. */
 export function collectInRuleset(network: string, valid: readonly Attachment[]): void {
   const live = new Set(valid.map((attachment) => ownerComment({ network, ...attachment })));
-  remove(ownerCommentStart(network), (comment) => !live.has(comment));
+  remove((nftables) => findLeaving(nftables, ownerCommentStart(network), (comment) => !live.has(comment)));
 }
 
-function remove(start: string, isMeant: (comment: string) => boolean): boolean {
+function remove(find: (nftables: Nftables) => Held): boolean {
   try {
     return withNftables((nftables) => {
       const tables = [firewallTable, isolationTable].filter(
         (table) => nftables.getTable(table) !== undefined,
       );
-      return tables.length > 0 && removeElements(nftables, start, isMeant);
+      return tables.length > 0 && removeElements(nftables, find);
     });
   } catch (error) {
     if (hasNftables()) throw error;
@@ -48,13 +51,15 @@ function remove(start: string, isMeant: (comment: string) => boolean): boolean {
   }
 }
 
-function removeElements(nftables: Nftables, start: string, isMeant: (comment: string) => boolean): boolean {
-  let leaving: Leaving = { addresses: { 4: [], 6: [] }, ports: [] };
+function removeElements(nftables: Nftables, find: (nftables: Nftables) => Held): boolean {
+  let found = false;
   changeRuleset(nftables, () => {
-    leaving = findLeaving(nftables, start, isMeant);
+    const leaving = find(nftables);
+    const { addresses, ports, entries } = leaving;
+    found = [addresses[4], addresses[6], ports, entries].some((list) => list.length > 0);
     return planRelease(nftables, leaving);
   });
-  return [leaving.addresses[4], leaving.addresses[6], leaving.ports].some((list) => list.length > 0);
+  return found;
 }
 
 /** Throws CniError code 100 when the kernel has no nf_tables or this process may not use it. */

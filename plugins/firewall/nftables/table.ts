@@ -32,6 +32,14 @@ export const addressMaps = {
   6: { table: firewallTable, name: "addresses6", key: ["ipv6_addr"], data: "verdict" },
 } as const satisfies Record<4 | 6, NamedSet>;
 
+/** What each attachment has in the other maps: see owners.ts. */
+export const ownerMap = {
+  table: firewallTable,
+  name: "owners",
+  key: ["ifname", "mark"],
+  data: ["ipv4_addr", "ipv6_addr", "ifname"],
+} as const satisfies NamedSet;
+
 /** Bridges that have a policy. */
 export const bridgeSet = {
   table: firewallTable,
@@ -60,7 +68,7 @@ function rule(...statements: readonly Statement[]): Rule {
 /** What the table is, apart from elements, the chains of bridges and the administrator's chain. */
 export const firewallDefinition: TableDefinition = {
   table: { ...firewallTable, comment: "CNI firewall plugin: forwarded packets of containers" },
-  sets: [addressMaps[4], addressMaps[6], bridgeSet, sameBridgeSet],
+  sets: [addressMaps[4], addressMaps[6], bridgeSet, sameBridgeSet, ownerMap],
   chains: [
     {
       name: "isolation",
