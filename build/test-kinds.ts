@@ -13,6 +13,7 @@ export function testKind(path: string): TestKind | undefined {
   if (!path.endsWith(".test.ts")) return undefined;
   if (path.endsWith(".kernel.test.ts")) return "kernel";
   if (path.endsWith(".vm.test.ts")) return "vm";
-  const blackBox = path.startsWith("conformance/") && !/^conformance\/(harness|vm)\//.test(path);
+  const blackBox =
+    path.startsWith("conformance/") && !/^conformance\/(harness|vm|scenario|report|cli|suites)\//.test(path);
   return blackBox ? "conformance" : "unit";
 }

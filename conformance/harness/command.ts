@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
 
 export type CommandOptions = {
-  /** Text for standard input; without it standard input is empty. */
-  input?: string;
+  /** What standard input holds; without it standard input is empty. */
+  input?: string | Buffer;
   /** The whole environment; nothing is inherited. Default: `toolEnvironment`. */
   env?: Record<string, string>;
   /** Throw when the exit status is not 0. Default: true. */
@@ -54,6 +54,11 @@ export async function runCommandAsync(
     env: options.env ?? toolEnvironment,
     stdio: ["pipe", "pipe", "pipe"],
     timeout: options.timeoutMs ?? defaultTimeoutMs,
+    killSignal: "SIGKILL",
+  });
+  // What a killed command has started may hold its output open for ever.
+  child.on("exit", (_status, signal) => {
+    if (signal !== null) for (const stream of [child.stdout, child.stderr]) stream.destroy();
   });
   let stdout = "";
   let stderr = "";

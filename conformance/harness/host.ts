@@ -30,15 +30,25 @@ export class Host {
     this.#proc = `/proc/${holder.pid}`;
   }
 
-  /** Makes a host. Needs root. Throws with the cause when the kernel refuses one of the namespaces or mounts. */
-  static async create(): Promise<Host> {
+  /**
+   * Makes a host. Needs root. Throws with the cause when the kernel refuses one of the namespaces or mounts. One that
+   * `outlives` this process stays until `dispose`, or until its first process is killed.
+   */
+  static async create({ outlives = false } = {}): Promise<Host> {
     const namespaces = ["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"];
-    const holder = spawn("unshare", [...namespaces, "--mount-proc", "sh", "-c", hostSetup], {
+    const script = outlives ? hostSetup.replace("cat > /dev/null", "sleep infinity") : hostSetup;
+    const holder = spawn("unshare", [...namespaces, "--mount-proc", "sh", "-c", script], {
       env: toolEnvironment,
       stdio: ["pipe", "pipe", "pipe"],
+      detached: outlives,
     });
     await ready(holder, "scratch host");
     return new Host(holder);
+  }
+
+  /** The process that holds the host's namespaces, as the machine sees it: `nsenter --target PID --net --mount`. */
+  get pid(): number {
+    return this.#holder.pid ?? 0;
   }
 
   /** Runs a command in the host to its end. */

@@ -1,17 +1,24 @@
+import { isSea } from "node:sea";
 import { fileURLToPath } from "node:url";
 import type { Host, Place } from "./host.ts";
 import { asString, parseObject } from "./json.ts";
 
-const tool = fileURLToPath(new URL("traffic-tool.ts", import.meta.url));
+/** The command that runs a mode of traffic-tool.ts; the packaged suite has it built in. */
+export function trafficCommand(...args: string[]): string[] {
+  if (isSea()) return [process.execPath, "--traffic", ...args];
+  return [process.execPath, fileURLToPath(new URL("traffic-tool.ts", import.meta.url)), ...args];
+}
 
 /** Serves a page by HTTP in a named namespace, IPv4 and IPv6, until the host is disposed of. */
 export async function serveHttp(host: Host, netns: string, port: number, page: string): Promise<void> {
-  await host.start(process.execPath, [tool, "http", String(port), page], { netns });
+  const [command = "", ...args] = trafficCommand("http", String(port), page);
+  await host.start(command, args, { netns });
 }
 
 /** Echoes UDP datagrams in a named namespace, IPv4 and IPv6, until the host is disposed of. */
 export async function serveUdp(host: Host, netns: string, port: number): Promise<void> {
-  await host.start(process.execPath, [tool, "udp", String(port)], { netns });
+  const [command = "", ...args] = trafficCommand("udp", String(port));
+  await host.start(command, args, { netns });
 }
 
 /** A page of `serveHttp`: its text, and the address from which the server saw the request come. */
@@ -43,8 +50,8 @@ export function askUdp(
   text: string,
   place: Place = {},
 ): string | null {
-  const args = [tool, "udp-client", address, String(port), text];
-  const { status, stdout } = host.run(process.execPath, args, { ...place, check: false });
+  const [command = "", ...args] = trafficCommand("udp-client", address, String(port), text);
+  const { status, stdout } = host.run(command, args, { ...place, check: false });
   return status === 0 ? stdout.trim() : null;
 }
 

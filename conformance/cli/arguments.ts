@@ -1,0 +1,72 @@
+import { parseArgs } from "node:util";
+
+/** What the command line asks for. */
+export type Arguments = {
+  binDir: string;
+  /** A second implementation to compare with. */
+  against: string | undefined;
+  /** Parts of scenarios' IDs; one must be in it. A text between slashes is a regular expression. */
+  filters: string[];
+  reports: string[];
+  keep: boolean;
+  list: boolean;
+  kernel: boolean;
+  jobs: number;
+};
+
+export const usage = `usage: conformance --bin-dir DIR [option…]
+
+Runs the scenarios against the CNI plugins in DIR. Root is needed; the machine's own network is not touched.
+
+  --bin-dir DIR   the executables to try
+  --against DIR   the same scenarios with a second implementation, and what is different
+  --filter TEXT   only scenarios with this in their ID (SUITE/NAME@VERSION); /…/ is a regular expression; repeatable
+  --report FILE   writes a report: .xml is JUnit, .json, or .tap; repeatable
+  --keep          stops at the first failure and leaves its host for a look
+  --kernel        on Debian's kernel in QEMU, with VLANs, spoof checks and reboots (from a checkout only)
+  --jobs N        how many at the same time (default: the number of processors)
+  --list          only lists the scenarios, with where each comes from
+
+Ends with status 0 when nothing failed, 1 when something did, 2 when it could not run.
+`;
+
+/** Reads the command line. Throws with a sentence when it asks for what there is not. */
+export function readArguments(argv: readonly string[], defaultBinDir: string, processors: number): Arguments {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      "bin-dir": { type: "string", default: defaultBinDir },
+      against: { type: "string" },
+      filter: { type: "string", multiple: true, default: [] },
+      report: { type: "string", multiple: true, default: [] },
+      keep: { type: "boolean", default: false },
+      kernel: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+      jobs: { type: "string", default: String(processors) },
+    },
+  });
+  const jobs = Number(values.jobs);
+  if (!Number.isInteger(jobs) || jobs < 1)
+    throw new Error(`--jobs ${values.jobs}: a number from 1 is needed`);
+  return {
+    binDir: values["bin-dir"],
+    against: values.against,
+    filters: values.filter,
+    reports: values.report,
+    keep: values.keep,
+    kernel: values.kernel,
+    list: values.list,
+    jobs: values.keep ? 1 : jobs,
+  };
+}
+
+/** Whether an ID has one of the filters in it, or there is none. */
+export function isWanted(id: string, filters: readonly string[]): boolean {
+  return (
+    filters.length === 0 ||
+    filters.some((filter) => {
+      const expression = /^\/(.*)\/$/.exec(filter)?.[1];
+      return expression === undefined ? id.includes(filter) : new RegExp(expression).test(id);
+    })
+  );
+}

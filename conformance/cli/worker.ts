@@ -1,0 +1,17 @@
+import { createInterface } from "node:readline";
+import { runScenario } from "../scenario/run-scenario.ts";
+import { suites } from "../suites/all.ts";
+import { allTasks } from "./plan.ts";
+import type { Order } from "./workers.ts";
+
+/** Runs the scenarios that standard input asks for, one after the other, and prints their outcomes. */
+export async function serveOrders(): Promise<void> {
+  const tasks = new Map(allTasks(suites).map((task) => [task.row.id, task]));
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { id, version, options }: Order = JSON.parse(line);
+    const task = tasks.get(id);
+    if (task === undefined) throw new Error(`no scenario ${id}`);
+    const outcome = await runScenario(task.scenario, version, options);
+    process.stdout.write(`${JSON.stringify(outcome)}\n`);
+  }
+}

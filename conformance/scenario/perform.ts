@@ -1,0 +1,152 @@
+import { existsSync, readFileSync } from "node:fs";
+import { withoutFurniture } from "../harness/furniture.ts";
+import type { Place } from "../harness/host.ts";
+import { iptablesSave } from "../harness/inspect.ts";
+import { parse } from "../harness/json.ts";
+import { difference, snapshot } from "../harness/snapshot.ts";
+import { commandByHand, quoted } from "./by-hand.ts";
+import { isInVersion, performCall, performChain } from "./call.ts";
+import { fillPattern, mismatch, type Pattern } from "./match.ts";
+import { performPacket, performServe } from "./packets.ts";
+import type {
+  FileStep,
+  LookStep,
+  ParallelStep,
+  RulesStep,
+  RunStep,
+  Step,
+  UnchangedStep,
+} from "./scenario.ts";
+import { versionList } from "./versions.ts";
+import { filled, StepFailure, type World } from "./world.ts";
+
+/** Does one step. Throws a `StepFailure` that says what a user would have seen instead. */
+export async function perform(world: World, step: Step): Promise<void> {
+  if (step.onlyIn !== undefined && !versionList(step.onlyIn).includes(world.version)) return;
+  if ("call" in step) return isInVersion(step, world.version) ? performCall(world, step) : undefined;
+  if ("chain" in step) return isInVersion(step, world.version) ? performChain(world, step) : undefined;
+  if ("run" in step) return performRun(world, step);
+  if ("look" in step) return performLook(world, step);
+  if ("rules" in step) return performRules(world, step);
+  if ("serve" in step) return performServe(world, step);
+  if ("packet" in step) return performPacket(world, step);
+  if ("file" in step) return performFile(world, step);
+  if ("write" in step) {
+    world.byHand.push(`printf %s ${quoted(step.content)} > ${quoted(step.write)}`);
+    return world.host.writeFile(step.write, filled(world, step.content), step.mode);
+  }
+  if ("unchanged" in step) return performUnchanged(world, step);
+  if ("parallel" in step) return performParallel(world, step);
+  if ("do" in step) {
+    world.byHand.push(`# ${step.what}`);
+    return step.do(world);
+  }
+  world.before = snapshot(world.host);
+}
+
+/** The place of a `Where`. */
+export function placeOf(where: string | undefined): Place {
+  return where === undefined || where === "host" ? {} : { netns: where };
+}
+
+function performRun(world: World, { run, in: where, status = 0 }: RunStep): void {
+  const [command = "", ...args] = run.map((word) => filled(world, word));
+  world.byHand.push(commandByHand([command, ...args], placeOf(where).netns));
+  const done = world.host.run(command, args, { ...placeOf(where), check: false });
+  if (status !== null && done.status !== status) {
+    throw new StepFailure(`${run.join(" ")} ended with status ${done.status}: ${done.stdout}${done.stderr}`);
+  }
+}
+
+async function performLook(world: World, step: LookStep): Promise<void> {
+  const [command = "", ...args] = step.look.map((word) => filled(world, word));
+  const pattern = fillPattern(step.shows, (text) => filled(world, text));
+  world.byHand.push(`# look: ${commandByHand([command, ...args], placeOf(step.in).netns)}`);
+  const limit = performance.now() + 1000 * (step.withinSeconds ?? 0);
+  for (;;) {
+    const { stdout, stderr } = await world.host.runAsync(command, args, {
+      ...placeOf(step.in),
+      check: false,
+    });
+    const wrong = mismatch(pattern, outputOf(stdout), world.variables);
+    if (wrong === undefined) return;
+    if (performance.now() >= limit) {
+      const where = step.in === undefined ? "" : ` in ${step.in}`;
+      throw new StepFailure(
+        `${step.look.join(" ")}${where}: ${wrong}${stderr === "" ? "" : ` (${stderr.trim()})`}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** JSON as a value without the empty objects that `ip` prints for what does not apply; other text as its lines. */
+function outputOf(text: string): unknown {
+  if (!/^\s*[[{]/.test(text)) return text.split("\n").filter((line) => line !== "");
+  const value = parse(text);
+  return Array.isArray(value) ? value.filter((entry) => JSON.stringify(entry) !== "{}") : value;
+}
+
+function performRules(world: World, { rules, has = [], lacks = [] }: RulesStep): void {
+  const saved = iptablesSave(world.host, rules);
+  const fill = (text: string) => filled(world, text);
+  const tool = rules === "ipv4" ? "iptables-save" : "ip6tables-save";
+  world.byHand.push(`# look: ${tool}`);
+  const patterns: Pattern[] = [
+    { $has: has.map((pattern) => fillPattern(pattern, fill)) },
+    { $lacks: lacks.map((pattern) => fillPattern(pattern, fill)) },
+  ];
+  for (const pattern of patterns) {
+    const wrong = mismatch(pattern, saved, world.variables);
+    if (wrong !== undefined) throw new StepFailure(`${tool}: ${wrong}`);
+  }
+}
+
+function performFile(world: World, { file, is }: FileStep): void {
+  const path = filled(world, file);
+  const outside = world.host.outside(path);
+  world.byHand.push(`# look: cat ${quoted(path)}`);
+  if (is === null) {
+    if (existsSync(outside)) throw new StepFailure(`${path} should not be there`);
+    return;
+  }
+  if (!existsSync(outside)) throw new StepFailure(`${path} should be there`);
+  const wrong = mismatch(
+    fillPattern(is, (text) => filled(world, text)),
+    readFileSync(outside, "utf8"),
+    world.variables,
+  );
+  if (wrong !== undefined) throw new StepFailure(`${path}: ${wrong}`);
+}
+
+function performUnchanged(world: World, { except }: UnchangedStep): void {
+  const now = snapshot(world.host);
+  const changed =
+    except === "furniture"
+      ? difference(withoutFurniture(world.before, anyBridge), withoutFurniture(now, anyBridge))
+      : difference(world.before, now);
+  if (changed !== "") throw new StepFailure(`the host is not as it was:\n${changed}`);
+}
+
+/** Matches the name of every bridge that scenarios use. */
+export const anyBridge = "(?:br|cni|bridge)[\\w.-]*";
+
+async function performParallel(world: World, { parallel, times = 1 }: ParallelStep): Promise<void> {
+  const rounds = Array.from({ length: times }, (_none, index) => ({
+    ...world,
+    variables: new Map([...world.variables, ["n", String(index + 1)]]),
+  }));
+  const done = await Promise.allSettled(
+    rounds.flatMap((round) => parallel.map((step) => perform(round, numbered(round, step)))),
+  );
+  // `added` is the only part of a world that is replaced, not changed.
+  world.added = [...new Set(rounds.flatMap(({ added }) => added))];
+  const [failed] = done.filter((one) => one.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** A call for `${n}` is one for the container of that name. */
+function numbered(world: World, step: Step): Step {
+  if (!("call" in step || "chain" in step) || step.container === undefined) return step;
+  return { ...step, container: filled(world, step.container) };
+}

@@ -1,0 +1,107 @@
+import { withoutFurniture } from "../harness/furniture.ts";
+import { Host } from "../harness/host.ts";
+import { difference, keepLines, type Section, type Snapshot, snapshot } from "../harness/snapshot.ts";
+import { addOutside } from "../harness/traffic.ts";
+import { endAll } from "./call.ts";
+import { anyBridge, perform } from "./perform.ts";
+import type { Scenario } from "./scenario.ts";
+import { type Observation, StepFailure, type World } from "./world.ts";
+
+/** What came of a scenario in one version; `calls` counts the judged plugin's commands. */
+export type Outcome = {
+  passed: boolean;
+  /** Why it failed, and in which command of which plugin. */
+  reason?: string;
+  command?: string;
+  /** Shell lines that repeat it. */
+  byHand: string[];
+  calls: Record<string, number>;
+  seconds: number;
+  observations: Observation[];
+  /** With `keep`: the first process of the host that was kept for a look. */
+  keptHost?: number;
+};
+
+export type RunOptions = { binDir: string; observe?: boolean; keep?: boolean };
+
+/** Runs a scenario in one version of the specification, in a host of its own. */
+export async function runScenario(
+  scenario: Scenario,
+  version: string,
+  options: RunOptions,
+): Promise<Outcome> {
+  const start = performance.now();
+  const host = await Host.create(options.keep === true ? { outlives: true } : {});
+  let world: World | undefined;
+  let outcome: Pick<Outcome, "passed" | "reason" | "command"> = { passed: true };
+  try {
+    world = prepare(host, scenario, version, options);
+    await play(world, scenario);
+  } catch (error) {
+    outcome = failure(error);
+  }
+  const isKept = options.keep === true && !outcome.passed;
+  if (!isKept) await host.dispose();
+  return {
+    ...outcome,
+    byHand: world?.byHand ?? [],
+    calls: Object.fromEntries(world?.calls ?? []),
+    seconds: (performance.now() - start) / 1000,
+    observations: world?.observations ?? [],
+    ...(isKept && { keptHost: host.pid }),
+  };
+}
+
+function prepare(host: Host, scenario: Scenario, version: string, { binDir, observe }: RunOptions): World {
+  const containers = scenario.containers ?? ["c1"];
+  const byHand = containers.map((container) => `ip netns add ${container}`);
+  for (const container of containers) host.addNetns(container);
+  if (scenario.outside === true) {
+    addOutside(host);
+    byHand.push("# a namespace `outside` is joined to the host, as 192.0.2.2 and 2001:db8:ffff::2");
+  }
+  return {
+    host,
+    binDir,
+    plugin: scenario.plugin,
+    version,
+    containers,
+    variables: new Map([
+      ["bin", binDir],
+      ["version", version],
+    ]),
+    results: new Map(),
+    added: [],
+    before: snapshot(host),
+    byHand,
+    calls: new Map(),
+    observe: observe === true,
+    observations: [],
+  };
+}
+
+async function play(world: World, scenario: Scenario): Promise<void> {
+  const start = world.before;
+  for (const step of scenario.steps) await perform(world, step);
+  await endAll(world);
+  const left = difference(lasting(start, scenario), lasting(snapshot(world.host), scenario));
+  if (left !== "") throw new StepFailure(`left on the host after DEL:\n${left}`, "DEL");
+}
+
+/** What may not change from a scenario's start to its end. */
+function lasting(taken: Snapshot, { leaves = {} }: Scenario): Snapshot {
+  return keepLines(withoutFurniture(taken, anyBridge), (section: Section, line) => {
+    return !(leaves[section] ?? []).some((pattern) => new RegExp(pattern).test(line));
+  });
+}
+
+function failure(error: unknown): Pick<Outcome, "passed" | "reason" | "command"> {
+  if (error instanceof StepFailure) {
+    return {
+      passed: false,
+      reason: error.message,
+      ...(error.command !== undefined && { command: error.command }),
+    };
+  }
+  return { passed: false, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}
