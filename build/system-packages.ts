@@ -48,6 +48,7 @@ export const systemPackages: readonly SystemPackage[] = [
     why: "to see what an executable asks of the kernel",
     purposes: tests,
   },
+  { name: "socat", commands: ["socat"], why: "to send messages by SCTP", purposes: tests },
   {
     name: "busybox-static",
     commands: ["busybox"],

@@ -15,7 +15,7 @@ import { runCommand } from "../harness/command.ts";
 const needed = ["busybox-static", "coreutils", "dash", "iproute2", "iptables", "kmod", "mount", "util-linux"];
 const useful = [
   ...["conntrack", "curl", "findutils", "grep", "iputils-ping", "netbase", "nftables", "procps", "sed"],
-  ...["base-files", "strace", "tcpdump"],
+  ...["base-files", "socat", "strace", "tcpdump"],
 ];
 
 /** Links that package scripts made, which no package lists. */
