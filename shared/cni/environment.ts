@@ -16,7 +16,8 @@ export interface Environment {
   readonly netnsOverride: boolean;
 }
 
-type Variables = Readonly<Record<string, string | undefined>>;
+/** The variables of a process. */
+export type Variables = Readonly<Record<string, string | undefined>>;
 
 const required: Readonly<Record<string, readonly string[]>> = {
   CNI_CONTAINERID: ["ADD", "CHECK", "DEL"],

@@ -1,0 +1,202 @@
+import { statSync } from "node:fs";
+import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { validAttachments } from "./attachments.ts";
+import { type Environment, isCommand, isIdentifier, readEnvironment, type Variables } from "./environment.ts";
+import { printJson, printJsonLine } from "./json-print.ts";
+import { isJsonObject, type JsonObject, JsonSyntaxError, readJson } from "./json-read.ts";
+import type { Plugin, RepeatedKey, Request } from "./plugin.ts";
+import { printResult } from "./result-print.ts";
+import { checkVersion, newestVersion } from "./versions.ts";
+
+/** What a plugin says to a call. */
+export interface Answer {
+  /** For standard output. */
+  readonly text: string;
+  /** Exit status: 0, or 1 with an error object as text. */
+  readonly status: number;
+  /** Undoes an ADD, for when the answer reaches nobody. Never throws. */
+  readonly undo?: () => void;
+}
+
+/**
+ * One call of a plugin, from the environment and standard input to the answer: everything that a process of a plugin
+ * does, apart from reading and writing. Never throws.
+ *
+ * @param variables the environment; `CNI_COMMAND` is in it.
+ * @param readStdin is called when the configuration is needed.
+ */
+export function callPlugin<Config>(
+  plugin: Plugin<Config>,
+  variables: Variables,
+  readStdin: () => Buffer,
+): Answer {
+  try {
+    return perform(plugin, readEnvironment(variables), readStdin);
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+/** The answer that reports what was thrown, as the specification's error object. */
+export function failure(error: unknown): Answer {
+  const { code, message, details } =
+    error instanceof CniError
+      ? error
+      : new CniError(ErrorCode.internal, errorText(error), "this is unexpected: please report it");
+  const text = printJson({ code, msg: message, details: details === "" ? undefined : details });
+  return { text, status: 1 };
+}
+
+function perform<Config>(plugin: Plugin<Config>, environment: Environment, readStdin: () => Buffer): Answer {
+  if (environment.command === "VERSION") {
+    const text = printJsonLine({ cniVersion: newestVersion, supportedVersions: plugin.versions });
+    return { text: `${text}\n`, status: 0 };
+  }
+  const request = readRequest(environment, readStdin());
+  checkVersion(request.command, request.cniVersion, plugin.versions);
+  if (request.command === "ADD") {
+    refuseOwnNamespace(environment);
+    return performAdd(plugin, request);
+  }
+  performOther(plugin, environment, request);
+  return { text: "", status: 0 };
+}
+
+function performAdd<Config>(plugin: Plugin<Config>, request: Request): Answer {
+  const result = plugin.add(request, plugin.decode(request));
+  // Nobody is left then who could know what was made, or call DEL for it.
+  const undo = (): void => {
+    try {
+      const del: Request = { ...request, command: "DEL" };
+      plugin.del(del, plugin.decode(del));
+    } catch {
+      // Nobody is left to be told.
+    }
+  };
+  try {
+    return { text: printResult(result, request.cniVersion), status: 0, undo };
+  } catch (error) {
+    // The version cannot express the result.
+    undo();
+    throw error;
+  }
+}
+
+function performOther<Config>(plugin: Plugin<Config>, environment: Environment, request: Request): void {
+  switch (request.command) {
+    case "DEL":
+      refuseOwnNamespace(environment);
+      plugin.del(request, plugin.decode(request));
+      return;
+    case "CHECK":
+      plugin.check(request, plugin.decode(request));
+      return;
+    case "GC": {
+      const valid = validAttachments(request.document);
+      if (valid !== undefined) plugin.gc(request, valid);
+      return;
+    }
+    case "STATUS":
+      plugin.status(request);
+      return;
+    case "ADD":
+    case "VERSION":
+      return;
+  }
+}
+
+function readRequest(environment: Environment, stdin: Buffer): Request {
+  const repeatedKeys: RepeatedKey[] = [];
+  const document = readDocument(stdin, repeatedKeys);
+  const network = networkName(document);
+  // The reference library looks at the command only now: a bad configuration is reported first.
+  if (!isCommand(environment.command)) {
+    throw new CniError(
+      ErrorCode.invalidEnvironment,
+      `unknown CNI_COMMAND: ${environment.command}`,
+      "CNI_COMMAND is one of ADD, DEL, CHECK, GC, STATUS, VERSION",
+    );
+  }
+  return {
+    command: environment.command,
+    containerId: environment.containerId,
+    netns: environment.netns,
+    ifname: environment.ifname,
+    args: environment.args,
+    path: environment.path,
+    network,
+    cniVersion: configVersion(document),
+    stdin,
+    document,
+    repeatedKeys,
+  };
+}
+
+function readDocument(stdin: Buffer, repeatedKeys: RepeatedKey[]): JsonObject {
+  const details = "standard input must hold one JSON object: the network configuration";
+  try {
+    const document = readJson(stdin.toString("utf8"), (path, key) =>
+      repeatedKeys.push({ path: [...path], key }),
+    );
+    if (document === null) return {};
+    if (isJsonObject(document)) return document;
+    throw new JsonSyntaxError("the document is not an object");
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw new CniError(
+      ErrorCode.decodingFailure,
+      `error unmarshall network config: ${error.message}`,
+      details,
+    );
+  }
+}
+
+/** A top-level string; other spellings of the key are legal, as in every CNI configuration. */
+function topLevelText(document: JsonObject, key: string): string {
+  const entry = Object.entries(document).findLast(([name]) => name.toLowerCase() === key.toLowerCase());
+  const value = document[key] ?? entry?.[1] ?? "";
+  if (typeof value === "string") return value;
+  throw new CniError(
+    ErrorCode.decodingFailure,
+    `error unmarshall network config: ${key}: expected a string`,
+    "correct this value in the config",
+  );
+}
+
+function networkName(document: JsonObject): string {
+  const name = topLevelText(document, "name");
+  if (name === "") {
+    throw new CniError(ErrorCode.invalidConfig, "missing network name", 'the config needs a "name"');
+  }
+  if (!isIdentifier(name)) {
+    throw new CniError(ErrorCode.invalidConfig, "invalid characters found in network name", name);
+  }
+  return name;
+}
+
+function configVersion(document: JsonObject): string {
+  const version = topLevelText(document, "cniVersion");
+  return version === "" ? "0.1.0" : version;
+}
+
+/** Working on the host as if it were a container would take its interfaces away: refused before anything is done. */
+function refuseOwnNamespace(environment: Environment): void {
+  if (environment.netnsOverride || environment.netns === "") return;
+  const target = identityOf(environment.netns);
+  if (target === undefined || target !== identityOf("/proc/thread-self/ns/net")) return;
+  throw new CniError(
+    ErrorCode.invalidNetns,
+    "plugin's netns and netns from CNI_NETNS should not be the same",
+    `CNI_NETNS ${environment.netns} is the host's own namespace; nothing was changed`,
+  );
+}
+
+function identityOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    // A namespace that is not there is no concern of this check.
+    return undefined;
+  }
+}
