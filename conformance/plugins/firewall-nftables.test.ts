@@ -74,7 +74,9 @@ function iptablesRules(host: Host): string[] {
 const isolated: JsonObject = { ingressPolicy: "isolated" };
 const both = ["10.0.0.2/24", "2001:db8:1::2/64"];
 
-test("is used only when it is named; the Go plugin reads the name as detection", { skip }, async (t) => {
+test("is used only when it is named where iptables is; the Go plugin reads the name as detection", {
+  skip,
+}, async (t) => {
   const host = await hostFor(t);
   for (const backend of [undefined, "", "NFTABLES", "nft", "iptables"]) {
     const attachment = { keys: { backend: backend ?? null } };
@@ -110,6 +112,19 @@ test("works on a host without iptables, and hands the result on", { skip }, asyn
   assert.doesNotMatch(ruleset(host), /c1|cni0/);
   succeed(host, "ADD", { ips: [], keys: isolated });
   assert.doesNotMatch(ruleset(host), /c1|cni0/, "no address, no rule");
+
+  // There nothing else can be meant by a configuration that names no backend.
+  const unnamed = { keys: { ...isolated, backend: "" } };
+  for (const command of ["STATUS", "ADD", "CHECK"] as const) succeed(host, command, unnamed);
+  assert.match(ruleset(host), /10\.0\.0\.2 comment "mynet\/c1\/eth0" : jump on-cni0/);
+  succeed(host, "DEL", unnamed);
+  assert.doesNotMatch(ruleset(host), /c1|cni0/);
+  for (const [backend, code] of [
+    ["iptables", 101],
+    ["firewalld", 101],
+  ] as const) {
+    assert.equal(refuse(host, "ADD", { keys: { backend } }).code, code, "who names one is told");
+  }
 });
 
 test("without the right to change nf_tables: a clear error, and nothing to remove", { skip }, async (t) => {

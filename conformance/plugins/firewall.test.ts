@@ -381,8 +381,9 @@ test("iptables that is missing, or fails for one family, leaves the host as it w
   succeed(host, ours, "DEL", both);
 
   useInstead(host, "iptables-save", "/nowhere");
-  assert.equal(refuse(host, "ADD", {}).code, 101);
-  assert.equal(refuse(host, "STATUS", {}).code, 50);
+  const named: Attachment = { keys: { backend: "iptables" } };
+  assert.equal(refuse(host, "ADD", named).code, 101);
+  assert.equal(refuse(host, "STATUS", named).code, 50);
   succeed(host, ours, "DEL", both);
   succeed(host, ours, "DEL", { prevResult: false });
 });

@@ -6,6 +6,7 @@ import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
 import { changeRules, requireIptables } from "../../shared/iptables/client.ts";
 import type { Family } from "../../shared/iptables/program.ts";
 import { addressesOf, families, isolationOf, ofFamily, ownerOf } from "./attachment.ts";
+import { usesNftables } from "./backend.ts";
 import { Bindings } from "./bindings.ts";
 import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, isTimeout } from "./firewalld.ts";
@@ -30,7 +31,7 @@ import { planUndo, type StillNeeded } from "./undo.ts";
 /** Lets the traffic of the attachment's addresses pass, and keeps its bridge apart as the policy says. */
 export function add(request: Request, config: FirewallConfig): Result {
   const result = requirePrevResult(request, "firewall");
-  if (config.backend === "nftables") {
+  if (usesNftables(config)) {
     const added = addWithNftables(request, config, result);
     releaseRecorded(config, added);
     return result;

@@ -7,6 +7,7 @@ import type { Family } from "../../shared/iptables/program.ts";
 import type { Rule } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import { addressesOf, families, isolationOf, ofFamily, ownerOf } from "./attachment.ts";
+import { usesNftables } from "./backend.ts";
 import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, openFirewalld } from "./firewalld.ts";
 import { checkWithNftables } from "./nftables/commands.ts";
@@ -20,7 +21,7 @@ import { readRecord, recordDirectory, sameOwner } from "./records.ts";
  * @throws CniError code 105 at the first difference.
  */
 export function check(request: Request, config: FirewallConfig): void {
-  if (config.backend === "nftables") {
+  if (usesNftables(config)) {
     checkWithNftables(request, config);
     return;
   }

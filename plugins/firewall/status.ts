@@ -2,6 +2,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { readRules } from "../../shared/iptables/client.ts";
 import { findProgram } from "../../shared/iptables/program.ts";
+import { usesNftables } from "./backend.ts";
 import { decodeConfig, type FirewallConfig } from "./config.ts";
 import { chooseFirewalld } from "./firewalld.ts";
 import { requireWorkingNftables } from "./nftables/commands.ts";
@@ -15,7 +16,7 @@ import { requireWorkingNftables } from "./nftables/commands.ts";
 export function status(request: Request): void {
   const config = decodeConfig(request);
   try {
-    if (config.backend === "nftables") {
+    if (usesNftables(config)) {
       requireWorkingNftables();
       return;
     }

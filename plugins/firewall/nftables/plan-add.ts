@@ -1,29 +1,17 @@
-import { addChain, type ChainName, flushChain } from "../../../shared/nftables/chain.ts";
+import { addChain } from "../../../shared/nftables/chain.ts";
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
-import { addElements, deleteElements, type Element } from "../../../shared/nftables/element.ts";
-import { addRule, type Rule } from "../../../shared/nftables/rule.ts";
+import { addElements, type Element } from "../../../shared/nftables/element.ts";
 import type { NamedSet } from "../../../shared/nftables/set.ts";
 import { addTable } from "../../../shared/nftables/table.ts";
-import { completeTable, readTableState, sameRules } from "../../../shared/nftables/table-definition.ts";
+import { completeTable, readTableState } from "../../../shared/nftables/table-definition.ts";
 import { chainOfElement } from "./bridge-chain.ts";
-import { isolationDefinition, portChain, portChainRules, portElement, portMap } from "./isolation-table.ts";
+import { portElement, portMap } from "./isolation-table.ts";
 import { entriesOfTheRobbed, entryChanges, type Held, join, noneHeld } from "./owners.ts";
+import { completeBridgeChain, planPolicy, planPorts } from "./plan-policy.ts";
 import { planRelease } from "./release.ts";
-import {
-  addressElement,
-  addressMaps,
-  adminChain,
-  bridgeChain,
-  bridgeChainRules,
-  bridgeElement,
-  bridgeSet,
-  firewallDefinition,
-  ownerMap,
-  sameBridgeElement,
-  sameBridgeSet,
-} from "./table.ts";
-import type { BridgePolicy, Wanted } from "./wanted.ts";
+import { addressElement, addressMaps, adminChain, firewallDefinition, ownerMap } from "./table.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** What has to be done so that the ruleset has what an attachment needs. Empty when everything is in place. */
 export function planAdd(nftables: Nftables, wanted: Wanted): Command[] {
@@ -52,7 +40,7 @@ export function planAdd(nftables: Nftables, wanted: Wanted): Command[] {
   return [
     ...completeAdminChain(nftables),
     ...completeTable(firewallDefinition, readTableState(nftables, firewallDefinition)),
-    ...(bridge === undefined ? [] : completeChain(nftables, bridgeChain(bridge), bridgeChainRules)),
+    ...(bridge === undefined ? [] : completeBridgeChain(nftables, bridge)),
     ...planRelease(nftables, { ...leaving, ports: [] }, bridge),
     ...addElements(addressMaps[4], four.missing),
     ...addElements(addressMaps[6], six.missing),
@@ -66,52 +54,6 @@ export function planAdd(nftables: Nftables, wanted: Wanted): Command[] {
 function completeAdminChain(nftables: Nftables): Command[] {
   if (nftables.getChain(adminChain) !== undefined) return [];
   return [addTable(firewallDefinition.table), addChain(adminChain)];
-}
-
-function completeChain(nftables: Nftables, chain: ChainName, rules: readonly Rule[]): Command[] {
-  const present = nftables.listRules(chain.table, chain.name);
-  const isSame = sameRules(present, rules);
-  return [
-    ...(nftables.getChain(chain) === undefined ? [addChain(chain)] : []),
-    ...(isSame || present.length === 0 ? [] : [flushChain(chain)]),
-    ...(isSame ? [] : rules.map((rule) => addRule(chain, rule))),
-  ];
-}
-
-/** The bridge's policy is that of the last ADD. */
-function planPolicy(nftables: Nftables, { policy, bridge }: BridgePolicy): Command[] {
-  const pair = sameBridgeElement(bridge);
-  const isOpenWithin = nftables.getElement(sameBridgeSet, pair) !== undefined;
-  const within = policy === "same-bridge";
-  return [
-    ...addElements(bridgeSet, changesOf(nftables, bridgeSet, [bridgeElement(bridge)]).missing),
-    ...(within && !isOpenWithin ? addElements(sameBridgeSet, [pair]) : []),
-    ...(!within && isOpenWithin ? deleteElements(sameBridgeSet, [pair]) : []),
-  ];
-}
-
-function planPorts(
-  nftables: Nftables,
-  isolation: BridgePolicy | undefined,
-  missing: readonly Element[],
-  leaving: readonly Element[],
-): Command[] {
-  const release = (kept?: string): Command[] => planRelease(nftables, { ...noneHeld, ports: leaving }, kept);
-  if (isolation === undefined) return release();
-  const { policy, bridge, ports } = isolation;
-  const chain = portChain(bridge);
-  if (policy !== "isolated") {
-    // Ports that were isolated before are no longer.
-    const isolates = nftables.listRules(chain.table, chain.name).length > 0;
-    return [...(isolates ? [flushChain(chain)] : []), ...release()];
-  }
-  if (ports.length === 0) return release();
-  return [
-    ...completeTable(isolationDefinition, readTableState(nftables, isolationDefinition)),
-    ...completeChain(nftables, chain, portChainRules),
-    ...release(bridge),
-    ...addElements(portMap, missing),
-  ];
 }
 
 /** Which elements are not there yet, and which that are there stand in their place. */
