@@ -89,6 +89,10 @@ function covers({ scenarios, aspects, text }: Difference, found: Found): boolean
 
 function rowDifferences(row: Row, other: Row): Found[] {
   const { id } = row;
+  const reasons = other.outcome?.reasons ?? [];
+  if (row.status === "pass" && reasons.length > 0) {
+    return reasons.map((reason) => ({ id, aspect: "outcome", text: `pass; the other: fail (${reason})` }));
+  }
   if (row.status !== other.status) {
     const text = `${row.status}${says(row)}; the other: ${other.status}${says(other)}`;
     return [{ id, aspect: other.status === "not supported" ? "support" : "outcome", text }];

@@ -96,12 +96,14 @@ async function makeCall(world: World, step: CallStep): Promise<Made> {
   const bin = `${world.binDir}/${plugin}`;
   const env = environmentOf(world, step, container, bin);
   const input = inputOf(world, step, config);
-  world.byHand.push(callByHand(bin, env, step.stdin === undefined ? JSON.stringify(config) : step.stdin));
+  world.byHand.push(callByHand(bin, env, step.stdin ?? JSON.stringify(config)));
   if (plugin === world.plugin) world.calls.set(step.call, (world.calls.get(step.call) ?? 0) + 1);
   const done = await world.host.runAsync(bin, [], { env, input, check: false, timeoutMs: limitMs });
   const response = { ...done, json: jsonOf(done.stdout) };
-  if (world.observe)
-    world.observations.push(observed(world, `${step.call} ${plugin} ${container}`, response));
+  if (world.observe) {
+    const what = step.what === undefined ? "" : `: ${step.what}`;
+    world.observations.push(observed(world, `${step.call} ${plugin} ${container}${what}`, response));
+  }
   return { response, config, plugin, container, ifname };
 }
 
@@ -156,7 +158,12 @@ function environmentOf(world: World, step: CallStep, container: string, bin: str
 
 function inputOf(world: World, step: CallStep, config: JsonObject): string | Buffer {
   if (step.stdin === undefined) return JSON.stringify(config);
-  return typeof step.stdin === "string" ? filled(world, step.stdin) : Buffer.from(step.stdin.hex, "hex");
+  const { stdin } = step;
+  if (typeof stdin === "string") return filled(world, stdin);
+  if ("hex" in stdin) return Buffer.from(stdin.hex, "hex");
+  return stdin
+    .map((part) => (typeof part === "string" ? filled(world, part) : part.repeat.repeat(part.times)))
+    .join("");
 }
 
 /** What the answer should have been, and was; undefined when it is as expected. */
@@ -200,12 +207,15 @@ function errorMismatch(
   error: unknown,
   expected: Extract<Expect, { error: unknown }>["error"],
 ): string | undefined {
-  const { code, ...texts } = expected;
+  const { code, names, ...texts } = expected;
   const found = isObject(error) ? error : {};
   const codes = code === undefined ? [] : [code].flat();
   if (codes.length > 0 && !codes.some((one) => one === found["code"])) {
     return `the error's code is ${found["code"]}, not ${codes.join(" or ")}: ${JSON.stringify(error)}`;
   }
+  const said = `${found["msg"]} ${found["details"] ?? ""}`;
+  if (names !== undefined && !new RegExp(filled(world, names)).test(said))
+    return `the error says nothing like /${names}/: ${JSON.stringify(error)}`;
   const pattern = fillPattern({ ...texts }, (text) => filled(world, text));
   const wrong = mismatch(pattern, error, world.variables);
   return wrong === undefined ? undefined : `the error's ${wrong}`;

@@ -9,6 +9,7 @@ import { isInVersion, performCall, performChain } from "./call.ts";
 import { fillPattern, mismatch, type Pattern } from "./match.ts";
 import { performPacket, performServe } from "./packets.ts";
 import type {
+  EachStep,
   FileStep,
   LookStep,
   ParallelStep,
@@ -37,6 +38,7 @@ export async function perform(world: World, step: Step): Promise<void> {
   }
   if ("unchanged" in step) return performUnchanged(world, step);
   if ("parallel" in step) return performParallel(world, step);
+  if ("each" in step) return performEach(world, step);
   if ("do" in step) {
     world.byHand.push(`# ${step.what}`);
     return step.do(world);
@@ -87,7 +89,7 @@ function outputOf(text: string): unknown {
   return Array.isArray(value) ? value.filter((entry) => JSON.stringify(entry) !== "{}") : value;
 }
 
-function performRules(world: World, { rules, has = [], lacks = [] }: RulesStep): void {
+function performRules(world: World, { rules, are, has = [], lacks = [] }: RulesStep): void {
   const saved = iptablesSave(world.host, rules);
   const fill = (text: string) => filled(world, text);
   const tool = rules === "ipv4" ? "iptables-save" : "ip6tables-save";
@@ -100,6 +102,20 @@ function performRules(world: World, { rules, has = [], lacks = [] }: RulesStep):
     const wrong = mismatch(pattern, saved, world.variables);
     if (wrong !== undefined) throw new StepFailure(`${tool}: ${wrong}`);
   }
+  if (are === undefined) return;
+  const [expected, found] = [byChain(are.map(fill)), byChain(saved)];
+  const at = Math.max(expected.length, found.length);
+  for (let index = 0; index < at; index++) {
+    if (expected[index] === found[index]) continue;
+    const lines = `line ${index + 1} is ${found[index] ?? "nothing"}, not ${expected[index] ?? "nothing"}`;
+    throw new StepFailure(`${tool}: ${lines}, in:\n${found.join("\n")}`);
+  }
+}
+
+/** Chains are saved in no certain order, but the rules of one in theirs. */
+function byChain(lines: readonly string[]): string[] {
+  const chainOf = (line: string) => /^\w+ (:|-A )(\S+)/.exec(line)?.[0] ?? line;
+  return lines.toSorted((one, other) => chainOf(one).localeCompare(chainOf(other)));
 }
 
 function performFile(world: World, { file, is }: FileStep): void {
@@ -143,6 +159,22 @@ async function performParallel(world: World, { parallel, times = 1 }: ParallelSt
   world.added = [...new Set(rounds.flatMap(({ added }) => added))];
   const [failed] = done.filter((one) => one.status === "rejected");
   if (failed !== undefined) throw failed.reason;
+}
+
+async function performEach(world: World, { each }: EachStep): Promise<void> {
+  const failures: StepFailure[] = [];
+  for (const step of each) {
+    try {
+      await perform(world, step);
+    } catch (error) {
+      if (!(error instanceof StepFailure)) throw error;
+      failures.push(error);
+    }
+  }
+  const [first] = failures;
+  if (first === undefined) return;
+  const reasons = failures.flatMap((failure) => failure.reasons);
+  throw new StepFailure(reasons.join("\n"), first.command, reasons);
 }
 
 /** A call for `${n}` is one for the container of that name. */

@@ -90,6 +90,9 @@ function dnsProblems({ dns }: JsonObject): string[] {
     .map((key) => `dns.${key} is no list of texts`);
 }
 
+/** The specification's codes; 8 (a namespace that cannot be used) is in its library only. */
+const assignedCodes: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 8, 11, 50, 51]);
+
 /** What is wrong with the error that a plugin printed (SPEC, "Error"). */
 export function errorProblems(error: unknown): string[] {
   if (!isObject(error)) return ["an error is one JSON object on standard output"];
@@ -97,6 +100,8 @@ export function errorProblems(error: unknown): string[] {
   const { code, msg, details } = error;
   if (!Number.isInteger(code) || code === 0)
     problems.push(`code ${JSON.stringify(code)} is no positive number`);
+  if (typeof code === "number" && code > 0 && code < 100 && !assignedCodes.has(code))
+    problems.push(`code ${code} is reserved, and stands for nothing`);
   if (typeof msg !== "string" || msg === "") problems.push("msg is empty");
   if (details !== undefined && typeof details !== "string") problems.push("details is no text");
   return problems;

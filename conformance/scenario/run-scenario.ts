@@ -12,6 +12,8 @@ export type Outcome = {
   passed: boolean;
   /** Why it failed, and in which command of which plugin. */
   reason?: string;
+  /** When several steps failed that do not build on one another: the parts of `reason`. */
+  reasons?: readonly string[];
   command?: string;
   /** Shell lines that repeat it. */
   byHand: string[];
@@ -33,7 +35,7 @@ export async function runScenario(
   const start = performance.now();
   const host = await Host.create(options.keep === true ? { outlives: true } : {});
   let world: World | undefined;
-  let outcome: Pick<Outcome, "passed" | "reason" | "command"> = { passed: true };
+  let outcome: Pick<Outcome, "passed" | "reason" | "reasons" | "command"> = { passed: true };
   try {
     world = prepare(host, scenario, version, options);
     await play(world, scenario);
@@ -95,11 +97,12 @@ function lasting(taken: Snapshot, { leaves = {} }: Scenario): Snapshot {
   });
 }
 
-function failure(error: unknown): Pick<Outcome, "passed" | "reason" | "command"> {
+function failure(error: unknown): Pick<Outcome, "passed" | "reason" | "reasons" | "command"> {
   if (error instanceof StepFailure) {
     return {
       passed: false,
       reason: error.message,
+      ...(error.reasons.length > 1 && { reasons: error.reasons }),
       ...(error.command !== undefined && { command: error.command }),
     };
   }

@@ -35,7 +35,15 @@ export type Scenario = {
 export type Versions = "all" | readonly string[] | { from?: string; to?: string };
 
 /** `nft`, `vlan`, …: what some kernels and machines lack; `iptables` also stands for its IPv6 half. */
-export type Need = "iptables" | "nftables" | "vlan" | "firewalld" | "strace" | "sctp" | "full kernel";
+export type Need =
+  | "iptables"
+  | "nftables"
+  | "bridge netfilter"
+  | "vlan"
+  | "firewalld"
+  | "strace"
+  | "sctp"
+  | "full kernel";
 
 /** One call of one executable. `name`, `type` and `cniVersion` of `config` are filled in where they are missing. */
 export type CallStep = {
@@ -44,8 +52,8 @@ export type CallStep = {
   /** Which container; its ID is its name. Default: the scenario's first. */
   container?: string;
   config?: JsonObject;
-  /** Standard input as it is, in place of `config`; bytes are given as hexadecimal digits. */
-  stdin?: string | { hex: string };
+  /** Standard input as it is, in place of `config`. */
+  stdin?: Stdin;
   /**
    * Default: for CHECK and DEL the container's last result (in versions that hand it over), for ADD none;
    * `"result"` hands the last result to an ADD too; an object is written for the newest version, and converted.
@@ -66,10 +74,14 @@ export type CallStep = {
   what?: string;
 };
 
+/** Text; bytes as hexadecimal digits; or pieces, of which some are repeated. */
+export type Stdin = string | { hex: string } | readonly (string | { repeat: string; times: number })[];
+
 /** The outcome of a call. Results are written for the newest version; the runner converts them. */
 export type Expect =
   | { result: Pattern }
-  | { error: { code?: number | readonly number[]; msg?: Pattern; details?: Pattern } }
+  /** `names` is a regular expression for what must be in `msg` or `details`. */
+  | { error: { code?: number | readonly number[]; msg?: Pattern; details?: Pattern; names?: string } }
   | { success: true }
   /** Both outcomes are right, as long as they are well-formed. */
   | { either: true };
@@ -104,8 +116,16 @@ export type RunStep = { run: readonly string[]; in?: Where; status?: number | nu
  */
 export type LookStep = { look: readonly string[]; in?: Where; shows: Pattern; withinSeconds?: number };
 
-/** Lines of `iptables-save`, each with its table before it (`nat -A POSTROUTING …`); see harness/inspect.ts. */
-export type RulesStep = { rules: Family; has?: readonly Pattern[]; lacks?: readonly Pattern[] };
+/**
+ * Lines of `iptables-save`, each with its table before it (`nat -A POSTROUTING …`); see harness/inspect.ts. `are` is
+ * all of them, in this order within each chain.
+ */
+export type RulesStep = {
+  rules: Family;
+  are?: readonly string[];
+  has?: readonly Pattern[];
+  lacks?: readonly Pattern[];
+};
 
 /** A server in a namespace, until the scenario ends. */
 export type ServeStep = { serve: "tcp" | "udp"; in: Where; port: number };
@@ -134,6 +154,9 @@ export type MarkStep = { mark: true };
 /** The steps at the same time; `times` repeats them with `${n}` counting from 1. */
 export type ParallelStep = { parallel: readonly Step[]; times?: number };
 
+/** Steps that do not build on one another: all are done, whatever fails, and every failure is told. */
+export type EachStep = { each: readonly Step[] };
+
 /** What data cannot say. Throws when it is not as it should be. */
 export type DoStep = { do: (world: World) => void | Promise<void>; what: string };
 
@@ -153,6 +176,7 @@ export type Step = (
   | UnchangedStep
   | MarkStep
   | ParallelStep
+  | EachStep
   | DoStep
 ) &
   OnlyInVersions;

@@ -47,10 +47,13 @@ export type World = {
 export class StepFailure extends Error {
   override name = "StepFailure";
   readonly command: string | undefined;
+  /** Of steps that do not build on one another, each one's failure. */
+  readonly reasons: readonly string[];
 
-  constructor(message: string, command?: string) {
+  constructor(message: string, command?: string, reasons: readonly string[] = [message]) {
     super(message);
     this.command = command;
+    this.reasons = reasons;
   }
 }
 
