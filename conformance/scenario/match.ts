@@ -7,7 +7,7 @@ import { isObject, type JsonObject } from "../harness/json.ts";
  * - `{ $match: "regular expression" }` a text; `{ $as: "name", like?: pattern }` keeps the value as `${name}`;
  * - `{ $has: [patterns] }` an array with these among others; `{ $lacks: [patterns] }` one with none of these;
  * - `{ $exactly: {…} }` an object with no other keys; `{ $not: pattern }`; `{ $absent: true }` no such key;
- * - `{ $anyOf: [patterns] }`; `{ $any: true }`; `{ $length: number }`.
+ * - `{ $anyOf: [patterns] }`; `{ $all: [patterns] }`; `{ $any: true }`; `{ $length: number }`.
  */
 export type Pattern = string | number | boolean | null | readonly Pattern[] | PatternObject;
 export type PatternObject = { readonly [key: string]: Pattern };
@@ -83,6 +83,10 @@ function operatorMismatch(
       return patternList(operand).some((part) => mismatch(part, value, captured) === undefined)
         ? undefined
         : says(path, `one of ${show(operand)}`, value);
+    case "$all":
+      return patternList(operand)
+        .map((part) => mismatch(part, value, captured, path))
+        .find((wrong) => wrong !== undefined);
     case "$any":
       return value === undefined ? says(path, "anything", value) : undefined;
     case "$length":
