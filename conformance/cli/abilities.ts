@@ -32,6 +32,11 @@ const vlanBridge = ["ip", "link", "add", "br-probe", "type", "bridge", "vlan_fil
 const needs: [Need, string[], string][] = [
   ["iptables", ["iptables-save", "-t", "nat"], "this machine has no iptables with a NAT table"],
   ["nftables", ["nft", "list", "ruleset"], "this machine has no nftables (program nft)"],
+  [
+    "bridge netfilter",
+    ["test", "-e", "/proc/sys/net/bridge/bridge-nf-call-iptables"],
+    "this kernel has no br_netfilter (modprobe br_netfilter)",
+  ],
   ["vlan", vlanBridge, "this kernel has no VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING): try --kernel"],
   ["firewalld", ["firewalld", "--help"], "this machine has no firewalld"],
   ["strace", ["strace", "--version"], "this machine has no strace"],

@@ -14,11 +14,21 @@ export function ipJson(host: Host, args: readonly string[], netns?: string): Jso
   return objectList(Array.isArray(listed) ? listed.filter(isFilled) : listed);
 }
 
-/** The lines of `iptables-save` (one table, or all), without comments, counters and `ACCEPT` policies. */
+/**
+ * The lines of `iptables-save` (one table, or all), without comments, counters and `ACCEPT` policies; none where a test
+ * has hidden the program.
+ */
 export function iptablesSave(host: Host, family: Family, table?: string): string[] {
   const tool = family === "ipv4" ? "iptables-save" : "ip6tables-save";
-  return rulesOf(host.run(tool, table === undefined ? [] : ["-t", table]).stdout);
+  const args = table === undefined ? [] : ["-t", table];
+  const { status, stdout, stderr } = host.run(tool, args, { check: false });
+  if (status === cannotExecute) return [];
+  if (status !== 0) throw new Error(`${tool} failed: ${stderr}`);
+  return rulesOf(stdout);
 }
+
+/** As shells and nsenter say it. */
+const cannotExecute = 126;
 
 /** What of the text of `iptables-save` is not there by default: each line after its table's name. */
 export function rulesOf(saved: string): string[] {
