@@ -301,6 +301,37 @@ test("CHECK names what is missing and makes nothing", async (t) => {
   assert.deepEqual(bothSaved(host), before);
 });
 
+test("CHECK sees that a policy is not in force: a rule that is missing, packets that do not come to iptables", async (t) => {
+  const host = await hostWith(t, "nft");
+  const both: Attachment = { ips: ["10.0.0.2/24", v6], keys: policy("isolated") };
+  succeed(host, ours, "ADD", both);
+  const complete = bothSaved(host);
+  for (const stage of ["1", "2"]) {
+    const rules = saved(host).filter((line) => line.startsWith(`-A CNI-ISOLATION-STAGE-${stage} `));
+    for (const rule of rules) {
+      const [, chain = "", ...rest] = rule.match(/"[^"]*"|\S+/g) ?? [];
+      host.run("iptables", ["-D", chain, ...rest.map((part) => part.replaceAll('"', ""))]);
+      const before = bothSaved(host);
+      const { code, msg } = refuse(host, "CHECK", both);
+      assert.equal(code, 105);
+      assert.match(msg, new RegExp(`^expected ${chain} rule`));
+      succeed(host, peers, "CHECK", both);
+      assert.deepEqual(bothSaved(host), before, "CHECK makes nothing");
+      succeed(host, ours, "ADD", both);
+      assert.deepEqual(bothSaved(host), complete, "the next ADD does");
+    }
+  }
+  for (const name of ["iptables", "ip6tables"]) {
+    host.run("sysctl", ["-qw", `net.bridge.bridge-nf-call-${name}=0`]);
+    const { code, msg } = refuse(host, "CHECK", both);
+    assert.equal(code, 105);
+    assert.match(msg, new RegExp(`^bridge cni0 is not isolated: .*bridge-nf-call-${name} is 0`));
+    succeed(host, ours, "CHECK", { ips: both.ips ?? [] });
+    host.run("sysctl", ["-qw", `net.bridge.bridge-nf-call-${name}=1`]);
+  }
+  succeed(host, ours, "CHECK", both);
+});
+
 test("twelve first ADDs at once make each shared rule once", async (t) => {
   const host = await hostWith(t, "nft");
   const attachments = Array.from({ length: 12 }, (_, index): Attachment => {
@@ -461,6 +492,34 @@ test("packets: policies keep bridges apart, containers reach the outside through
   attach("ADD", policy("same-bridge"));
   assert.ok(reaches("c3"), "same-bridge again: a neighbour");
   assert.ok(!reaches("c4"), "same-bridge again: the other bridge");
+});
+
+test("packets: published ports pass FORWARD DROP with the manual's line in CNI-ADMIN, and nothing else", async (t) => {
+  const { host, reaches } = await wiredHost(t);
+  const published = () => !isUnreachable(host, "http://192.0.2.1:8080/", { netns: "outside" });
+  const portmap = (command: Command) => {
+    const prevResult = { cniVersion: "1.1.0", ips: [{ address: "10.0.0.3/24" }] };
+    const portMappings = [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }];
+    const names = { cniVersion: "1.1.0", name: "mynet", type: "portmap", backend: "iptables" };
+    const config = { ...names, runtimeConfig: { portMappings }, prevResult };
+    const { status, stdout } = callPlugin(
+      host,
+      `${pluginFolder()}/portmap`,
+      environmentOf(command, { id: "c3" }),
+      config,
+    );
+    assert.equal(status, 0, stdout);
+  };
+  portmap("ADD");
+  succeed(host, ours, "ADD", { id: "c3", ips: ["10.0.0.3/24"] });
+  assert.ok(published(), "before");
+  host.run("iptables", ["-P", "FORWARD", "DROP"]);
+  assert.ok(!published(), "FORWARD DROP: the published port");
+  host.run("iptables", ["-A", "CNI-ADMIN", "-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT"]);
+  assert.ok(published(), "with the manual's line");
+  assert.ok(!reaches("c3", "outside"), "the container itself, from outside");
+  portmap("DEL");
+  assert.ok(!published(), "after DEL");
 });
 
 /** Rules of the isolation stages that name a bridge. */

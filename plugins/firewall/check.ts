@@ -8,6 +8,7 @@ import type { Rule } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import { addressesOf, families, isolationOf, ofFamily, ownerOf } from "./attachment.ts";
 import { usesNftables } from "./backend.ts";
+import { requireBridgeNetfilter } from "./bridge-netfilter.ts";
 import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, openFirewalld } from "./firewalld.ts";
 import { checkWithNftables } from "./nftables/commands.ts";
@@ -39,6 +40,7 @@ export function check(request: Request, config: FirewallConfig): void {
     if (own.length === 0) continue;
     const accept = { addresses: own, adminChain: config.adminChain };
     checkRules(family, { ...(firewalld === undefined && { accept }), ...(isolation && { isolation }) });
+    if (isolation?.policy === "isolated") requireBridgeNetfilter(family, isolation.bridge);
   }
 }
 
