@@ -1,15 +1,27 @@
 import { readdirSync, rmdirSync } from "node:fs";
+import { waitUntil } from "./wait.ts";
 
 const root = "/sys/fs/cgroup";
 
 /**
  * Removes a cgroup and those below it from every hierarchy, v1 or v2: runtimes leave the empty parents of their
- * containers' cgroups, and a scratch host shares the machine's cgroups. To be called after the host is disposed of.
+ * containers' cgroups, and a scratch host shares the machine's cgroups. To be called after the host is disposed of;
+ * it waits until the last processes in them have ended.
  */
-export function removeCgroups(name: string): void {
+export async function removeCgroups(name: string): Promise<void> {
   const hierarchies = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   for (const parent of [root, ...hierarchies.map((entry) => `${root}/${entry.name}`)]) {
-    removeTree(`${parent}/${name}`);
+    await waitUntil(`${parent}/${name} can be removed`, () => isRemoved(`${parent}/${name}`));
+  }
+}
+
+function isRemoved(folder: string): boolean {
+  try {
+    removeTree(folder);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EBUSY") return false;
+    throw error;
   }
 }
 

@@ -1,0 +1,51 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { runGo } from "./go.ts";
+
+const module = fileURLToPath(new URL("../go-clients", import.meta.url));
+
+/** Parts of containerd that the tests do without. */
+const tags = ["no_aufs", "no_btrfs", "no_devmapper", "no_systemd", "no_zfs", "netgo", "osusergo"];
+
+/**
+ * The folder with containerd 2, its shim and ctr, and nerdctl 2, which Debian 12 does not have. They are built by
+ * `go install` from conformance/go-clients on first use (about two minutes on two cores) and kept outside the
+ * repository ($XDG_CACHE_HOME or /var/cache), by the checksum of their versions. Throws with Go's own words when
+ * that fails: there is no testing without them.
+ */
+export function ensureGoClients(): string {
+  const cache = process.env["XDG_CACHE_HOME"] ?? "/var/cache";
+  const hash = createHash("sha256");
+  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(`${module}/${file}`));
+  const folder = `${cache}/cni-plugins-ts/go-clients-${hash.digest("hex").slice(0, 12)}`;
+  if (!existsSync(folder)) build(folder);
+  return folder;
+}
+
+/** Builds into a folder of this process, then renames it, so that a folder is there either whole or not at all. */
+function build(folder: string): void {
+  console.error("building containerd 2 and nerdctl 2 from their Go modules, once: a few minutes");
+  const unfinished = `${folder}.${process.pid}`;
+  mkdirSync(dirname(folder), { recursive: true });
+  const flags = [
+    "-mod=readonly",
+    "-buildvcs=false",
+    "-trimpath",
+    "-ldflags=-s -w",
+    `-tags=${tags.join(",")}`,
+  ];
+  try {
+    runGo(["install", "-C", module, ...flags, "tool"], { GOBIN: unfinished, CGO_ENABLED: "0" });
+    renameSync(unfinished, folder);
+  } catch (error) {
+    rmSync(unfinished, { recursive: true, force: true });
+    // Another test process may have been faster.
+    if (!existsSync(folder)) {
+      throw new Error("containerd 2 and nerdctl 2, which the tests need, could not be built", {
+        cause: error,
+      });
+    }
+  }
+}
