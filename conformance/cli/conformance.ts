@@ -37,7 +37,6 @@ async function run(asked: Arguments): Promise<number> {
     return 0;
   }
   if (process.getuid?.() !== 0) throw new Error("namespaces are made: run it as root");
-  if (asked.kernel) return await inVm(asked);
   const rows = await runAll(tasks, asked.binDir, asked);
   show(asked.binDir, rows);
   for (const file of asked.reports) writeFileSync(file, reportText(file, rows, asked));
@@ -51,6 +50,7 @@ async function run(asked: Arguments): Promise<number> {
 }
 
 async function runAll(tasks: readonly Task[], binDir: string, asked: Arguments): Promise<Row[]> {
+  if (asked.kernel) return await runAllInVm(tasks, binDir, asked);
   const plugins = [...new Set(tasks.map(({ row }) => row.plugin))];
   const abilities = await findAbilities(binDir, plugins);
   if (abilities.plugins.size === 0) throw new Error(`${binDir} has none of ${plugins.join(", ")}`);
@@ -94,8 +94,14 @@ function keptText(pid: number): string {
   ].join("\n");
 }
 
-async function inVm(asked: Arguments): Promise<number> {
+async function runAllInVm(tasks: readonly Task[], binDir: string, asked: Arguments): Promise<Row[]> {
   if (isSea()) throw new Error("--kernel needs a checkout of the repository");
-  const { conformanceInVm } = await import("../vm/conformance.ts");
-  return await conformanceInVm(asked.binDir, asked.filters);
+  const { needsFullKernel, runTasksInVm } = await import("../vm/conformance.ts");
+  const chosen = asked.filters.length > 0 ? tasks : tasks.filter(needsFullKernel);
+  if (chosen.length === 0)
+    throw new Error("no scenario needs the kernel of --kernel: choose some with --filter");
+  const progress = new Progress(chosen.length);
+  return await runTasksInVm(chosen, { binDir, observe: asked.against !== undefined }, (row) =>
+    progress.ended(row),
+  );
 }

@@ -68,8 +68,8 @@ export function pluginsImage(folder: string): string {
   });
 }
 
-/** The repository as far as tests need it, and which files (paths from its root) to run. */
-export function repositoryImage(image: string, files: readonly string[]): void {
+/** The repository as far as tests need it, and what the guest is to do with it. */
+export function repositoryImage(image: string, plan: object): void {
   inScratchFolder((root) => {
     const modules = [...dependencies(repository)].map((name) => `node_modules/${name}`);
     for (const name of ["conformance", "plugins", "shared", "package.json", ...modules]) {
@@ -82,7 +82,7 @@ export function repositoryImage(image: string, files: readonly string[]): void {
         recursive: true,
       });
     }
-    writeFileSync(`${root}/vm-plan.json`, JSON.stringify({ files }));
+    writeFileSync(`${root}/vm-plan.json`, JSON.stringify(plan));
     makeExt4(image, imageSizeMb(root), root);
   });
 }

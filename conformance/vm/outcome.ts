@@ -1,4 +1,5 @@
 import { isObject, parse } from "../harness/json.ts";
+import type { Row } from "../report/row.ts";
 
 export type Counts = { passed: number; failed: number; skipped: number };
 
@@ -13,6 +14,20 @@ const countsMark = "cni-vm-counts";
 /** The line by which the guest tells how many tests there were. */
 export function countsLine(counts: Counts): string {
   return `${countsMark} ${JSON.stringify(counts)}`;
+}
+
+const rowMark = "cni-vm-row";
+
+/** The line by which the guest tells what came of a scenario. */
+export function rowLine(row: Row): string {
+  return `${rowMark} ${JSON.stringify(row)}`;
+}
+
+/** What a line of `rowLine` says; undefined for any other line. */
+export function rowOfLine(line: string): Row | undefined {
+  if (!line.startsWith(`${rowMark} `)) return undefined;
+  const row: Row = JSON.parse(line.slice(rowMark.length + 1));
+  return row;
 }
 
 /** Reads the guest's output piece by piece: gives lines for people to `print`, and keeps what the others say. */

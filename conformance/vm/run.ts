@@ -20,34 +20,48 @@ const limitMs = Number(process.env["VM_LIMIT_MINUTES"] ?? "15") * 60_000;
  */
 export async function runInVm(files: readonly string[]): Promise<number> {
   if (process.arch !== "x64") {
-    console.log(`vm: not run: it emulates x86-64 with executables of this machine, which is ${process.arch}`);
+    console.log(`vm: not run: ${whyNoVm}`);
     return inCi ? 1 : 0;
   }
+  const boots = files.some(isRebootTest) ? ["1", "2"] : ["1"];
+  try {
+    return verdict(await bootWith({ files }, pluginFolder(), boots, console.log));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 1;
+  }
+}
+
+export const whyNoVm = `it emulates x86-64 with executables of this machine, which is ${process.arch}`;
+
+/** What the guest is to do: test files (paths from the repository's root), or scenarios (their IDs). */
+export type Plan = { files: readonly string[] } | { scenarios: readonly string[]; observe: boolean };
+
+/** Boots the machine once for each of `boots` with a plan and the executables of a folder. */
+export async function bootWith(
+  plan: Plan,
+  plugins: string,
+  boots: readonly string[],
+  print: (line: string) => void,
+): Promise<Outcome[]> {
   const folder = mkdtempSync(`${tmpdir()}/cni-vm-`);
   const clean = () => rmSync(folder, { recursive: true, force: true });
   process.on("exit", clean);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
   try {
     const kernel = ensureKernel();
-    const plugins = pluginFolder();
     const [repository, data] = [`${folder}/repository.img`, `${folder}/data.img`];
-    repositoryImage(repository, files);
+    repositoryImage(repository, plan);
     makeExt4(data, 64);
     const readOnly = [rootImage(kernel, plugins), repository, pluginsImage(plugins)];
     const disks = [...readOnly.map((image) => ({ image, writable: false })), { image: data, writable: true }];
     const outcomes: Outcome[] = [];
-    for (const boot of files.some(isRebootTest) ? ["1", "2"] : ["1"]) {
+    for (const boot of boots) {
       const expectPeer = process.env["EXPECT_PEER"] ?? "0";
       const env = { CNI_TEST_BOOT: boot, EXPECT_PEER: expectPeer };
-      const console_ = `${folder}/console`;
-      outcomes.push(
-        await bootMachine({ kernel, disks, env, console: console_, limitMs, print: console.log }),
-      );
+      outcomes.push(await bootMachine({ kernel, disks, env, console: `${folder}/console`, limitMs, print }));
     }
-    return verdict(outcomes);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    return 1;
+    return outcomes;
   } finally {
     clean();
   }
