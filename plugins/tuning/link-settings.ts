@@ -1,6 +1,7 @@
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { type Link, setLink } from "../../shared/rtnetlink/link.ts";
+import { adviseOnLink } from "./advice.ts";
 
 /** Settings of an interface: the wanted ones, or those it had before. What is absent is left alone. */
 export interface LinkSettings {
@@ -32,12 +33,16 @@ export function isEmpty(settings: LinkSettings): boolean {
   return Object.keys(settings).length === 0;
 }
 
-/** Applies settings one by one, so that a refusal names the one concerned. Throws SystemError. */
+/** Applies settings one by one, so that a refusal names the one concerned. Throws CniError. */
 export function applySettings(rt: NetlinkSocket, link: Link, wanted: LinkSettings, undo: UndoStack): void {
   const before = currentSettings(link, wanted);
   for (const name of settingNames) {
     if (wanted[name] === undefined) continue;
-    setLink(rt, link, { [name]: wanted[name] });
+    try {
+      setLink(rt, link, { [name]: wanted[name] });
+    } catch (error) {
+      throw adviseOnLink(error, name);
+    }
     if (before[name] !== undefined) undo.push(() => setLink(rt, link, { [name]: before[name] }));
   }
 }

@@ -2,6 +2,7 @@ import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import { readSysctl, writeSysctl } from "../../shared/linux/sysctl.ts";
+import { adviseOnSysctl } from "./advice.ts";
 import { sysctlPaths } from "./sysctl-key.ts";
 
 /** A kernel parameter to set. */
@@ -42,7 +43,7 @@ export function sysctlSettings(sysctls: ReadonlyMap<string, string>, ifname: str
   });
 }
 
-/** Looks a parameter up in the calling thread's namespace. Throws SystemError, ENOENT when there is none. */
+/** Looks a parameter up in the calling thread's namespace. Throws CniError when there is none. */
 export function findSysctl({ paths, value }: SysctlSetting): FoundSysctl {
   const [path = "", ...others] = paths;
   try {
@@ -56,15 +57,19 @@ export function findSysctl({ paths, value }: SysctlSetting): FoundSysctl {
       }
     }
     if (isErrno(error, "EACCES", "EPERM")) return { path, value };
-    throw error;
+    throw adviseOnSysctl(error);
   }
 }
 
-/** Sets parameters in the calling thread's namespace. An empty value leaves a parameter alone. Throws SystemError. */
+/** Sets parameters in the calling thread's namespace. An empty value leaves a parameter alone. Throws CniError. */
 export function applySysctls(sysctls: readonly FoundSysctl[], undo: UndoStack): void {
   for (const { path, current, value } of sysctls) {
     if (value === "") continue;
-    writeSysctl(path, value);
+    try {
+      writeSysctl(path, value);
+    } catch (error) {
+      throw adviseOnSysctl(error);
+    }
     if (current !== undefined) undo.push(() => writeSysctl(path, current));
   }
 }

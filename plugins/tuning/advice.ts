@@ -1,0 +1,36 @@
+import { CniError } from "../../shared/errors/cni-error.ts";
+import { SystemError } from "../../shared/errors/system-error.ts";
+import type { LinkSettings } from "./link-settings.ts";
+
+// What a refusal of the kernel means is known here only: the kernel's words are the same for everything.
+
+const noSysctl =
+  "the container's namespace has no such parameter: a typing mistake, a kernel module that is not loaded, or a parameter of the whole host";
+const sysctlAdvice: Readonly<Record<string, string>> = {
+  ENOENT: noSysctl,
+  ENOTDIR: noSysctl,
+  EISDIR: "the key names a group of parameters, not one",
+  EACCES: "the parameter cannot be changed, or not from a container's namespace",
+  EPERM: "the parameter cannot be changed, or not from a container's namespace",
+};
+const otherSysctlAdvice = "the kernel does not take this value for the parameter";
+
+const linkAdvice: Readonly<Partial<Record<keyof LinkSettings, string>>> = {
+  mac: "the device has to allow the address: no multicast address, and some drivers change it only while the device is down",
+  mtu: 'outside what the device can do: "ip -d link" shows minmtu and maxmtu',
+};
+
+/** The error of a sysctl with what to do about it. */
+export function adviseOnSysctl(error: unknown): unknown {
+  return advised(error, ({ errno }) => sysctlAdvice[errno] ?? otherSysctlAdvice);
+}
+
+/** The error of a setting with what to do about it. */
+export function adviseOnLink(error: unknown, name: keyof LinkSettings): unknown {
+  return advised(error, ({ details }) => linkAdvice[name] ?? (details || "the device does not support this"));
+}
+
+function advised(error: unknown, advice: (error: SystemError) => string): unknown {
+  if (!(error instanceof SystemError)) return error;
+  return new CniError(error.code, error.message, advice(error), { cause: error });
+}
