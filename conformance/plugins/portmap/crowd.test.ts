@@ -95,3 +95,16 @@ for (const [backend, flavour] of cases) {
     }
   });
 }
+
+for (const backend of ["nftables", "iptables"] as const) {
+  test(`${backend}: six DELs of one container at once`, beyondPeer, async (t) => {
+    const host = await network(t);
+    const setting: Call = { backend, mappings: [tcp(8080, 80), udp(53, 53)] };
+    const neighbour: Call = { backend, container: "c2", mappings: [tcp(8081, 80)] };
+    succeed(host, "ADD", neighbour);
+    const before = [rules(host), listing(host)];
+    succeed(host, "ADD", setting);
+    await succeedTogether(host, "DEL", Array<Call>(6).fill(setting));
+    assert.deepEqual([rules(host), listing(host)], before);
+  });
+}

@@ -266,3 +266,27 @@ test("nftables: conditions of one network are not another's", beyondPeer, async 
   assertNoPage(host, "outside", url(hostAddress.ipv4, 8080));
   succeed(host, "CHECK", first);
 });
+
+for (const backend of backends) {
+  test(
+    `${backend}: FORWARD DROP, and the rule of the manual that opens published ports`,
+    beyondPeer,
+    async (t) => {
+      const host = await network(t);
+      await serveHttp(host, "c1", 80, "c1");
+      await serveHttp(host, "c2", 80, "c2");
+      for (const tool of ["iptables", "ip6tables"]) host.run(tool, ["-P", "FORWARD", "DROP"]);
+      succeed(host, "ADD", { backend });
+      for (const family of families) {
+        const target = url(hostAddress[family], 8080);
+        assertPage(host, undefined, target, "c1");
+        assertNoPage(host, "outside", target);
+        const tool = family === "ipv4" ? "iptables" : "ip6tables";
+        const rule = ["-m", "conntrack", "--ctstate", "DNAT", "-j", "ACCEPT"];
+        host.run(tool, ["-I", "FORWARD", ...rule]);
+        assertPage(host, "outside", target, "c1", outside[family]);
+        assertNoPage(host, "outside", url(addressOf("c2", family), 80));
+      }
+    },
+  );
+}
