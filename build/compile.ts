@@ -8,7 +8,12 @@ export type Program = (require: (id: string) => unknown, codeCacheRejected: bool
 
 /** Makes a CommonJS bundle a function expression, whose parameters are the free names that the bundle may use. */
 export function asFunction(bundle: string): string {
-  return `(function (require, codeCacheRejected) {${bundle}\n})`;
+  return `(function (require, codeCacheRejected, CNI_SHARED) {${bundle}\n})`;
+}
+
+/** The same for a plugin within a program: see shared/cni/built-in.ts. */
+export function asBuiltIn(bundle: string): string {
+  return `(function (require, shared, give) {${bundle}\n})`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { delegate, delegateAdd } from "../../shared/cni/delegate.ts";
+import { delegate, delegateAdd, type Ipam } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result, ResultInterface } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
@@ -69,7 +69,7 @@ function configureEnds(
 ): Result {
   // Before the container's end goes up: no frame passes unchecked.
   if (config.macSpoofCheck) addSpoofCheck(request, ends.host.name, ends.container.mac, undo);
-  const ipam = config.ipamType === "" ? undefined : allocate(request, config.ipamType, undo);
+  const ipam = config.ipam.type === "" ? undefined : allocate(request, config.ipam, undo);
   const addressing = ipam === undefined ? undefined : completeAddressing(ipam, config, containerInterface);
   const gateway =
     addressing === undefined ? undefined : gatewayLink(config, places, bridge, addressing, undo);
@@ -116,14 +116,14 @@ function connect(
 }
 
 /** Asks the IPAM plugin. When its ADD fails it has to clean up itself: a DEL could release an address in use. */
-function allocate(request: Request, type: string, undo: UndoStack): Result {
-  const result = delegateAdd(request, type);
-  undo.push(() => delegate(request, type, "DEL"));
+function allocate(request: Request, ipam: Ipam, undo: UndoStack): Result {
+  const result = delegateAdd(request, ipam);
+  undo.push(() => delegate(request, ipam, "DEL"));
   if (result.ips.length > 0) return result;
   throw new CniError(
     ErrorCode.invalidConfig,
     "IPAM plugin returned missing IP config",
-    `${type} gave no address; leave "ipam" out for a network without addresses`,
+    `${ipam.type} gave no address; leave "ipam" out for a network without addresses`,
   );
 }
 

@@ -19,7 +19,7 @@ export function check(request: Request, config: BridgeConfig): void {
   const netns = openNetns(request.netns);
   const host = openRtnetlink();
   const container = inNetns(netns, openRtnetlink);
-  if (config.ipamType !== "") delegate(request, config.ipamType, "CHECK");
+  if (config.ipam.type !== "") delegate(request, config.ipam, "CHECK");
   const result = requirePrevResult(request, "CHECK of bridge");
   const bridge = checkBridge(host, config, result);
   checkPair(request, host, container, bridge, result);
@@ -28,7 +28,7 @@ export function check(request: Request, config: BridgeConfig): void {
     checkAddresses(container, link, result);
     checkRoutes(container, link, result);
   }
-  if (config.ipMasq && config.ipamType !== "") checkMasquerade(request, result);
+  if (config.ipMasq && config.ipam.type !== "") checkMasquerade(request, result);
 }
 
 function checkMasquerade(request: Request, result: Result): void {

@@ -74,13 +74,13 @@ test("DEL needs no more than it uses: a container stays removable with a wrong c
 });
 
 test("defaults", () => {
-  const { bridge, isGateway, ipamType, dns, mac, mtu } = decodeConfig(request({}));
+  const { bridge, isGateway, ipam, dns, mac, mtu } = decodeConfig(request({}));
   assert.deepEqual(
-    { bridge, isGateway, ipamType, dns, mac, mtu },
+    { bridge, isGateway, ipam, dns, mac, mtu },
     {
       bridge: "cni0",
       isGateway: false,
-      ipamType: "",
+      ipam: { type: "", inProcess: true },
       dns: undefined,
       mac: undefined,
       mtu: 0,

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { parseCniArgs } from "../../shared/cni/cni-args.ts";
 import { configObject, decode, integer, text } from "../../shared/cni/config-schema.ts";
+import type { Ipam } from "../../shared/cni/delegate.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Dns } from "../../shared/cni/result.ts";
@@ -32,12 +33,27 @@ export interface BridgeConfig {
   readonly vlanFiltering: boolean;
   readonly enableDad: boolean;
   readonly disableContainerInterface: boolean;
-  /** "" for a network without addresses (layer 2). */
-  readonly ipamType: string;
+  /** Type "" for a network without addresses (layer 2). */
+  readonly ipam: Ipam;
   /** Replaces the IPAM plugin's; undefined when the config has none. */
   readonly dns: Dns | undefined;
   /** The container's MAC; undefined lets the kernel choose. */
   readonly mac: string | undefined;
+}
+
+/** What names the IPAM plugin. */
+export const ipamKeys = {
+  ipam: z.optional(configObject({ type: z.optional(text) })),
+  ipamInProcess: z.optional(z.boolean()),
+};
+
+interface IpamKeys {
+  readonly ipam?: { readonly type?: string | undefined } | undefined;
+  readonly ipamInProcess?: boolean | undefined;
+}
+
+export function ipamOf({ ipam, ipamInProcess }: IpamKeys): Ipam {
+  return { type: ipam?.type ?? "", inProcess: ipamInProcess ?? true };
 }
 
 const schema = configObject({
@@ -62,7 +78,7 @@ const schema = configObject({
   enabledad: z.optional(z.boolean()),
   disableContainerInterface: z.optional(z.boolean()),
   portIsolation: z.optional(z.boolean()),
-  ipam: z.optional(configObject({ type: z.optional(text) })),
+  ...ipamKeys,
   args: z.optional(configObject({ cni: z.optional(configObject({ mac: z.optional(text) })) })),
   runtimeConfig: z.optional(configObject({ mac: z.optional(text) })),
 });
@@ -86,7 +102,7 @@ export function decodeConfig(request: Request): BridgeConfig {
     ...vlanSettings(request, keys),
     enableDad: keys.enabledad ?? false,
     disableContainerInterface: keys.disableContainerInterface ?? false,
-    ipamType: keys.ipam?.type ?? "",
+    ipam: ipamOf(keys),
     dns: dnsOverride(keys.dns),
     mac: request.command === "DEL" ? undefined : containerMac(request, keys),
   };
@@ -148,13 +164,13 @@ function validate(request: Request, config: BridgeConfig): void {
     );
   }
   const vlanInterface = vlanInterfaceName(config);
-  if (config.isGateway && config.ipamType !== "" && config.vlans.vlan !== 0 && !isLinkName(vlanInterface)) {
+  if (config.isGateway && config.ipam.type !== "" && config.vlans.vlan !== 0 && !isLinkName(vlanInterface)) {
     throw invalid(
       `${vlanInterface} cannot name the VLAN's gateway interface`,
       'it is BRIDGE.VLAN and may have 15 bytes: give the network a shorter "bridge"',
     );
   }
-  if (config.ipamType !== "" && config.disableContainerInterface) {
+  if (config.ipam.type !== "" && config.disableContainerInterface) {
     throw invalid(
       "cannot use IPAM when DisableContainerInterface flag is set",
       "remove ipam or disableContainerInterface",
@@ -172,7 +188,7 @@ function validate(request: Request, config: BridgeConfig): void {
       "write it as six pairs of hex digits, for example 02:00:00:00:00:01",
     );
   }
-  if (config.ipamType === "" && resultFamily(request.cniVersion) === "0.1") {
+  if (config.ipam.type === "" && resultFamily(request.cniVersion) === "0.1") {
     throw invalid(
       `cniVersion ${request.cniVersion} cannot express a network without ipam`,
       "cannot convert: no valid IP addresses; use cniVersion 0.3.1 or later",

@@ -33,7 +33,7 @@ export function del(request: Request, config: BridgeConfig): void {
       if (config.ipMasq) removeMasquerade(owner, remaining);
     },
     () => {
-      if (config.ipamType !== "") delegate(request, config.ipamType, "DEL");
+      if (config.ipam.type !== "") delegate(request, config.ipam, "DEL");
     },
   ]);
 }

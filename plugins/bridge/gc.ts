@@ -1,11 +1,12 @@
 import * as z from "zod/mini";
 import type { Attachment } from "../../shared/cni/attachments.ts";
-import { configObject, decode, text } from "../../shared/cni/config-schema.ts";
+import { configObject, decode } from "../../shared/cni/config-schema.ts";
 import { delegate } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { deleteLink } from "../../shared/rtnetlink/link.ts";
+import { ipamKeys, ipamOf } from "./config.ts";
 import { collectMasquerade } from "./masquerade.ts";
 import { ownerOfAlias } from "./owner.ts";
 import { collectSpoofChecks } from "./spoof-check.ts";
@@ -13,12 +14,14 @@ import { listMarkedLinks } from "./veth.ts";
 
 const schema = configObject({
   ipMasq: z.optional(z.boolean()),
-  ipam: z.optional(configObject({ type: z.optional(text) })),
+  ...ipamKeys,
 });
 
 /** Removes links, masquerade rules and addresses of this network's attachments that are not in the list. */
 export function gc(request: Request, valid: readonly Attachment[]): void {
-  const { ipMasq = false, ipam } = decode(schema, request.document);
+  const keys = decode(schema, request.document);
+  const { ipMasq = false } = keys;
+  const ipam = ipamOf(keys);
   runAll([
     () => collectLinks(request.network, valid),
     () => collectSpoofChecks(request.network, valid),
@@ -26,7 +29,7 @@ export function gc(request: Request, valid: readonly Attachment[]): void {
       if (ipMasq) collectMasquerade(request.network, valid);
     },
     () => {
-      if ((ipam?.type ?? "") !== "") delegate(request, ipam?.type ?? "", "GC");
+      if (ipam.type !== "") delegate(request, ipam, "GC");
     },
   ]);
 }

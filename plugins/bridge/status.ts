@@ -28,7 +28,7 @@ export function status(request: Request): void {
       "macspoofchk and ipMasqBackend nftables need CONFIG_NF_TABLES and root",
     );
   }
-  if (config.ipamType !== "") delegate(request, config.ipamType, "STATUS");
+  if (config.ipam.type !== "") delegate(request, config.ipam, "STATUS");
 }
 
 function lookAtHost(config: BridgeConfig): void {

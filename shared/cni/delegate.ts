@@ -5,6 +5,7 @@ import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { type ChildOptions, type ChildOutcome, runChild } from "../linux/child-process.ts";
 import { sleep } from "../linux/wait.ts";
+import { runBuiltIn } from "./built-in.ts";
 import { configObject, decode, integer, text } from "./config-schema.ts";
 import type { Command } from "./environment.ts";
 import { isJsonObject, type JsonObject, readJson } from "./json-read.ts";
@@ -12,13 +13,22 @@ import type { Request } from "./plugin.ts";
 import type { Result } from "./result.ts";
 import { parseResult } from "./result-parse.ts";
 
+/** An IPAM plugin as a configuration names it. */
+export interface Ipam {
+  /** Its file name in `CNI_PATH`. */
+  readonly type: string;
+  /** It may work in this process where nothing can tell the difference. Default: false. */
+  readonly inProcess?: boolean;
+}
+
 /**
  * Calls the IPAM plugin with ADD and returns its result in the newest form (CNI SPEC 1.1.0, "Section 4").
  *
  * @throws CniError with the delegate's own code and message when it reported one.
  */
-export function delegateAdd(request: Request, type: string): Result {
-  const stdout = callDelegate(request, type, "ADD");
+export function delegateAdd(request: Request, ipam: Ipam): Result {
+  const { type } = ipam;
+  const stdout = callDelegate(request, ipam, "ADD");
   const document = parseStdout(type, stdout);
   const version = document["cniVersion"];
   const written = typeof version === "string" && version !== "" ? version : request.cniVersion;
@@ -26,14 +36,15 @@ export function delegateAdd(request: Request, type: string): Result {
 }
 
 /** Calls the IPAM plugin with a command that has no result. Throws like `delegateAdd`. */
-export function delegate(request: Request, type: string, command: Exclude<Command, "ADD" | "VERSION">): void {
-  callDelegate(request, type, command);
+export function delegate(request: Request, ipam: Ipam, command: Exclude<Command, "ADD" | "VERSION">): void {
+  callDelegate(request, ipam, command);
 }
 
-function callDelegate(request: Request, type: string, command: Command): string {
+function callDelegate(request: Request, { type, inProcess = false }: Ipam, command: Command): string {
   const executable = findPlugin(type, request.path);
   const env = { ...process.env, CNI_COMMAND: command };
-  const outcome = run(executable, { env, input: request.stdin });
+  const options = { env, input: request.stdin };
+  const outcome = (inProcess ? runBuiltIn(executable, options) : undefined) ?? run(executable, options);
   if (outcome.status !== 0) throw delegateFailure(type, outcome);
   if (outcome.stderr !== "") passOn(outcome.stderr);
   return outcome.stdout;
