@@ -186,7 +186,9 @@ function callProblem(
   }
   if ("error" in expected) return `it did not fail, but printed ${JSON.stringify(stdout)}`;
   if (command === "VERSION") {
-    return "result" in expected ? mismatch(expected.result, json, world.variables) : undefined;
+    if (!("result" in expected)) return undefined;
+    const pattern = fillPattern(expected.result, (text) => filled(world, text));
+    return mismatch(pattern, json, world.variables);
   }
   if (command !== "ADD")
     return stdout.trim() === "" ? undefined : `it printed ${JSON.stringify(stdout)}, not nothing`;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { withoutFurniture } from "../harness/furniture.ts";
 import type { Place } from "../harness/host.ts";
 import { iptablesSave } from "../harness/inspect.ts";
-import { parse } from "../harness/json.ts";
+import { isObject, parse } from "../harness/json.ts";
 import { difference, snapshot } from "../harness/snapshot.ts";
 import { commandByHand, quoted } from "./by-hand.ts";
 import { isInVersion, performCall, performChain } from "./call.ts";
@@ -84,9 +84,13 @@ async function performLook(world: World, step: LookStep): Promise<void> {
 
 /** JSON as a value without the empty objects that `ip` prints for what does not apply; other text as its lines. */
 function outputOf(text: string): unknown {
-  if (!/^\s*[[{]/.test(text)) return text.split("\n").filter((line) => line !== "");
-  const value = parse(text);
-  return Array.isArray(value) ? value.filter((entry) => JSON.stringify(entry) !== "{}") : value;
+  return /^\s*[[{]/.test(text) ? withoutEmpty(parse(text)) : text.split("\n").filter((line) => line !== "");
+}
+
+function withoutEmpty(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmpty).filter((entry) => JSON.stringify(entry) !== "{}");
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withoutEmpty(part)]));
 }
 
 function performRules(world: World, { rules, are, has = [], lacks = [] }: RulesStep): void {
