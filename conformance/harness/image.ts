@@ -7,7 +7,8 @@ const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd6
 
 /**
  * Writes an OCI image archive for `ctr image import` and `podman load`: one layer with a static busybox
- * (Debian's busybox-static), named `name`. Returns its path as seen in the host. No registry is needed.
+ * (Debian's busybox-static), named `name`. Returns its path as seen in the host. No registry is needed. Without a
+ * command it sleeps, as the image of pods' sandboxes does.
  */
 export function writeImage(host: Host, name: string): string {
   const work = host.tempDir();
@@ -25,7 +26,7 @@ export function writeImage(host: Host, name: string): string {
   const config = image.addJson("application/vnd.oci.image.config.v1+json", {
     architecture: architectures[process.arch] ?? process.arch,
     os: "linux",
-    config: { Env: ["PATH=/bin"] },
+    config: { Env: ["PATH=/bin"], Cmd: ["sleep", "1000000000"] },
     rootfs: { type: "layers", diff_ids: [layer.digest] },
   });
   const manifest = image.addJson("application/vnd.oci.image.manifest.v1+json", {

@@ -5,13 +5,14 @@ import type { Host } from "./host.ts";
 import { difference, keepLines, type Section, type Snapshot, snapshot } from "./snapshot.ts";
 
 /**
- * What only the Go plugins leave: masquerade rules after a DEL that finds no namespace or interface, and
- * connections that were translated to the container. Tolerated only with EXPECT_PEER=1.
+ * What only the Go plugins leave: masquerade rules and tuning's notes after a DEL that finds no namespace or
+ * interface, and connections that were translated to the container. Tolerated only with EXPECT_PEER=1.
  */
 const peerLeaves: Partial<Record<Section, RegExp>> = {
   iptables: /^nat (:CNI-[0-9a-f]{24} |-A CNI-[0-9a-f]{24} |-A POSTROUTING .* -j CNI-[0-9a-f]{24}$)/,
   ip6tables: /^nat (:CNI-[0-9a-f]{24} |-A CNI-[0-9a-f]{24} |-A POSTROUTING .* -j CNI-[0-9a-f]{24}$)/,
   conntrack: /./,
+  files: /^\/run\/cni\/tuning\//,
 };
 
 /** Asserts that a host is as it was, apart from host furniture (see furniture.ts). */
