@@ -8,7 +8,7 @@ import { keepLines, type Section, type Snapshot } from "./snapshot.ts";
  * - portmap's chains CNI-HOSTPORT-DNAT, -SETMARK and -MASQ, with their constant rules and the jumps to them;
  * - firewall's chains CNI-FORWARD and CNI-ADMIN and the isolation stages, with the jumps and the rules for the bridge;
  * - host-local's `lock` and `last_reserved_ip.N`, and `state` of its index; the index's record of an owner is not;
- * - the tables of portmap's and firewall's nftables backends with their constant chains and rules, and empty sets;
+ * - the tables of portmap's (the Go plugin's too) and firewall's nftables backends with their constant chains and rules, and empty sets;
  * - IP forwarding switched on.
  *
  * What carries a container's ID, address, port or interface is never furniture.
@@ -34,8 +34,8 @@ function furniturePatterns(bridge: string): Partial<Record<Section, RegExp[]>> {
 
 /** A set with elements, or a rule for one container, has something of a container in it. */
 const nftTables = [
-  /^\{"table":\{"family":"(ip|ip6|inet)","name":"(cni_portmap|cni_firewall)"/,
-  /^\{"(chain|set|map|rule)":\{(?!.*"(elem|comment)":).*"table":"(cni_portmap|cni_firewall)"/,
+  /^\{"table":\{"family":"(ip|ip6|inet)","name":"(cni_portmap|cni_hostport|cni_firewall)"/,
+  /^\{"(chain|set|map|rule)":\{(?!.*"(elem|comment)":).*"table":"(cni_portmap|cni_hostport|cni_firewall)"/,
 ];
 
 const portmapChains = [

@@ -4,7 +4,8 @@
  *   http PORT PAGE                       serves {page, client} on all addresses, then prints `ready`
  *   udp PORT [NAME]                      answers each datagram with `CLIENT-ADDRESS NAME` (or the datagram's text),
  *                                        then prints `ready`
- *   udp-client HOST PORT TEXT [SECONDS]  sends one datagram, prints the answer; status 1 when none came in time
+ *   udp-client HOST PORT TEXT [SECONDS] [SOURCE-PORT]
+ *                                        sends one datagram, prints the answer; status 1 when none came in time
  *
  * The servers end when standard input does.
  */
@@ -16,7 +17,8 @@ import { isIPv6 } from "node:net";
 export function makeTraffic([mode, ...args]: readonly string[]): void {
   if (mode === "http") serveHttp(Number(args[0]), args[1] ?? "");
   else if (mode === "udp") serveUdp(Number(args[0]), args[1]);
-  else if (mode === "udp-client") askUdp(args[0] ?? "", Number(args[1]), args[2] ?? "", Number(args[3] ?? 3));
+  else if (mode === "udp-client")
+    askUdp(args[0] ?? "", Number(args[1]), args[2] ?? "", Number(args[3] ?? 3), Number(args[4] ?? 0));
   else throw new Error(`unknown mode ${mode}`);
 }
 
@@ -36,7 +38,7 @@ function serveUdp(port: number, name?: string): void {
   socket.bind(port, announce);
 }
 
-function askUdp(host: string, port: number, text: string, seconds: number): void {
+function askUdp(host: string, port: number, text: string, seconds: number, sourcePort: number): void {
   const socket = createSocket(isIPv6(host) ? "udp6" : "udp4");
   const timer = setTimeout(() => process.exit(1), 1000 * seconds);
   socket.on("error", () => process.exit(1));
@@ -45,7 +47,7 @@ function askUdp(host: string, port: number, text: string, seconds: number): void
     console.log(answer.toString());
     socket.close();
   });
-  socket.send(text, port, host);
+  socket.bind(sourcePort, () => socket.send(text, port, host));
 }
 
 /** Sockets on `::` report IPv4 clients as `::ffff:A.B.C.D`. */

@@ -53,7 +53,10 @@ async function answerTo(
   }
   const port = String(step.port);
   if (step.packet === "udp") {
-    const [command = "", ...args] = trafficCommand("udp-client", to, port, "hello", String(wait));
+    const [command = "", ...args] = trafficCommand(
+      ...["udp-client", to, port, "hello", String(wait)],
+      ...(step.fromPort === undefined ? [] : [String(step.fromPort)]),
+    );
     const { status, stdout } = await host.runAsync(command, args, options);
     const [source = "", at = ""] = stdout.trim().split(" ");
     return status === 0 ? { at, source } : undefined;

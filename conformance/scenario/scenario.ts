@@ -136,6 +136,8 @@ export type PacketStep = {
   from: Where;
   to: string;
   port?: number;
+  /** For UDP: the sender's port. Packets from the same one belong to the same conversation. */
+  fromPort?: number;
   arrives: boolean;
   /** The namespace whose server must answer. */
   at?: Where;
