@@ -12,10 +12,8 @@ const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd6
  */
 export function writeImage(host: Host, name: string): string {
   const work = host.tempDir();
-  const rootfs = `${work}/rootfs`;
-  host.run("mkdir", ["-p", `${rootfs}/bin`, `${rootfs}/tmp`, `${work}/image`]);
-  host.run("cp", ["/bin/busybox", `${rootfs}/bin/busybox`]);
-  for (const applet of applets) host.run("ln", ["-s", "busybox", `${rootfs}/bin/${applet}`]);
+  const rootfs = makeRootfs(host);
+  host.run("mkdir", [`${work}/image`]);
   host.run("tar", ["-C", rootfs, "-cf", `${work}/layer.tar`, "."]);
 
   const image = new OciLayout(host, `${work}/image`);
@@ -40,6 +38,16 @@ export function writeImage(host: Host, name: string): string {
   image.finish({ schemaVersion: 2, manifests: [{ ...manifest, annotations }] });
   host.run("tar", ["-C", `${work}/image`, "-cf", `${work}/image.tar`, "."]);
   return `${work}/image.tar`;
+}
+
+/** Makes a container's root file system with a static busybox. Returns its path as seen in the host. */
+export function makeRootfs(host: Host): string {
+  const rootfs = host.tempDir();
+  const folders = ["bin", "dev", "proc", "sys", "tmp"];
+  host.run("mkdir", ["-p", ...folders.map((name) => `${rootfs}/${name}`)]);
+  host.run("cp", ["/bin/busybox", `${rootfs}/bin/busybox`]);
+  for (const applet of applets) host.run("ln", ["-s", "busybox", `${rootfs}/bin/${applet}`]);
+  return rootfs;
 }
 
 type Descriptor = { mediaType: string; digest: string; size: number };
