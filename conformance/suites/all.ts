@@ -1,10 +1,31 @@
 import type { Suite } from "../scenario/scenario.ts";
 import { bridge } from "./bridge/bridge.ts";
+import { chains } from "./chains/chains.ts";
+import { concurrency } from "./concurrency.ts";
+import { kill } from "./faults/kill.ts";
+import { resources } from "./faults/resources.ts";
 import { hostLocal } from "./host-local.ts";
+import { idempotence } from "./idempotence.ts";
 import { loopback } from "./loopback.ts";
+import { portmapLife } from "./portmap/life.ts";
 import { portmapPackets } from "./portmap/packets.ts";
 import { portmapRules } from "./portmap/rules.ts";
 import { protocol } from "./protocol/suite.ts";
+import { tuning } from "./tuning.ts";
 
 /** Every suite, in the order in which they are run and reported. */
-export const suites: readonly Suite[] = [protocol, loopback, hostLocal, bridge, portmapRules, portmapPackets];
+export const suites: readonly Suite[] = [
+  protocol,
+  loopback,
+  hostLocal,
+  tuning,
+  idempotence,
+  bridge,
+  portmapRules,
+  portmapPackets,
+  portmapLife,
+  chains,
+  concurrency,
+  resources,
+  kill,
+];
