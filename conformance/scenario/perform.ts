@@ -149,7 +149,7 @@ function performUnchanged(world: World, { except }: UnchangedStep): void {
 }
 
 /** Matches the name of every bridge that scenarios use. */
-export const anyBridge = "(?:br|cni|bridge)[\\w.-]*";
+export const anyBridge = "(?:br|cni|bridge|nerdctl)[\\w.-]*";
 
 async function performParallel(world: World, { parallel, times = 1 }: ParallelStep): Promise<void> {
   const rounds = Array.from({ length: times }, (_none, index) => ({

@@ -1,4 +1,5 @@
 import type { Suite } from "../scenario/scenario.ts";
+import { badInput } from "./bad-input/suite.ts";
 import { bridge } from "./bridge/bridge.ts";
 import { chains } from "./chains/chains.ts";
 import { concurrency } from "./concurrency.ts";
@@ -16,6 +17,7 @@ import { tuning } from "./tuning.ts";
 /** Every suite, in the order in which they are run and reported. */
 export const suites: readonly Suite[] = [
   protocol,
+  badInput,
   loopback,
   hostLocal,
   tuning,
