@@ -8,13 +8,13 @@ import { type CriSettings, startCri } from "../harness/cri-containerd.ts";
 import { type Host, hostFor } from "../harness/host.ts";
 import { leases } from "../harness/inspect.ts";
 import { assertNothingLeft } from "../harness/leaks.ts";
+import { assertServed, page, servePage } from "../harness/page.ts";
 import { snapshot } from "../harness/snapshot.ts";
-import { addOutside, fetchText, isUnreachable, outsideAddresses } from "../harness/traffic.ts";
+import { addOutside, isUnreachable, outsideAddresses } from "../harness/traffic.ts";
 import { waitUntil } from "../harness/wait.ts";
 
 const cgroup = `cni-test-${process.pid}`;
 const image = "localhost/busybox:test";
-const serve = ["sh", "-c", "mkdir -p /www && echo hello > /www/index.html && exec httpd -f -p 80 -h /www"];
 const settings: CriSettings = { image, cgroup };
 const netDir = "/etc/cni/net.d";
 const { host: node } = outsideAddresses;
@@ -33,7 +33,7 @@ test("CRI of containerd 2: a dual-stack pod with a hostPort serves a page; stopp
   const leased = leases(host, list.name);
   assert.deepEqual(leased.map((lease) => lease.address).sort(), addresses.toSorted());
   assert.ok(leased.every(({ containerId }) => containerId === pod));
-  const container = await cri.runContainer(pod, "httpd", image, serve);
+  const container = await cri.runContainer(pod, "httpd", image, servePage);
   const shown = await cri.exec(container, "ip", "address");
   for (const part of [`inet ${addresses[0]}/16 `, `inet6 ${addresses[1]}/64 `, "inet 127.0.0.1/8 "]) {
     assert.ok(shown.includes(part), `${part} in ${shown}`);
@@ -42,7 +42,7 @@ test("CRI of containerd 2: a dual-stack pod with a hostPort serves a page; stopp
   const other = await cri.runPod("other");
   const client = await cri.runContainer(other, "client", image, ["sleep", "1000"]);
   for (const url of nodePages) {
-    assert.equal(await cri.exec(client, "wget", "-q", "-O", "-", url), "hello\n", `${url} from another pod`);
+    assert.equal(await cri.exec(client, "wget", "-q", "-O", "-", url), page, `${url} from another pod`);
   }
 
   for (const id of [pod, other]) {
@@ -68,7 +68,7 @@ test("CRI of containerd 2: pods get addresses of the node's pod CIDRs; readiness
   const before = snapshot(host);
   const pod = await cri.runPod("web", [{ hostPort: 8080, containerPort: 80 }]);
   assert.deepEqual(await cri.podAddresses(pod), ["10.244.3.2", "fd00:10:244:3::2"]);
-  await cri.runContainer(pod, "httpd", image, serve);
+  await cri.runContainer(pod, "httpd", image, servePage);
   await assertServed(host, nodePages);
 
   host.run("mv", ["/opt/cni/bin/host-local", "/opt/cni/host-local"]);
@@ -95,7 +95,7 @@ test("CRI of containerd 2: a pod in two networks at once", async (t) => {
     ["a", "b", "c"].map((name, index) => cri.runPod(name, [{ hostPort: 8080 + index, containerPort: 80 }])),
   );
   for (const [index, pod] of pods.entries()) {
-    const container = await cri.runContainer(pod, "httpd", image, serve);
+    const container = await cri.runContainer(pod, "httpd", image, servePage);
     const [address] = await cri.podAddresses(pod);
     const lease = leases(host, second.name).find(({ containerId }) => containerId === pod);
     assert.ok(lease);
@@ -138,14 +138,4 @@ async function nodeFor(t: TestContext): Promise<Host> {
     "rm -rf /opt/cni/bin && mkdir /opt/cni/bin && ln -s /opt/cni/plugins/* /opt/cni/bin/",
   ]);
   return host;
-}
-
-/** Fetches the page from the node, and from the neighbour where the address is the node's own on that link. */
-async function assertServed(host: Host, urls: readonly string[]): Promise<void> {
-  for (const url of urls) {
-    await waitUntil(`${url} answers`, () => !isUnreachable(host, url));
-    assert.equal(fetchText(host, url), "hello\n", url);
-    if (!url.includes(node.ipv4) && !url.includes(node.ipv6)) continue;
-    assert.equal(fetchText(host, url, { netns: "outside" }), "hello\n", `${url} from outside`);
-  }
 }

@@ -8,15 +8,15 @@ import { type Host, hostFor } from "../harness/host.ts";
 import { leases } from "../harness/inspect.ts";
 import { parseObject } from "../harness/json.ts";
 import { assertNothingLeft } from "../harness/leaks.ts";
+import { assertServed, servePage } from "../harness/page.ts";
 import { type Hooks, runcFor, writeBundle } from "../harness/runc.ts";
 import { snapshot } from "../harness/snapshot.ts";
-import { addOutside, fetchText, isUnreachable, outsideAddresses, serveHttp } from "../harness/traffic.ts";
-import { waitUntil } from "../harness/wait.ts";
+import { addOutside, isUnreachable, outsideAddresses, serveHttp } from "../harness/traffic.ts";
 
 const cgroup = `cni-test-${process.pid}`;
-const serve = ["sh", "-c", "mkdir -p /www && echo hello > /www/index.html && exec httpd -f -p 80 -h /www"];
 const list = readConflist("10-mynet-0.2.0.conf");
 const { host: near, outside: far } = outsideAddresses;
+const published = `http://${near.ipv4}:8080/`;
 
 test("runc with a createRuntime and a poststop hook: a 0.2.0 configuration on a bridge that is there already", async (t) => {
   const host = await hostWithHooks(t);
@@ -27,7 +27,7 @@ test("runc with a createRuntime and a poststop hook: a 0.2.0 configuration on a 
   host.writeFile(`${folder}/${list.file}`, list.text);
   await serveHttp(host, "outside", 80, "far away");
   const hooks = hooksWith("createRuntime", folder, list.name, list.cniVersion);
-  const bundle = writeBundle(host, serve, hooks, cgroup);
+  const bundle = writeBundle(host, servePage, hooks, cgroup);
   const runc = runcFor(host);
   const before = snapshot(host);
 
@@ -43,15 +43,7 @@ test("runc with a createRuntime and a poststop hook: a 0.2.0 configuration on a 
   });
   const shown = runc("exec", "web", "ip", "address", "show", "dev", "eth0").stdout;
   assert.ok(shown.includes(`inet ${lease.address}/24 `), shown);
-  for (const [url, netns] of [
-    [`http://${lease.address}/`],
-    ["http://127.0.0.1:8080/"],
-    [`http://${near.ipv4}:8080/`, "outside"],
-  ] as const) {
-    const place = netns === undefined ? {} : { netns };
-    await waitUntil(`${url} answers`, () => !isUnreachable(host, url, place));
-    assert.equal(fetchText(host, url, place), "hello\n", url);
-  }
+  await assertServed(host, [`http://${lease.address}/`, "http://127.0.0.1:8080/", published]);
   const answer = parseObject(runc("exec", "web", "wget", "-q", "-O", "-", `http://${far.ipv4}/`).stdout);
   assert.deepEqual(answer, { page: "far away", client: near.ipv4 }, "masqueraded on the way out");
 
@@ -66,7 +58,7 @@ test("runc with a prestart and a poststop hook: a shell loop over several config
   const folder = host.tempDir();
   for (const n of [0, 1, 2]) host.writeFile(`${folder}/${n}-net.conf`, JSON.stringify(network(n), null, 2));
   const before = snapshot(host);
-  const bundle = writeBundle(host, serve, hooksWith("prestart", folder, "net0", "1.0.0"), cgroup);
+  const bundle = writeBundle(host, servePage, hooksWith("prestart", folder, "net0", "1.0.0"), cgroup);
   const runc = runcFor(host);
 
   runc("run", "--detach", "--bundle", bundle, "web");
@@ -77,15 +69,12 @@ test("runc with a prestart and a poststop hook: a shell loop over several config
     assert.deepEqual(more, []);
     assert.equal(lease.ifname, `eth${n}`);
     assert.match(shown, new RegExp(`eth${n} +inet ${lease.address}/24 `));
-    const url = `http://${lease.address}/`;
-    await waitUntil(`${url} answers`, () => !isUnreachable(host, url));
-    assert.equal(fetchText(host, url), "hello\n", url);
+    await assertServed(host, [`http://${lease.address}/`]);
   }
-  const page = `http://${near.ipv4}:8080/`;
-  assert.equal(fetchText(host, page, { netns: "outside" }), "hello\n", "by the published port");
+  await assertServed(host, [published]);
 
   runc("delete", "--force", "web");
-  assert.ok(isUnreachable(host, page));
+  assert.ok(isUnreachable(host, published));
   assertNothingLeft(host, before, "br[012]", "after poststop");
 });
 
