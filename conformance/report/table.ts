@@ -24,6 +24,9 @@ export function resultTable(rows: readonly Row[]): string {
   return lines.join("\n");
 }
 
+/** How many of the lines that repeat a failure are shown; reports have all. */
+const shownLines = 15;
+
 /** One line: `812 passed, 3 failed, 7 not supported`. */
 export function summaryLine(rows: readonly Row[]): string {
   const { passed, failed, unsupported } = counts(rows);
@@ -35,7 +38,10 @@ export function failureText(rows: readonly Row[]): string {
   return rows
     .filter(({ status }) => status === "fail")
     .map((row) => {
-      const repeat = (row.outcome?.byHand ?? []).map((text) => `    ${text}`);
+      const all = row.outcome?.byHand ?? [];
+      const last = all.slice(-shownLines).map((text) => `    ${text}`);
+      const before = all.length - last.length;
+      const repeat = before === 0 ? last : [`    # ${before} lines before: see a --report`, ...last];
       return [
         `✗ ${row.id}`,
         `  ${(row.reason ?? "").replaceAll("\n", "\n  ")}`,

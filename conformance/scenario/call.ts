@@ -7,10 +7,10 @@ import { resultInVersion } from "./result-in-version.ts";
 import { errorProblems, resultProblems } from "./result-rules.ts";
 import type { CallStep, ChainStep, Expect } from "./scenario.ts";
 import { commandSince, isAtLeast } from "./versions.ts";
-import { filled, filledObject, StepFailure, type World } from "./world.ts";
+import { type Added, filled, filledObject, StepFailure, type World } from "./world.ts";
 
 /** A call that hangs is a failure, not a reason to wait for ever; an emulated machine takes longer for all. */
-const limitMs = process.env["CNI_TEST_VM"] === "1" ? 240_000 : 25_000;
+const limitMs = process.env["CNI_TEST_VM"] === "1" ? 240_000 : 60_000;
 
 /** Whether a version of the specification has the step's command, or the step expects it to be refused. */
 export function isInVersion(step: CallStep | ChainStep, version: string): boolean {
@@ -98,7 +98,8 @@ async function makeCall(world: World, step: CallStep): Promise<Made> {
   const input = inputOf(world, step, config);
   world.byHand.push(callByHand(bin, env, step.stdin ?? JSON.stringify(config)));
   if (plugin === world.plugin) world.calls.set(step.call, (world.calls.get(step.call) ?? 0) + 1);
-  const done = await world.host.runAsync(bin, [], { env, input, check: false, timeoutMs: limitMs });
+  const [command = bin, ...words] = [...(step.under ?? []), bin];
+  const done = await world.host.runAsync(command, words, { env, input, check: false, timeoutMs: limitMs });
   const response = { ...done, json: jsonOf(done.stdout) };
   if (world.observe) {
     const what = step.what === undefined ? "" : `: ${step.what}`;
@@ -231,7 +232,8 @@ function remember(
 ): void {
   if (response.status !== 0) return;
   const { config, plugin, container, ifname } = made;
-  const isSame = (other: Omit<Made, "response">) =>
+  const isSame = (other: Added) =>
+    (other.step.id ?? other.container) === (step.id ?? container) &&
     other.plugin === plugin &&
     other.container === container &&
     other.ifname === ifname &&

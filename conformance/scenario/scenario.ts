@@ -68,6 +68,8 @@ export type CallStep = {
   /** CNI_COMMAND as it is, when it has to differ from `call`. */
   command?: string | null;
   env?: Record<string, string>;
+  /** Words before the executable, such as `setpriv --reuid=65534`. */
+  under?: readonly string[];
   /** Default: success, with a result of the version where the command has one, and no output where it has none. */
   expect?: Expect;
   /** For reports: what this step is about, when a scenario has many of the same kind. */

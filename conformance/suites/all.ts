@@ -3,8 +3,10 @@ import { badInput } from "./bad-input/suite.ts";
 import { bridge } from "./bridge/bridge.ts";
 import { chains } from "./chains/chains.ts";
 import { concurrency } from "./concurrency.ts";
+import { dualStack } from "./dual-stack.ts";
 import { kill } from "./faults/kill.ts";
 import { resources } from "./faults/resources.ts";
+import { firewallRules } from "./firewall/rules.ts";
 import { hostLocal } from "./host-local.ts";
 import { idempotence } from "./idempotence.ts";
 import { loopback } from "./loopback.ts";
@@ -26,6 +28,8 @@ export const suites: readonly Suite[] = [
   portmapRules,
   portmapPackets,
   portmapLife,
+  firewallRules,
+  dualStack,
   chains,
   concurrency,
   resources,
