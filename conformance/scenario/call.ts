@@ -101,7 +101,7 @@ async function makeCall(world: World, step: CallStep): Promise<Made> {
   const [command = bin, ...words] = [...(step.under ?? []), bin];
   const done = await world.host.runAsync(command, words, { env, input, check: false, timeoutMs: limitMs });
   const response = { ...done, json: jsonOf(done.stdout) };
-  if (world.observe) {
+  if (world.observe !== "nothing") {
     const what = step.what === undefined ? "" : `: ${step.what}`;
     world.observations.push(observed(world, `${step.call} ${plugin} ${container}${what}`, response));
   }

@@ -6,6 +6,8 @@ import { concurrency } from "./concurrency.ts";
 import { dualStack } from "./dual-stack.ts";
 import { kill } from "./faults/kill.ts";
 import { resources } from "./faults/resources.ts";
+import { firewallLife } from "./firewall/life.ts";
+import { firewallPackets } from "./firewall/packets.ts";
 import { firewallRules } from "./firewall/rules.ts";
 import { hostLocal } from "./host-local.ts";
 import { idempotence } from "./idempotence.ts";
@@ -29,6 +31,8 @@ export const suites: readonly Suite[] = [
   portmapPackets,
   portmapLife,
   firewallRules,
+  firewallPackets,
+  firewallLife,
   dualStack,
   chains,
   concurrency,
