@@ -40,7 +40,9 @@ export function runCommand(argv: readonly string[], options: CommandOptions = {}
     timeout: options.timeoutMs ?? defaultTimeoutMs,
     maxBuffer: 64 * 1024 * 1024,
   });
-  if (done.error) throw new Error(`cannot run ${argv.join(" ")}: ${done.error.message}`);
+  // As in `runCommandAsync`: VERSION, for one, may be answered before the input is written.
+  const isAnswered = done.error !== undefined && /\bEPIPE$/.test(done.error.message) && done.status !== null;
+  if (done.error && !isAnswered) throw new Error(`cannot run ${argv.join(" ")}: ${done.error.message}`);
   return checked(argv, options, done);
 }
 
