@@ -9,7 +9,7 @@ import type { Observation, World } from "./world.ts";
 export function observed(world: World, what: string, response: PluginResponse): Observation {
   const count = world.observations.filter((other) => other.what.startsWith(what)).length;
   const name = count === 0 ? what : `${what} (${count + 1})`;
-  const state = stateLines(world);
+  const state = world.observe === "all" ? stateLines(world) : [];
   if (response.status === 0) return { what: name, outcome: "success", result: response.json, state };
   const { code, msg } = isObject(response.json) ? response.json : {};
   return { what: name, outcome: "error", code, msg, state };

@@ -77,7 +77,7 @@ function prepare(host: Host, scenario: Scenario, version: string, { binDir, obse
     before: snapshot(host),
     byHand,
     calls: new Map(),
-    observe: observe === true,
+    observe: observe === true ? "all" : "nothing",
     observations: [],
   };
 }

@@ -39,7 +39,8 @@ export type World = {
   byHand: string[];
   /** How often each command of the judged plugin was called. */
   calls: Map<string, number>;
-  observe: boolean;
+  /** Whether calls are noted for a comparison: answers, or also what the host is like afterwards. */
+  observe: "nothing" | "answers" | "all";
   observations: Observation[];
 };
 
