@@ -61,7 +61,12 @@ export const systemPackages: readonly SystemPackage[] = [
     why: "to start containers with `ctr run --cni`",
     purposes: tests,
   },
-  { name: "runc", commands: ["runc"], why: "by containerd and podman", purposes: tests },
+  {
+    name: "runc",
+    commands: ["runc"],
+    why: "by containerd, podman and nerdctl, and to start containers with OCI hooks",
+    purposes: tests,
+  },
   { name: "podman", commands: ["podman"], why: "to start containers with its CNI backend", purposes: tests },
   {
     name: "dbus",
@@ -87,7 +92,7 @@ export const systemPackages: readonly SystemPackage[] = [
   {
     name: "golang-go",
     commands: ["go"],
-    why: "to build the Go plugins that ours are compared with",
+    why: "to build the Go plugins that ours are compared with, and containerd 2 and nerdctl",
     purposes: tests,
   },
 ];
