@@ -7,13 +7,158 @@ import type { Difference } from "./cli/against.ts";
 export const differences: Difference[] = [
   // loopback
   {
-    scenarios: /^loopback\/brings lo up/,
+    scenarios: /^loopback\/brings lo up.*@0\./,
     aspects: /^outcome$/,
     text: /the result is none of version/,
     reason: "The Go plugin prints a result in the newest shape whatever version is asked for.",
     source: "SPEC, section 5: a result must be of the version of the configuration",
   },
+  {
+    scenarios: /^loopback\/a service address/,
+    aspects: /^outcome$/,
+    text: /non-loopback address/,
+    reason: "Servers of a shared address carry it on lo; it is no reason to refuse the container.",
+    source: "containernetworking/plugins, loopback: it allows 127.0.0.0/8 and ::1 only",
+  },
+  {
+    scenarios: /^loopback\/CHECK notices that an address/,
+    aspects: /^outcome$/,
+    text: /did not fail/,
+    reason: "The Go plugin's CHECK looks at the flag of lo only, not at the addresses that ADD reported.",
+    source: "SPEC, section 4, CHECK: the result of ADD must still be true",
+  },
+  {
+    scenarios: /^(loopback|host-local|tuning|idempotence)\//,
+    aspects: /^error (code|text)$/,
+    reason: "Each cause has a code of its own, where the Go plugins say 999; messages begin with the cause.",
+    source:
+      "SPEC, section 5, Error: well-known codes, and a plugin's own from 100; containernetworking/cni#817",
+  },
   // bridge
+  {
+    scenarios: /^(bridge|dual stack|chains)\//,
+    aspects: /^error code$/,
+    reason: "Each cause has a code of its own, where the Go plugin says 999 for all of them.",
+    source: "SPEC, section 2, Error: well-known codes, and a plugin's own from 100",
+  },
+  {
+    scenarios: /^(bridge|dual stack|chains)\//,
+    aspects: /^error text$/,
+    reason: "The same refusal in other words: the cause first, then what to do.",
+    source: "containernetworking/cni#817",
+  },
+  {
+    scenarios: /^(bridge|dual stack|chains)\//,
+    aspects: /^files$/,
+    text: /^[^\n]*(\n(ours|the other's) only: files: \S*\/(\.host-local\/|last_reserved_ip\.|lock ).*)+$/,
+    reason: "host-local keeps a note of the owners of leases; the leases themselves are the same.",
+    source: "plugins/host-local/README.md",
+  },
+  {
+    scenarios: /^(bridge|dual stack|chains)\//,
+    aspects: /^nft$/,
+    reason:
+      "Masquerading and MAC checks are elements of maps in tables of our own; the packets show the same.",
+    source: "containernetworking/plugins#1139",
+  },
+  {
+    scenarios: /^(bridge|dual stack|chains)\//,
+    aspects: /^(outcome|routes|addresses)$/,
+    text: /ping from host to 2001:db8:5::|type local dst 2001:db8:5::1 dev br0/,
+    reason:
+      "The gateway's IPv6 address works at once; the Go plugin's is checked for duplicates for a second.",
+    source: "containernetworking/plugins#680",
+    sometimes: true,
+  },
+  {
+    scenarios:
+      /^(bridge|dual stack)\/(ADD fails|two addresses of a family|layer 2 is refused|a MAC that is none|another address on|IPv6: an address of an overlapping|enabledad: an address|an unknown ipMasqBackend|one family used up|a set of ranges|a bridge cannot|a failed ADD)/,
+    aspects: /^outcome$/,
+    text: /host is not as it was|left on the host|link show type bridge/,
+    reason:
+      "An ADD that fails takes back what it made; the Go plugin leaves bridge, links, addresses and rules.",
+    source: "SPEC, section 3: what is left must not be in the way of the next ADD",
+  },
+  {
+    scenarios: /^bridge\/layer 2: CHECK/,
+    aspects: /^outcome$/,
+    text: /no plugin name provided/,
+    reason: "The Go plugin's CHECK always asks an IPAM plugin, which a layer 2 network does not have.",
+    source: "SPEC, section 2, CHECK",
+  },
+  {
+    scenarios: /^bridge\/isDefaultGateway and a default route/,
+    aspects: /^outcome$/,
+    text: /file exists/,
+    reason: "The Go plugin makes the default route twice.",
+    source: "CNI plugins, bridge: isDefaultGateway",
+  },
+  {
+    scenarios: /^bridge\/(CHECK finds a route in the table|mtu and advmss)/,
+    aspects: /^outcome$/,
+    reason:
+      "The Go plugin reports these keys of routes, but does not set mtu and advmss, nor look into tables.",
+    source: "SPEC 1.1.0, section 5, routes",
+  },
+  {
+    scenarios: /^bridge\/an mtu above/,
+    aspects: /^outcome$/,
+    text: /did not fail/,
+    reason: "A container with a larger MTU than its bridge loses large packets without a word.",
+    source: "containernetworking/cni#356",
+  },
+  {
+    scenarios: /^bridge\/an address that comes back/,
+    aspects: /^outcome$/,
+    text: /neigh show/,
+    reason: "The kernel's announcement comes before the port forwards; ours is sent after.",
+    source: "containernetworking/plugins#858",
+  },
+  {
+    scenarios:
+      /^(bridge|chains)\/.*(DEL without a namespace|DEL after the namespace is gone|DEL after the interface was deleted|DEL comes late|another name)/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's DEL finds rules and links by what is in the namespace only.",
+    source: "containernetworking/plugins#810, nerdctl#1872",
+  },
+  {
+    scenarios: /^bridge\/ipMasq with (iptables: two interfaces|several addresses)/,
+    aspects: /^outcome$/,
+    text: /CHAIN_DEL failed|Device or resource busy/,
+    reason: "The Go plugin removes a container's chain while another of its rules still leads there.",
+    source: "SPEC, section 2, DEL: must succeed",
+  },
+  {
+    scenarios: /^bridge\/DEL forgets the connections/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin leaves tracked connections, which then belong to the next container.",
+    source: "containernetworking/plugins#1190",
+  },
+  {
+    scenarios: /^bridge\/(ipMasq with .*CHECK says|CHECK says that the lease)/,
+    aspects: /^outcome$/,
+    text: /did not fail/,
+    reason: "The Go plugins look neither for masquerading rules nor for every one of the leases.",
+    source: "SPEC, section 2, CHECK",
+  },
+  {
+    scenarios: /^bridge\/CHECK passes when udev/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin refuses a container for a MAC that udev rewrites and no packet depends on.",
+    source: "cri-o/cri-o#3437",
+  },
+  {
+    scenarios: /^(bridge\/(.* and )?GC|bridge\/macspoofchk: DEL without|chains\/.* GC )/,
+    aspects: /^outcome$/,
+    reason: "The Go plugins' GC does nothing.",
+    source: "containernetworking/plugins#1047",
+  },
+  {
+    scenarios: /^bridge\/STATUS: another link/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's STATUS asks the IPAM plugin and looks at nothing itself.",
+    source: "SPEC 1.1.0, section 2, STATUS",
+  },
 
   // host-local
 
@@ -22,6 +167,84 @@ export const differences: Difference[] = [
   // firewall
 
   // tuning
+  {
+    scenarios: /^tuning\/(a setting that the kernel refuses|a sysctl that is refused)/,
+    aspects: /^outcome$/,
+    text: /should not be there|got "500"|expected "?\w/,
+    reason:
+      "The Go plugin leaves what it had changed before the failure, and the file with the old settings.",
+    source: "SPEC, section 4, ADD: what is left must not be in the way; reference/tuning.md, 2",
+  },
+  {
+    scenarios: /^tuning\/the result tells the new MTU/,
+    aspects: /^outcome$/,
+    text: /expected 1400, got 1500/,
+    reason: "The Go plugin reports the MTU from before.",
+    source: "SPEC 1.1.0, section 5, Success: mtu of interfaces",
+  },
+  {
+    scenarios: /^tuning\/(a MAC may be written|CHECK of a container whose packets|CHECK compares numbers)/,
+    aspects: /^outcome$/,
+    text: /CHECK tuning: it failed/,
+    reason:
+      "The Go plugin's CHECK compares texts, and flags that nobody configured: it fails what its ADD made.",
+    source: "SPEC, section 4, CHECK: an error only when the container is not as ADD left it",
+  },
+  {
+    scenarios: /^tuning\/a MAC longer/,
+    aspects: /^outcome$/,
+    text: /did not fail/,
+    reason: "The kernel takes the first six bytes; the result of the Go plugin tells all eight.",
+    source: "SPEC, section 5, Success: mac",
+  },
+  {
+    scenarios: /^tuning\/DEL restores the originals also/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's second ADD saves the values of the first as the originals.",
+    source: "SPEC, section 4, DEL",
+  },
+  {
+    scenarios: /^tuning\/DEL needs neither/,
+    aspects: /^outcome$/,
+    text: /DEL tuning: it failed/,
+    reason: "The Go plugin's DEL fails for keys that it does not need.",
+    source: "SPEC, section 4, DEL: should generally complete without error",
+  },
+  {
+    scenarios: /^tuning\/DEL without the interface/,
+    aspects: /^outcome$/,
+    text: /should not be there/,
+    reason: "The Go plugin's file stays when the interface is gone.",
+    source: "SPEC, section 4, DEL; reference/tuning.md, 12",
+  },
+  {
+    scenarios: /^tuning\/a dot in a name/,
+    aspects: /^outcome$/,
+    text: /no such file/,
+    reason: "The Go plugin reads every dot as a slash, so keys cannot name an interface with a dot.",
+    source: "sysctl(8); containernetworking/plugins#779",
+  },
+  {
+    scenarios: /^tuning\/args\.cni\.sysctl needs no/,
+    aspects: /^outcome$/,
+    text: /panic/,
+    reason: "The Go plugin crashes.",
+    source: 'CONVENTIONS, "args"',
+  },
+  {
+    scenarios: /^tuning\/comments in the allow-list/,
+    aspects: /^outcome$/,
+    text: /error parsing regexp/,
+    reason: "The Go plugin has no comments: it takes such lines for patterns.",
+    source: "plugins/tuning/README.md",
+  },
+  {
+    scenarios: /^tuning\/STATUS tells/,
+    aspects: /^outcome$/,
+    text: /STATUS tuning: it did not fail/,
+    reason: "The Go plugin's STATUS does nothing.",
+    source: "SPEC 1.1.0, section 4, STATUS",
+  },
 
   // protocol, bad input
 

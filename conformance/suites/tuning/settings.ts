@@ -207,6 +207,8 @@ export const settings: Scenario[] = [
     plugin,
     source: "SPEC section 4, CHECK",
     versions: { from: "0.4.0" },
+    // What is left for whom is another scenario's affair.
+    leaves: { files: [backup] },
     steps: [
       ...madeLink,
       add(all),
@@ -225,8 +227,6 @@ export const settings: Scenario[] = [
     source: "SPEC section 4, ADD: a failed ADD changes nothing",
     steps: [
       ...madeLink,
-      ...refused({ mac: "zz" }, "zz"),
-      ...refused({ mac: "02:00:00:00:00" }, "02:00:00:00:00"),
       ...refused({ mtu: "1400" }, "mtu"),
       ...refused({ mtu: 1400.5 }, "mtu"),
       ...refused({ promisc: 1 }, "promisc"),
@@ -243,6 +243,8 @@ export const settings: Scenario[] = [
     source: "SPEC section 4, ADD: a failed ADD changes nothing",
     steps: [
       ...madeLink,
+      ...refused({ mac: "zz" }, "zz"),
+      ...refused({ mac: "02:00:00:00:00" }, "02:00:00:00:00"),
       ...refused({ mac: "ff:ff:ff:ff:ff:ff" }, "."),
       ...refused({ ...all, mtu: 100_000 }, "EINVAL|invalid argument"),
       ...refused({ sysctl: { "net.ipv4.conf.IFNAME.arp_notify": "1" }, mac, mtu: 100_000 }, "."),

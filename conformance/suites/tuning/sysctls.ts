@@ -217,15 +217,15 @@ export const sysctls: Scenario[] = [
     ],
   },
   {
-    name: "comments in the allow-list allow nothing",
+    name: "comments in the allow-list are no patterns",
     plugin,
-    source: "allowlist.conf(5) of other tools: # begins a comment",
+    source: "plugins/tuning/README.md; # begins a comment in most files of /etc",
     steps: [
       ...madeLink,
-      allowed("# net.core.somaxconn\n"),
+      allowed("# not (a pattern\nip_forward\n"),
+      add({ sysctl: { "net.ipv4.ip_forward": "1" } }),
+      sysctl("ipv4/ip_forward", "1"),
       ...notAllowed("net.core.somaxconn"),
-      allowed("# so\n"),
-      ...notAllowed("# so"),
     ],
   },
   {
