@@ -27,15 +27,15 @@ function testCase(row: Row): string {
   if (row.status === "pass") return `${open}/>\n`;
   const reason = escaped(row.reason ?? "");
   if (row.status === "not supported") return `${open}><skipped message="${reason}"/></testcase>\n`;
-  const [first = ""] = reason.split("\n");
+  const [first = ""] = (row.reason ?? "").split("\n");
   const text = escaped([row.reason ?? "", "", ...(row.outcome?.byHand ?? [])].join("\n"));
-  return `${open}><failure message="${first}">${text}</failure></testcase>\n`;
+  return `${open}><failure message="${escaped(first)}">${text}</failure></testcase>\n`;
 }
 
 /** The Test Anything Protocol, version 14. */
 export function tapText(rows: readonly Row[]): string {
   const lines = rows.flatMap((row, index) => {
-    const name = row.id.replaceAll("#", "\\#");
+    const name = row.id.replace(/[\\#]/g, "\\$&");
     const ok = row.status === "fail" ? "not ok" : "ok";
     const skip = row.status === "not supported" ? ` # SKIP ${oneLine(row.reason)}` : "";
     const first = `${ok} ${index + 1} - ${name}${skip}`;
