@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pluginFolder } from "../harness/binaries.ts";
 import { type CnitoolVerb, cnitool } from "../harness/cnitool.ts";
-import { atLeast, type Conflist, conflistFiles, readConflist } from "../harness/conflist.ts";
+import { atLeast, type Conflist, conflistFiles, parseConflist, readConflist } from "../harness/conflist.ts";
 import { type Host, hostFor } from "../harness/host.ts";
 import { ipJson, leases } from "../harness/inspect.ts";
 import { objectList, parse } from "../harness/json.ts";
@@ -58,6 +58,33 @@ for (const file of conflistFiles()) {
     assertNothingLeft(host, before, list.bridge, "after the second del");
   });
 }
+
+test("cnitool status and gc: readiness, and everything of a network removed at once", async (t) => {
+  const host = await hostFor(t);
+  const text = readConflist("containerd-cri-dual-stack.conflist").text.replace('"1.0.0"', '"1.1.0"');
+  const list = parseConflist("10-list.conflist", text);
+  const confDir = host.tempDir();
+  host.writeFile(`${confDir}/${list.file}`, text);
+  const containers = ["c1", "c2"].map((name) => host.addNetns(name));
+  const before = snapshot(host);
+  const run = (verb: CnitoolVerb, netns: string, folder = binDir) => {
+    const portMappings = [{ hostPort: Number(netns.slice(-1)) + 8080, containerPort: 80, protocol: "tcp" }];
+    const call = { binDir: folder, confDir, capabilityArgs: { portMappings } };
+    return cnitool(host, verb, list.name, netns, call);
+  };
+
+  assert.equal(run("status", "/run/netns/c1").status, 0);
+  const withoutIpam = host.tempDir();
+  for (const name of ["bridge", "portmap"]) host.run("ln", ["-s", `${binDir}/${name}`, withoutIpam]);
+  assert.match(run("status", "/run/netns/c1", withoutIpam).stderr, /host-local/);
+
+  for (const netns of containers) assert.equal(run("add", netns).status, 0);
+  assert.equal(leases(host, list.name).length, 4);
+  // cnitool names no attachment that is still valid.
+  const collected = run("gc", "/run/netns/c1");
+  assert.deepEqual([collected.status, collected.stderr], [0, ""]);
+  assertNothingLeft(host, before, list.bridge, "after gc");
+});
 
 /** Runs cnitool for the container `c1`, with the configuration alone in its folder; returns standard output. */
 function cnitoolFor(host: Host, list: Conflist): (verb: CnitoolVerb) => string {
