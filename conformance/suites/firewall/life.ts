@@ -17,7 +17,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     ["the other backend", config({ backend: backend === "iptables" ? "nftables" : "iptables" })],
   ];
   const inC = (number: number, network = "net1"): CallStep => ({
-    ...addAlone(config({ name: network }), [`10.22.0.${number + 1}/24`]),
+    ...addAlone(config({ name: network }), [`10.22.0.${number + 1}/24`], "cni0", `veth${number}`),
     id: `c${number}`,
   });
   const check = (number: number, expect?: Expect, network = "net1"): CallStep => ({
@@ -83,7 +83,7 @@ function scenariosOf(backend: Backend): Scenario[] {
       source: "SPEC 1.1.0, section 4, DEL: an attachment is network, container and interface",
       steps: [
         addAlone(config(), addresses),
-        { ...addAlone(config({ name: "net2" }), ["10.23.0.2/24"], "cni1"), ifname: "eth1" },
+        { ...addAlone(config({ name: "net2" }), ["10.23.0.2/24"], "cni1", "veth2"), ifname: "eth1" },
         { call: "DEL", config: config(), prevResult: "none" },
         { call: "CHECK", config: config({ name: "net2" }), ifname: "eth1" },
         { call: "DEL", config: config({ name: "net2" }), ifname: "eth1", prevResult: "none" },

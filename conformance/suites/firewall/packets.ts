@@ -20,6 +20,7 @@ const common = {
 } as const;
 
 const all = ["c1", "c2", "c3"] as const;
+const toWebServer = ["-d", outsideAddress.ipv4, "-p", "tcp", "--dport", "80"];
 const iptables = { backend: "iptables" };
 
 function inBoth(...rule: string[]): Step[] {
@@ -163,7 +164,7 @@ export const firewallPackets: Suite = {
         ...attach("c1", "c3"),
         on("ADD", "c1", { ...iptables, iptablesAdminChainName: "MY-ADMIN" }),
         on("ADD", "c3", iptables),
-        { run: ["iptables", "-A", "MY-ADMIN", "-d", outsideAddress.ipv4, "-j", "DROP"] },
+        { run: ["iptables", "-A", "MY-ADMIN", ...toWebServer, "-j", "DROP"] },
         { run: ["iptables", "-A", "CNI-ADMIN", "-d", addressOf.c1.ipv4, "-p", "tcp", "-j", "ACCEPT"] },
         isStopped("c1", outsideAddress.ipv4),
         passes("c1", outsideAddress.ipv6, "outside"),

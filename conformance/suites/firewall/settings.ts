@@ -5,8 +5,9 @@ import type { CallStep, PacketStep, Step } from "../../scenario/scenario.ts";
 export function resultOf(
   addresses: readonly string[] = ["10.22.0.2/24"],
   bridge: string | null = "cni0",
+  veth = "veth1",
 ): JsonObject {
-  const interfaces = [{ name: bridge }, { name: "veth1" }, { name: "eth0", sandbox: "/run/netns/c1" }];
+  const interfaces = [{ name: bridge }, { name: veth }, { name: "eth0", sandbox: "/run/netns/c1" }];
   return {
     ...(bridge !== null && { interfaces }),
     ips: addresses.map((address) => ({ address, ...(bridge !== null && { interface: 2 }) })),
@@ -18,8 +19,9 @@ export function addAlone(
   config: JsonObject,
   addresses?: readonly string[],
   bridge?: string | null,
+  veth?: string,
 ): CallStep {
-  return { call: "ADD", config, prevResult: resultOf(addresses, bridge) };
+  return { call: "ADD", config, prevResult: resultOf(addresses, bridge, veth) };
 }
 
 export const hostAddress = { ipv4: "192.0.2.1", ipv6: "2001:db8:ffff::1" };
