@@ -41,11 +41,13 @@ tests.on("test:summary", ({ file, counts, success }) => {
   if (refused) process.exitCode = 1;
   process.on("exit", () => {
     if (refused) console.log("nothing may be skipped in CI");
+    if (counts.todo > 0) console.log(`${counts.todo} todo: faults that are known and not mended yet`);
     console.log(`${kind}: ${counts.passed} passed, ${failed} failed, ${counts.skipped} skipped`);
   });
 });
-tests.on("test:fail", () => {
-  process.exitCode = 1;
+// A todo is a fault that is known and not mended yet.
+tests.on("test:fail", ({ todo }) => {
+  if (todo === undefined || todo === false) process.exitCode = 1;
 });
 tests.compose(spec).pipe(process.stdout);
 
