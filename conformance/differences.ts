@@ -161,6 +161,101 @@ export const differences: Difference[] = [
   },
 
   // host-local
+  {
+    scenarios: /^(host-local|tuning|idempotence)\//,
+    aspects: /^files$/,
+    text: /^[^\n]*(\n(ours only: files: \S*\/\.host-local\/|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
+    reason:
+      "host-local keeps a note of the owners of leases; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
+    source: "plugins/host-local/README.md",
+  },
+  {
+    scenarios: /^host-local\/a subnet of two addresses/,
+    aspects: /^outcome$/,
+    text: /too small to allocate from/,
+    reason: "Subnets of one and two addresses have addresses to give out; the Go plugin refuses them.",
+    source: "RFC 3021; RFC 6164; containernetworking/plugins#908",
+  },
+  {
+    scenarios: /^host-local\/a range that starts at broadcast/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin walks out of the subnet and gives out addresses of the next one.",
+    source: "host-local manual: an address of the subnet; reference/host-local.md, 13 (10)",
+  },
+  {
+    scenarios: /^host-local\/(a request that cannot be met|an ADD that fails at the second set frees)/,
+    aspects: /^outcome$/,
+    text: /should be there/,
+    reason: "The Go plugin's failing ADD frees every lease of the container, that of a running one included.",
+    source: "SPEC, section 4, ADD; reference/host-local.md, 6.4",
+  },
+  {
+    scenarios: /^host-local\/a lease without interface stays/,
+    aspects: /^outcome$/,
+    text: /should be there/,
+    reason: "With two range sets, the Go plugin's DEL also takes leases that may be another interface's.",
+    source: "SPEC, section 4, DEL; reference/host-local.md, 5.3",
+  },
+  {
+    scenarios: /^host-local\/a container whose ID is an address/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin takes last_reserved_ip.0 for a lease of this container, and DEL removes it.",
+    source: "reference/host-local.md, 13 (20)",
+  },
+  {
+    scenarios: /^host-local\/an empty lease file/,
+    aspects: /^outcome$/,
+    text: /no IP addresses available/,
+    reason: "The Go plugin never gives out an address again whose lease a crash left empty.",
+    source: "containernetworking/plugins#498",
+  },
+  {
+    scenarios: /^host-local\/a directory that is a symbolic link/,
+    aspects: /^outcome$/,
+    text: /Failed to find address/,
+    reason: "The Go plugin finds no lease in such a directory.",
+    source: "reference/host-local.md, 5.2",
+  },
+  {
+    scenarios: /^host-local\/CHECK notices that the address in use/,
+    aspects: /^outcome$/,
+    text: /did not fail/,
+    reason: "Any lease of the container is enough for the Go plugin's CHECK, whatever address is in use.",
+    source: "SPEC, section 4, CHECK",
+  },
+  {
+    scenarios: /^host-local\/CHECK and DEL of a network that was never used/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's CHECK and DEL make the directory.",
+    source: "SPEC, section 4, CHECK and DEL",
+  },
+  {
+    scenarios: /^host-local\/DEL frees the address also/,
+    aspects: /^outcome$/,
+    text: /DEL host-local .*it failed/,
+    reason: "The Go plugin's DEL fails for keys that it does not need, and the lease stays.",
+    source: "SPEC, section 4, DEL: should generally complete without error",
+  },
+  {
+    scenarios: /^host-local\/what a read-only file system keeps/,
+    aspects: /^outcome$/,
+    text: /did not fail/,
+    reason: "The Go plugin's DEL says that a lease is gone which it could not remove.",
+    source: "SPEC, section 4, DEL; reference/host-local.md, 14",
+  },
+  {
+    scenarios: /^host-local\/GC (frees|looks)/,
+    aspects: /^outcome$/,
+    reason: "The Go plugins' GC does nothing.",
+    source: "containernetworking/plugins#1047",
+  },
+  {
+    scenarios: /^host-local\/STATUS (fails|says)/,
+    aspects: /^outcome$/,
+    text: /STATUS host-local: it did not fail/,
+    reason: "The Go plugin's STATUS does nothing.",
+    source: "SPEC 1.1.0, section 4, STATUS; containernetworking/plugins#1047",
+  },
 
   // portmap
 
@@ -247,6 +342,60 @@ export const differences: Difference[] = [
   },
 
   // protocol, bad input
+  {
+    scenarios: /^bad input\//,
+    aspects: /^outcome$/,
+    text: /the error's code is 999, not/,
+    reason: "The Go plugins report whatever they do not understand in a configuration with the code 999.",
+    source:
+      "SPEC 1.1.0, section 5, Error: codes 4, 6 and 7; each plugin must raise 7 for an invalid configuration",
+  },
+  {
+    scenarios: /^bad input\//,
+    aspects: /^error text$/,
+    reason: "The same is said in other words, with the key and what to do.",
+    source: "SPEC 1.1.0, section 5, Error: msg and details are free text",
+  },
+  {
+    scenarios: /^bad input\/bridge: (keys|names)/,
+    aspects: /^outcome$/,
+    text: /a masquerade backend that there is not|an MTU (above|below)/,
+    reason:
+      "The Go bridge looks at ipMasqBackend only when there are addresses, and hands an MTU to the kernel, whose EINVAL does not tell what is wrong.",
+    source: "SPEC 1.1.0, section 5, Error: code 7 for what does not pass validation",
+  },
+  {
+    scenarios: /^bad input\/bridge: names/,
+    aspects: /^outcome$/,
+    text: /the bridge br0\\u0000|peer provided \(\\?"|the host is not as it was/,
+    reason:
+      "The Go bridge cuts a name at its NUL, and a failing ADD leaves the interface that it made, so that later ones fail over it.",
+    source: "SPEC 1.1.0, section 2, ADD; containernetworking/plugins: an ADD that fails is left to DEL",
+  },
+  {
+    scenarios: /^bad input\/portmap: ports/,
+    aspects: /^outcome$/,
+    text: /\((the protocol 6|the host IP [^)]*)\): it did not fail/,
+    reason:
+      "The Go portmap leaves out a mapping whose host address is none and says nothing, and hands protocols to iptables unseen.",
+    source: "CONVENTIONS, portMappings: protocol is tcp, udp or sctp; hostIP is an address",
+  },
+  {
+    scenarios: /^bad input\/portmap: results/,
+    aspects: /^outcome$/,
+    text: /no address\): it did not fail/,
+    reason:
+      "The Go plugins take an address that is missing, and hand it on as <nil>, which no JSON reader can use.",
+    source: "SPEC 1.1.0, section 5, Success: ips[].address is an IP address in CIDR notation",
+  },
+  {
+    scenarios: /^bad input\/tuning: sysctls/,
+    aspects: /^outcome$/,
+    text: /\((the MTU|txQLen) -?\d+\): (it did not fail|the error says nothing)/,
+    reason:
+      "The Go tuning lets numbers that netlink has no room for wrap around, and does not tell which key the kernel refused.",
+    source: "SPEC 1.1.0, section 5, Error: code 7 for what does not pass validation",
+  },
 
   // chains, concurrency, faults
 ];

@@ -101,7 +101,7 @@ const scenarios: Scenario[] = [
   {
     name: "a service address on lo is no obstacle, and stays",
     plugin,
-    source: "anycast and direct routing keep addresses on lo; containernetworking/plugins issue 759",
+    source: "anycast and direct routing keep addresses on lo",
     steps: [
       { run: ["ip", "address", "add", "192.0.2.1/32", "dev", "lo"], in: "c1" },
       { call: "ADD", ifname: "lo", expect: { result: { ips: [v4, v6] } } },

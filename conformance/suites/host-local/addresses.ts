@@ -270,7 +270,7 @@ export const addresses: Scenario[] = [
   {
     name: "a subnet of two addresses gives out both, one of a single address that one",
     plugin,
-    source: "RFC 3021; RFC 6164; containernetworking/plugins issue 820",
+    source: "RFC 3021; RFC 6164; containernetworking/plugins#908",
     containers: ["a", "b", "c", "d", "e"],
     steps: [
       ...calls(ipam({ subnet: "10.1.0.0/31" }), ["+a 10.1.0.0/31", "+b 10.1.0.1/31"]),

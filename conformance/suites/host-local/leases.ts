@@ -101,17 +101,11 @@ export const leaseFiles: Scenario[] = [
     steps: [
       { call: "ADD", config: one, ifname: "eth0", expect: { result: { ips: [{ address: "10.1.0.2/24" }] } } },
       lease("10.1.0.2", "c1", "eth0"),
-      // The peer's allocator tells containers apart, not interfaces: both have to be asked for.
-      {
-        call: "ADD",
-        config: { ...one, runtimeConfig: { ips: ["10.1.0.9"] } },
-        ifname: "eth1",
-        expect: { result: { ips: [{ address: "10.1.0.9/24" }] } },
-      },
-      lease("10.1.0.9", "c1", "eth1"),
+      { call: "ADD", config: one, ifname: "eth1", expect: { result: { ips: [{ address: "10.1.0.3/24" }] } } },
+      lease("10.1.0.3", "c1", "eth1"),
       { call: "DEL", config: one, ifname: "eth0" },
       lease("10.1.0.2", null),
-      lease("10.1.0.9", "c1", "eth1"),
+      lease("10.1.0.3", "c1", "eth1"),
       { call: "CHECK", config: one, ifname: "eth1" },
       { call: "CHECK", config: one, ifname: "eth0", expect: { error: {} } },
     ],
