@@ -343,6 +343,44 @@ export const differences: Difference[] = [
 
   // protocol, bad input
   {
+    scenarios: /^protocol\/loopback adds/,
+    aspects: /^outcome$/,
+    text: /the result is none of version/,
+    reason: "The Go plugin prints a result in the newest shape whatever version is asked for.",
+    source: "SPEC, section 5: a result must be of the version of the configuration",
+  },
+  {
+    scenarios: /^protocol\/.* (needs the result for CHECK|refuses to be the first of a list)@/,
+    aspects: /^outcome$/,
+    text: /the error's code is 999, not 7/,
+    reason: "The Go plugins report whatever they cannot work with with the code 999.",
+    source: "SPEC 1.1.0, section 5, Error: code 7 for an invalid configuration",
+  },
+  {
+    scenarios: /^protocol\/firewall deletes everything without namespace and without result/,
+    aspects: /^outcome$/,
+    text: /the host is not as it was/,
+    reason:
+      "The Go firewall finds its rules only by the addresses of the result, and leaves them without it.",
+    source: "SPEC 1.1.0, section 2, DEL: prevResult is optional, as much as possible is cleaned up",
+  },
+  {
+    scenarios:
+      /^protocol\/((bridge|host-local|portmap|firewall) collects what|.* refuses a list of attachments|GC and STATUS)/,
+    aspects: /^outcome$/,
+    text: /the host is not as it was|it did not fail|expected "STATUS\\nGC/,
+    reason:
+      "GC of the Go plugins does nothing: it does not read the list, collects nothing, and calls no delegate.",
+    source: "SPEC 1.1.0, section 2, GC",
+  },
+  {
+    scenarios: /^protocol\/the delegate('s error is passed on| is asked to delete)/,
+    aspects: /^outcome$/,
+    text: /the host is not as it was/,
+    reason: "An ADD of the Go bridge that fails leaves the interfaces that it made, until DEL.",
+    source: "SPEC 1.1.0, section 2, ADD; house rule: an ADD that fails half-way undoes what it did",
+  },
+  {
     scenarios: /^bad input\//,
     aspects: /^outcome$/,
     text: /the error's code is 999, not/,

@@ -29,7 +29,7 @@ export const configuration: readonly Scenario[] = [
         what: "white space around it",
         stdin: `\n\t ${JSON.stringify({ cniVersion: "1.1.0", name: "net1", ...subject.config }, null, 3)}\r\n `,
       }),
-      { unchanged: true },
+      { unchanged: true, except: "furniture" },
     ],
   })),
   ...forEach(subjects, (subject) => ({
