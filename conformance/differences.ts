@@ -258,8 +258,150 @@ export const differences: Difference[] = [
   },
 
   // portmap
+  {
+    scenarios: /^portmap-(packets|life)\//,
+    aspects: /^(files|routes|links|addresses)$/,
+    sometimes: true,
+    reason: "What the bridge and host-local plugins before it have made; see theirs.",
+    source: "conformance/suites/portmap/settings.ts, attach",
+  },
+  {
+    scenarios: /^portmap-(packets|life)\//,
+    aspects: /^conntrack$/,
+    sometimes: true,
+    reason:
+      "The ports of clients differ in every run; and DEL of the Go plugin leaves the connections to the container.",
+    source: "CNI plugins issue 123: stale conntrack entries of a hostPort",
+  },
+  {
+    scenarios: /^portmap-(packets|life)\/(nftables|without)/,
+    aspects: /^nft$/,
+    reason: "A table of maps in place of a rule for each port: a DEL or CHECK need not list them all.",
+    source: "plugins/portmap/README.md, What is on the host: nftables",
+  },
+  {
+    scenarios: /^portmap-life\//,
+    aspects: /^error (code|text)$/,
+    reason: "Codes of the specification and a sentence of what to do; the Go plugin has 999 for everything.",
+    source: "SPEC 1.1.0, section 5, Error",
+  },
+  {
+    scenarios: /^portmap-packets\/(iptables|nftables): a container with another address/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin puts the new rule behind the old one, which wins.",
+    source: "SPEC 1.1.0, section 4, ADD",
+  },
+  {
+    scenarios: /^portmap-packets\/nftables: a neighbour on the bridge .* 0@/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin masquerades the container's own address only, so answers to neighbours go past the host.",
+    source: "its iptables backend masquerades the whole subnet",
+  },
+  {
+    scenarios: /^portmap-packets\/nftables: masqAll/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's nftables backend passes over masqAll in silence.",
+    source: "CNI plugins, portmap, masqAll",
+  },
+  {
+    scenarios: /^portmap-packets\/nftables: a service of others/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's nftables chains have the priority of everybody else's, and the first one registered wins.",
+    source: "CNI plugins issue 269 (CVE-2019-9946)",
+  },
+  {
+    scenarios: /^portmap-packets\/nftables: two networks on one container/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's nftables rules tell the container only: DEL of one network ends the other's too.",
+    source: "SPEC 1.1.0, section 4, DEL: an attachment is network, container and interface",
+  },
 
   // firewall
+  {
+    scenarios: /^firewall-/,
+    aspects: /^(files|routes|links|addresses)$/,
+    sometimes: true,
+    reason:
+      "A record of who has which address, for a DEL that knows less; and what the bridge plugin before it has made.",
+    source: "plugins/firewall/README.md, Records",
+  },
+  {
+    scenarios: /^firewall-packets\//,
+    aspects: /^conntrack$/,
+    sometimes: true,
+    reason: "The ports of clients differ in every run.",
+    source: "conformance/harness/snapshot.ts",
+  },
+  {
+    scenarios: /^firewall-(life|packets)\/nftables/,
+    aspects: /^(nft|iptables|ip6tables)$/,
+    reason: "The Go plugin has no such backend: the name means detection there, and iptables is found.",
+    source: "CNI plugins pull request 462, which was never merged",
+  },
+  {
+    scenarios: /^firewall-/,
+    aspects: /^(iptables|ip6tables)$/,
+    text: /CNI-ISOLATION/,
+    reason: "The Go plugin never removes isolation, also when the last container of the bridge has left.",
+    source: "SPEC 1.1.0, section 4, DEL: resources are released",
+  },
+  {
+    scenarios: /^firewall-life\//,
+    aspects: /^error (code|text)$/,
+    reason: "Codes of the specification and a sentence of what to do; the Go plugin has 999 for everything.",
+    source: "SPEC 1.1.0, section 5, Error",
+  },
+  {
+    scenarios: /^firewall-life\/\w+: (DEL with (no result|nothing but names)|two networks)/,
+    aspects: /^outcome$/,
+    reason: "Without a result the Go plugin removes nothing.",
+    source: "SPEC 1.1.0, section 4, DEL: prevResult is optional for a runtime whose cache is gone",
+  },
+  {
+    scenarios: /^firewall-life\/\w+: DEL with a configuration that ADD would refuse/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's DEL fails on an unknown ingressPolicy, after it has removed the rules.",
+    source: "SPEC 1.1.0, section 4, DEL",
+  },
+  {
+    scenarios: /^firewall-life\/\w+: a late DEL/,
+    aspects: /^outcome$/,
+    reason: "For the Go plugin an address has no owner: a late DEL cuts off the next container.",
+    source: "SPEC 1.1.0, section 4, DEL: an attachment is network, container and interface",
+  },
+  {
+    scenarios: /^firewall-life\/\w+: GC/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's GC does nothing.",
+    source: "SPEC 1.1.0, section 4, GC",
+  },
+  {
+    scenarios: /^firewall-life\/\w+: CHECK finds/,
+    aspects: /^outcome$/,
+    text: /CNI-FORWARD/,
+    reason: "The Go plugin's CHECK makes chains that are missing.",
+    source: "SPEC 1.1.0, section 4, CHECK: asks only whether things are as expected",
+  },
+  {
+    scenarios: /^firewall-life\/\w+: ADD refuses (a policy|an admin chain|an unknown)/,
+    aspects: /^outcome$/,
+    text: /the host is not as it was/,
+    reason: "The Go plugin's failed ADD leaves the rules that it has made until then.",
+    source: "SPEC 1.1.0, section 4, ADD: what fails has to be undone by DEL at the latest, which fails too",
+  },
+  {
+    scenarios: /^firewall-life\/iptables: every instance/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin removes one instance; its own parallel ADDs make several.",
+    source: "SPEC 1.1.0, section 4, DEL",
+  },
+  {
+    scenarios: /^firewall-packets\/\w+: (same-bridge|isolated|a bridge has the policy)/,
+    aspects: /^outcome$/,
+    reason:
+      "The Go plugin never removes isolation, nor an earlier policy; and its isolated needs br_netfilter, whatever the backend is called.",
+    source: "SPEC 1.1.0, section 4, DEL; CNI plugins pull request 584",
+  },
 
   // tuning
   {

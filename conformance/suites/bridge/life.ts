@@ -128,6 +128,8 @@ export const life: readonly Scenario[] = [
         lease("10.1.2.2", null),
         lease("2001:db8:5::2", null),
         { call: "DEL", config: dual, netns },
+        // Whether the link goes too is another scenario's.
+        { run: ["ip", "link", "delete", "eth0"], in: "c1", status: null },
       ],
     }),
   ),
@@ -145,6 +147,7 @@ export const life: readonly Scenario[] = [
       { call: "ADD", config: dual },
       { call: "DEL", config: dual, netns: null },
       lease("10.1.2.2", null),
+      { run: ["ip", "link", "delete", "eth0"], in: "c1", status: null },
     ],
   },
   {
