@@ -170,6 +170,29 @@ export const differences: Difference[] = [
     source: "plugins/host-local/README.md",
   },
   {
+    scenarios: /^host-local\/an ADD that fails at the second set leases/,
+    aspects: /^files$/,
+    text: /last_reserved_ip/,
+    reason: "An ADD that fails does not move the cursor of a set that it had served.",
+    source: "SPEC, section 4, ADD; reference/host-local.md, 6.4",
+  },
+  {
+    scenarios: /^(host-local|tuning|idempotence)\//,
+    aspects: /^routes$/,
+    text: /^[^\n]*(\nours only: routes: type local dst fd00:1::1 dev br0 .*)+$/,
+    reason:
+      "The gateway's IPv6 address works at once; the Go plugin's is checked for duplicates for a second.",
+    source: "containernetworking/plugins#680",
+    sometimes: true,
+  },
+  {
+    scenarios: /^host-local\/below bridge: an attachment that fails/,
+    aspects: /^outcome$/,
+    text: /ip -j link in b/,
+    reason: "The Go bridge leaves the interface in the container when there is no address for it.",
+    source: "SPEC, section 4, ADD: what is left must not be in the way of the next ADD",
+  },
+  {
     scenarios: /^host-local\/a subnet of two addresses/,
     aspects: /^outcome$/,
     text: /too small to allocate from/,
@@ -286,6 +309,58 @@ export const differences: Difference[] = [
     source: "SPEC 1.1.0, section 5, Error",
   },
   {
+    scenarios: /^portmap-life\/\w+: DEL with (the result alone|nothing but names|no mappings|mappings that)/,
+    aspects: /^outcome$/,
+    reason:
+      "The Go plugin's DEL removes nothing without mappings, and fails for those that it does not like.",
+    source: "SPEC 1.1.0, section 4, DEL; CNI plugins issue 683",
+  },
+  {
+    scenarios: /^portmap-life\/\w+: DEL with the other backend/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's DEL looks into one backend only, whichever ADD has used.",
+    source: "SPEC 1.1.0, section 4, DEL",
+  },
+  {
+    scenarios: /^portmap-life\/\w+: GC/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's GC does nothing.",
+    source: "SPEC 1.1.0, section 4, GC",
+  },
+  {
+    scenarios: /^portmap-life\/\w+: a port (of a live container|is taken over)/,
+    aspects: /^outcome$/,
+    reason:
+      "In the Go plugin a port has no holder: the first rule wins in silence, also of a container long gone.",
+    source: "nerdctl issues 2179 and 2699",
+  },
+  {
+    scenarios: /^portmap-life\/\w+: ADD and DEL forget/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin ends connections to the same port of other hosts too, and none on DEL.",
+    source: "CNI plugins issues 123 and 1190",
+  },
+  {
+    scenarios: /^portmap-life\/\w+: only the way to the container/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin opens the uplink for 127.0.0.1 when the container is behind a router.",
+    source: "kernel, ip-sysctl, route_localnet; CVE-2020-8558",
+  },
+  {
+    scenarios:
+      /^portmap-life\/iptables: ADD refuses (a condition|a host port above|a hostIP|a mark chain|a protocol|no protocol)/,
+    aspects: /^outcome$/,
+    text: /the host is not as it was/,
+    reason: "The Go plugin's failed ADD leaves the chains that it has made until then.",
+    source: "SPEC 1.1.0, section 4, ADD",
+  },
+  {
+    scenarios: /^portmap-life\/iptables: CHECK finds that the jump/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's CHECK does not look at the jumps, without which no port is published.",
+    source: "SPEC 1.1.0, section 4, CHECK",
+  },
+  {
     scenarios: /^portmap-packets\/(iptables|nftables): a container with another address/,
     aspects: /^outcome$/,
     reason: "The Go plugin puts the new rule behind the old one, which wins.",
@@ -294,7 +369,8 @@ export const differences: Difference[] = [
   {
     scenarios: /^portmap-packets\/nftables: a neighbour on the bridge .* 0@/,
     aspects: /^outcome$/,
-    reason: "The Go plugin masquerades the container's own address only, so answers to neighbours go past the host.",
+    reason:
+      "The Go plugin masquerades the container's own address only, so answers to neighbours go past the host.",
     source: "its iptables backend masquerades the whole subnet",
   },
   {
@@ -306,13 +382,15 @@ export const differences: Difference[] = [
   {
     scenarios: /^portmap-packets\/nftables: a service of others/,
     aspects: /^outcome$/,
-    reason: "The Go plugin's nftables chains have the priority of everybody else's, and the first one registered wins.",
-    source: "CNI plugins issue 269 (CVE-2019-9946)",
+    reason:
+      "The Go plugin's nftables chains have the priority of everybody else's, and the first one registered wins.",
+    source: "CNI plugins pull request 269 (CVE-2019-9946)",
   },
   {
     scenarios: /^portmap-packets\/nftables: two networks on one container/,
     aspects: /^outcome$/,
-    reason: "The Go plugin's nftables rules tell the container only: DEL of one network ends the other's too.",
+    reason:
+      "The Go plugin's nftables rules tell the container only: DEL of one network ends the other's too.",
     source: "SPEC 1.1.0, section 4, DEL: an attachment is network, container and interface",
   },
 
@@ -390,13 +468,19 @@ export const differences: Difference[] = [
     source: "SPEC 1.1.0, section 4, ADD: what fails has to be undone by DEL at the latest, which fails too",
   },
   {
+    scenarios: /^firewall-packets\/iptables: isolation is not bypassed/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin puts a lost jump back above isolation, which lets everything through.",
+    source: "firewalld issue 779: a reload drops rules",
+  },
+  {
     scenarios: /^firewall-life\/iptables: every instance/,
     aspects: /^outcome$/,
     reason: "The Go plugin removes one instance; its own parallel ADDs make several.",
     source: "SPEC 1.1.0, section 4, DEL",
   },
   {
-    scenarios: /^firewall-packets\/\w+: (same-bridge|isolated|a bridge has the policy)/,
+    scenarios: /^firewall-packets\/\w+: (same-bridge|isolated keeps|a bridge has the policy)/,
     aspects: /^outcome$/,
     reason:
       "The Go plugin never removes isolation, nor an earlier policy; and its isolated needs br_netfilter, whatever the backend is called.",
