@@ -67,7 +67,7 @@ function policies(backend: "iptables" | "nftables"): Scenario[] {
     {
       ...common,
       name: `${backend}: same-bridge keeps bridges apart until the last container leaves`,
-      source: "CNI plugins, firewall, ingressPolicy; CNI plugins pull request 584",
+      source: "CNI plugins, firewall, ingressPolicy; CNI plugins pull requests 584 and 1140",
       needs,
       steps: [
         ...attach(...all),
@@ -87,7 +87,7 @@ function policies(backend: "iptables" | "nftables"): Scenario[] {
     {
       ...common,
       name: `${backend}: isolated keeps neighbours apart too, until they leave`,
-      source: "CNI plugins, firewall, ingressPolicy; CNI plugins pull request 584",
+      source: "CNI plugins, firewall, ingressPolicy; CNI plugins pull requests 584 and 1140",
       needs: backend === "iptables" ? [backend, "bridge netfilter"] : needs,
       steps: [
         ...neighbours,

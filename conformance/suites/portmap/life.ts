@@ -183,7 +183,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: a port of a live container is refused to others, whose result names it`,
-      source: "nerdctl issue 2365: two containers published one port in silence",
+      source: "nerdctl issue 2179: two containers published one port in silence",
       outside: true,
       containers: ["c1", "c2"],
       leaves: connections,
@@ -204,7 +204,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: a port is taken over from a container that is gone`,
-      source: "CNI plugins issue 683: a stale rule captured the port for ever",
+      source: "nerdctl issue 2699: a port was dead until its stale rules were removed by hand",
       outside: true,
       containers: ["c1", "c2"],
       leaves: connections,
@@ -222,7 +222,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: ADD and DEL forget tracked connections to the port, and no others`,
-      source: "CNI plugins issue 123: stale conntrack entries of a UDP hostPort",
+      source: "CNI plugins issues 123 and 1190: stale conntrack entries of a UDP hostPort",
       outside: true,
       leaves: connections,
       steps: [

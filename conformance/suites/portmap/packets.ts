@@ -68,7 +68,7 @@ function scenariosOf(backend: Backend): Scenario[] {
       (value): Scenario => ({
         ...common,
         name: `${backend}: a neighbour on the bridge reaches a published port, bridge-nf-call-iptables ${value}`,
-        source: "CNI plugins issue 86: hostPort from another container of the same bridge",
+        source: "CNI plugins, portmap, snat: answers to neighbours must come back through the host",
         ...(value === 1 && { needs: [backend, "bridge netfilter"] }),
         containers: ["c1", "c2"],
         steps: [
@@ -245,7 +245,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: a service of others on the same port comes first`,
-      source: "CNI plugins issue 269 (CVE-2019-9946)",
+      source: "CNI plugins pull request 269 (CVE-2019-9946)",
       needs: ["iptables", ...(backend === "nftables" ? (["nftables"] as const) : [])],
       leaves: { ...connections, ...secondAddressLeaves, iptables: ["KUBE-SERVICES"] },
       containers: ["c1", "c2"],
@@ -287,7 +287,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: a port is its next container's at once, also for a UDP conversation`,
-      source: "CNI plugins issue 123: stale conntrack entries of a UDP hostPort",
+      source: "CNI plugins issues 123 and 1190: stale conntrack entries of a UDP hostPort",
       containers: ["c1", "c2"],
       steps: [
         ...attach("c1", "c2"),
@@ -338,7 +338,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: a container with another address is reached there`,
-      source: "SPEC 1.1.0, section 4, ADD; CNI plugins issue 683: the old rule came first",
+      source: "SPEC 1.1.0, section 4, ADD",
       containers: ["c1", "c2"],
       steps: [
         ...attach("c1", "c2"),

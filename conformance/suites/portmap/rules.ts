@@ -235,7 +235,7 @@ export const portmapRules: Suite = {
     {
       name: "rules of others stay where they are: masquerading comes first, publishing last",
       plugin: "portmap",
-      source: "CNI plugins issue 269 (CVE-2019-9946): a hostPort must not come before a service",
+      source: "CNI plugins pull request 269 (CVE-2019-9946): a hostPort must not come before a service",
       needs: ["iptables"],
       leaves: { iptables: ["-j RETURN"] },
       steps: [
