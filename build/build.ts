@@ -1,18 +1,21 @@
 /**
- * `npm run build [plugin…]`: writes one executable for each plugin to dist/bin.
+ * `npm run build [plugin…]`: writes one executable for each plugin to dist/bin, and the conformance suite (under the
+ * name `conformance`) to dist.
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutable, type Executable } from "./executable.ts";
 import { writeBaseBinary } from "./runtime.ts";
 
+const suite = "conformance";
 const plugins = ["bridge", "host-local", "portmap", "firewall", "tuning", "loopback"];
 
 const root = join(import.meta.dirname, "..");
-const mainOf = (name: string): string => join(root, "plugins", name, "main.ts");
+const mainOf = (name: string): string =>
+  name === suite ? join(root, "conformance/cli/main.ts") : join(root, "plugins", name, "main.ts");
 /** Which plugin has another one inside. */
 const builtIns: Readonly<Record<string, string>> = { bridge: "host-local" };
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : plugins;
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...plugins, suite];
 
 mkdirSync(join(root, "dist"), { recursive: true });
 const work = mkdtempSync(join(root, "dist/.base-"));
@@ -27,10 +30,11 @@ try {
       continue;
     }
     const start = performance.now();
-    const output = join(root, "dist/bin", name);
+    const path = name === suite ? `dist/${suite}` : `dist/bin/${name}`;
+    const output = join(root, path);
     await buildExecutable({ entry, output, base, ...builtInOf(name) });
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    console.log(`dist/bin/${name}: ${(statSync(output).size / 1e6).toFixed(1)} MB in ${seconds} s`);
+    console.log(`${path}: ${(statSync(output).size / 1e6).toFixed(1)} MB in ${seconds} s`);
   }
 } finally {
   rmSync(work, { recursive: true, force: true });
