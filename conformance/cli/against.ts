@@ -148,7 +148,9 @@ function normalised(lines: readonly string[]): string[] {
       line
         .replace(/veth[0-9a-f]{8}/g, "vethX")
         .replace(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, "MAC")
-        .replace(/\bfe80:[0-9a-f:]+/g, "fe80::X"),
+        .replace(/\bfe80:[0-9a-f:]+/g, "fe80::X")
+        // Ports that clients got from the kernel (net.ipv4.ip_local_port_range), in tracked connections.
+        .replace(/\b([sd]port)=(3[2-9]\d{3}|[4-6]\d{4})\b/g, "$1=X"),
     )
     .sort();
 }
