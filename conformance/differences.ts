@@ -368,6 +368,26 @@ export const differences: Difference[] = [
     source: "SPEC 1.1.0, section 4, CHECK",
   },
   {
+    scenarios: /^portmap-life\/nftables: ADD refuses (a hostIP|a condition that)/,
+    aspects: /^outcome$/,
+    text: /the host is not as it was/,
+    reason: "The Go plugin's ADD that fails for IPv6 leaves what it has made for IPv4.",
+    source: "SPEC 1.1.0, section 4, ADD",
+  },
+  {
+    scenarios: /^portmap-life\/nftables: CHECK finds other ports/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's CHECK counts the container's nftables rules, and reads none.",
+    source: "SPEC 1.1.0, section 4, CHECK",
+  },
+  {
+    scenarios: /^portmap-life\/iptables: a late DEL/,
+    aspects: /^(iptables|ip6tables)$/,
+    reason:
+      "An address and a port have one owner: an ADD for the next one removes the rules of the one before.",
+    source: "plugins/portmap/README.md, A port belongs to one container",
+  },
+  {
     scenarios: /^portmap-packets\/(iptables|nftables): a container with another address/,
     aspects: /^outcome$/,
     reason: "The Go plugin puts the new rule behind the old one, which wins.",
