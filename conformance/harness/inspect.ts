@@ -7,7 +7,11 @@ export type Family = "ipv4" | "ipv6";
 
 /** `ip -j ARGS` in the host or in one of its named namespaces. */
 export function ipJson(host: Host, args: readonly string[], netns?: string): JsonObject[] {
-  const { stdout } = host.run("ip", ["-j", ...args], netns === undefined ? {} : { netns });
+  return ipObjects(host.run("ip", ["-j", ...args], netns === undefined ? {} : { netns }).stdout);
+}
+
+/** What `ip -j` printed. */
+export function ipObjects(stdout: string): JsonObject[] {
   if (stdout.trim() === "") return [];
   // Some objects that do not apply are printed as `{}` or `null`.
   const listed = parse(stdout);
@@ -44,7 +48,12 @@ export function rulesOf(saved: string): string[] {
 
 /** The nft rule set without handles, counters, and the tables that hold iptables' own rules. */
 export function nftJson(host: Host): JsonObject[] {
-  const listed = parseObject(host.run("nft", ["-j", "list", "ruleset"]).stdout);
+  return nftObjects(host.run("nft", ["-j", "list", "ruleset"]).stdout);
+}
+
+/** The same from what `nft -j list ruleset` printed. */
+export function nftObjects(stdout: string): JsonObject[] {
+  const listed = parseObject(stdout);
   return objectList(listed["nftables"]).filter(isForeignToIptables).map(withoutCounters);
 }
 
@@ -68,12 +77,17 @@ function withoutCounters(object: JsonObject): JsonObject {
 
 /** Connection-tracking entries of both families as `conntrack` prints them, without the seconds to live. */
 export function conntrack(host: Host): string[] {
-  const entries: string[] = [];
-  for (const family of ["ipv4", "ipv6"]) {
-    const { stdout } = host.run("conntrack", ["-L", "-f", family]);
-    for (const line of stdout.split("\n")) if (line !== "") entries.push(connectionOf(line));
-  }
-  return entries;
+  return ["ipv4", "ipv6"].flatMap((family) =>
+    connections(host.run("conntrack", ["-L", "-f", family]).stdout),
+  );
+}
+
+/** The same from what `conntrack -L` printed. */
+export function connections(stdout: string): string[] {
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(connectionOf);
 }
 
 /** A line of `conntrack -L` without protocol number and time to live. */
