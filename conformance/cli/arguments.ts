@@ -19,7 +19,8 @@ export const usage = `usage: conformance --bin-dir DIR [option…]
 Runs the scenarios against the CNI plugins in DIR. Root is needed; the machine's own network is not touched.
 
   --bin-dir DIR   the executables to try
-  --against DIR   the same scenarios with a second implementation, and what is different
+  --against DIR   the same scenarios with a second implementation, and what is different; DIR "go" stands for the
+                  Go plugins v1.9.1, which are built with Go
   --filter TEXT   only scenarios with this in their ID (SUITE/NAME@VERSION); /…/ is a regular expression; repeatable
   --report FILE   writes a report: .xml is JUnit, .json, or .tap; repeatable
   --keep          stops at the first failure and leaves its host for a look

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { isSea } from "node:sea";
+import { ensurePeer } from "../harness/peers.ts";
 import { reportText } from "../report/formats.ts";
 import { Progress } from "../report/progress.ts";
 import type { Row } from "../report/row.ts";
@@ -44,7 +45,8 @@ async function run(asked: Arguments): Promise<number> {
   if (kept !== undefined) console.log(keptText(kept));
   const isRight = rows.every(({ status }) => status !== "fail");
   if (asked.against === undefined) return isRight ? 0 : 1;
-  const comparison = await compare(tasks, rows, resolve(asked.against), asked);
+  const against = asked.against === "go" ? ensurePeer().binDir : resolve(asked.against);
+  const comparison = await compare(tasks, rows, against, asked);
   console.log(`\n${comparisonText(comparison)}`);
   return isRight && comparison.unlisted.length + comparison.stale.length === 0 ? 0 : 1;
 }
