@@ -1,13 +1,23 @@
-/** `npm run bench -- NAME`: runs conformance/bench/NAME.ts, which prints its numbers. */
+/**
+ * `npm run bench -- WORDS`: with the name of a file *-growth.ts runs that one, which prints its numbers; otherwise
+ * compares the speed of our plugins with that of the Go ones (speed.ts).
+ */
 import { readdirSync } from "node:fs";
+import { speed } from "./speed.ts";
 
-const names = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith(".ts") && file !== "run.ts")
+const growths = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith("-growth.ts"))
   .map((file) => file.slice(0, -3));
-const [name = ""] = process.argv.slice(2);
+const words = process.argv.slice(2);
+const [name = ""] = words;
 
-if (names.includes(name)) await import(`./${name}.ts`);
+if (growths.includes(name)) await import(`./${name}.ts`);
 else {
-  console.error(`usage: npm run bench -- ${names.join("|")}`);
-  process.exitCode = 2;
+  try {
+    if (!(await speed(words))) process.exitCode = 1;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    console.error(`for one plugin and thousands of attachments: npm run bench -- ${growths.join("|")}`);
+    process.exitCode = 2;
+  }
 }

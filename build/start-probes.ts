@@ -1,0 +1,23 @@
+/**
+ * `node build/start-probes.ts FOLDER`: writes executables to FOLDER, packed as the plugins are, by which the benchmark
+ * measures the start: `empty` and `first-line`.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildExecutable } from "./executable.ts";
+import { writeBaseBinary } from "./runtime.ts";
+
+const [folder] = process.argv.slice(2);
+if (folder === undefined) throw new Error("usage: node build/start-probes.ts FOLDER");
+const work = mkdtempSync(join(tmpdir(), "start-probes-"));
+try {
+  const base = join(work, "node");
+  writeBaseBinary(base);
+  for (const name of ["empty", "first-line"]) {
+    const entry = join(import.meta.dirname, "probes", `${name}.ts`);
+    await buildExecutable({ entry, output: join(folder, name), base });
+  }
+} finally {
+  rmSync(work, { recursive: true });
+}

@@ -1,0 +1,58 @@
+/** How long the start takes: an executable with nothing in it, our first line, and the whole of VERSION. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Host } from "../harness/host.ts";
+import { pluginEnvironment } from "../harness/plugin-call.ts";
+import { binDirOf } from "./compare.ts";
+import { type Call, Launcher, type LauncherProgram } from "./launcher.ts";
+import { type Row, rowOf, type Sample } from "./rows.ts";
+
+const warmUps = 3;
+const builder = join(import.meta.dirname, "../../build/start-probes.ts");
+
+/** The rows `empty`, `first line` (of the bridge's program) and VERSION of the largest and the smallest plugin. */
+export async function measureStart(runs: number, program: LauncherProgram): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), "cni-bench-start-"));
+  try {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [builder, folder], { encoding: "utf8" });
+    if (status !== 0) throw new Error(`${builder}: ${stdout}${stderr}`);
+    await using host = await Host.create();
+    return await timed(new Launcher(host, program), candidates(folder), runs);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+type Candidate = { name: string; call: string; who: "ours" | "go"; run: Call; samples: Sample[] };
+
+function candidates(probes: string): Candidate[] {
+  const candidate = (name: string, call: string, who: "ours" | "go", bin: string): Candidate => {
+    const env = pluginEnvironment(bin, { command: "VERSION" });
+    return { name, call, who, run: { argv: [bin], env, stdin: '{"cniVersion":"1.0.0"}' }, samples: [] };
+  };
+  return [
+    candidate("executable", "empty", "ours", `${probes}/empty`),
+    candidate("bridge", "first line", "ours", `${probes}/first-line`),
+    ...["bridge", "loopback"].flatMap((plugin) =>
+      (["ours", "go"] as const).map((who) => candidate(plugin, "VERSION", who, `${binDirOf(who)}/${plugin}`)),
+    ),
+  ];
+}
+
+async function timed(launcher: Launcher, all: readonly Candidate[], runs: number): Promise<Row[]> {
+  for (let run = -warmUps; run < runs; run++) {
+    for (const { run: call, samples } of run % 2 === 0 ? all : all.toReversed()) {
+      const { wallMs, cpuMs, peakMb } = await launcher.run(call);
+      if (run >= 0) samples.push({ wallMs, cpuMs, peakMb });
+    }
+  }
+  return all
+    .filter(({ who }) => who === "ours")
+    .map(({ name, call, samples }) => {
+      const go = all.find((one) => one.name === name && one.call === call && one.who === "go")?.samples ?? [];
+      const base = { section: "start", name, call, backend: "", attachments: 0, parallel: 1 } as const;
+      return rowOf(base, { ours: samples, go });
+    });
+}
