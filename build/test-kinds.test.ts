@@ -10,6 +10,7 @@ test("every test file belongs to exactly one run", () => {
   assert.equal(testKind("conformance/harness/host.kernel.test.ts"), "kernel");
   assert.equal(testKind("conformance/clients/ctr.test.ts"), "conformance");
   assert.equal(testKind("conformance/vm/outcome.test.ts"), "unit");
+  assert.equal(testKind("conformance/bench/statistics.test.ts"), "unit");
   assert.equal(testKind("conformance/vm/smoke.vm.test.ts"), "vm");
   assert.equal(testKind("conformance/plugins/bridge/vlan.vm.test.ts"), "vm");
   assert.equal(testKind("conformance/vm/leases.reboot.vm.test.ts"), "vm");

@@ -14,6 +14,6 @@ export function testKind(path: string): TestKind | undefined {
   if (path.endsWith(".kernel.test.ts")) return "kernel";
   if (path.endsWith(".vm.test.ts")) return "vm";
   const blackBox =
-    path.startsWith("conformance/") && !/^conformance\/(harness|vm|scenario|report|cli|suites)\//.test(path);
+    path.startsWith("conformance/") && !/^conformance\/(bench|harness|vm|scenario|report|cli|suites)\//.test(path);
   return blackBox ? "conformance" : "unit";
 }
