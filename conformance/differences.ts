@@ -171,10 +171,10 @@ export const differences: Difference[] = [
   {
     scenarios: /^(host-local|tuning|idempotence)\//,
     aspects: /^files$/,
-    text: /^[^\n]*(\n(ours only: files: \S*\/\.host-local\/|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
+    text: /^[^\n]*(\n(ours only: files: \S*\/(\.host-local|cni\/firewall)\/|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
     reason:
-      "host-local keeps a note of the owners of leases; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
-    source: "plugins/host-local/README.md",
+      "host-local and firewall keep a note of owners; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
+    source: "plugins/host-local/README.md; plugins/firewall/README.md",
   },
   {
     scenarios: /^host-local\/an ADD that fails at the second set leases/,
@@ -559,10 +559,10 @@ export const differences: Difference[] = [
     source: "SPEC, section 4, DEL: should generally complete without error",
   },
   {
-    scenarios: /^tuning\/DEL without the interface/,
-    aspects: /^outcome$/,
-    text: /should not be there/,
-    reason: "The Go plugin's file stays when the interface is gone.",
+    scenarios: /^tuning\/(DEL without the interface|CHECK notices that the interface is gone)/,
+    aspects: /^(outcome|files)$/,
+    text: /c1_eth0\.json/,
+    reason: "The Go plugin's file stays when interface or namespace is gone.",
     source: "SPEC, section 4, DEL; reference/tuning.md, 12",
   },
   {
@@ -592,6 +592,38 @@ export const differences: Difference[] = [
     text: /STATUS tuning: it did not fail/,
     reason: "The Go plugin's STATUS does nothing.",
     source: "SPEC 1.1.0, section 4, STATUS",
+  },
+
+  // idempotence
+  {
+    scenarios: /^idempotence\/.*: GC keeps/,
+    aspects: /^(files|links|ip6?tables|c1 (link|route))$/,
+    text: /the other's only/,
+    reason: "The Go plugins' GC does nothing.",
+    source: "containernetworking/plugins#1047",
+  },
+  {
+    scenarios: /^idempotence\/(bridge|tuning|a list of all): DEL after the namespace vanished/,
+    aspects: /^outcome$/,
+    text: /-j MASQUERADE|c1_eth0\.json/,
+    reason: "The Go bridge's masquerading rules and the Go tuning's file stay when the namespace is gone.",
+    source: "SPEC, section 4, DEL; containernetworking/plugins#810",
+  },
+  {
+    scenarios: /^idempotence\/tuning: a second ADD/,
+    aspects: /^outcome$/,
+    text: /c1_eth0\.json/,
+    reason: "The Go plugin's second ADD saves the values of the first as the originals.",
+    source: "SPEC, section 4, DEL",
+  },
+  {
+    scenarios: /^idempotence\/(bridge|a list of all)/,
+    aspects: /^outcome$/,
+    text: /host is not as it was:\nroutes: \+ type local dst fd00:1::1/,
+    reason:
+      "The gateway's IPv6 address works at once; the Go plugin's is checked for duplicates for a second.",
+    source: "containernetworking/plugins#680",
+    sometimes: true,
   },
 
   // protocol, bad input
