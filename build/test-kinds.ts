@@ -14,6 +14,7 @@ export function testKind(path: string): TestKind | undefined {
   if (path.endsWith(".kernel.test.ts")) return "kernel";
   if (path.endsWith(".vm.test.ts")) return "vm";
   const blackBox =
-    path.startsWith("conformance/") && !/^conformance\/(bench|harness|vm|scenario|report|cli|suites)\//.test(path);
+    path.startsWith("conformance/") &&
+    !/^conformance\/(bench|harness|vm|scenario|report|cli|suites)\//.test(path);
   return blackBox ? "conformance" : "unit";
 }
