@@ -50,8 +50,8 @@ export const differences: Difference[] = [
   {
     scenarios: /^(bridge|dual stack|chains)\//,
     aspects: /^files$/,
-    text: /^[^\n]*(\n(ours|the other's) only: files: \S*\/(\.host-local\/|last_reserved_ip\.|lock ).*)+$/,
-    reason: "host-local keeps a note of the owners of leases; the leases themselves are the same.",
+    text: /^[^\n]*(\n(ours|the other's) only: files: (\S*\/(\.host-local\/|last_reserved_ip\.|lock )|\/run\/cni\/firewall\/).*)+$/,
+    reason: "host-local and firewall keep notes of what is whose; the leases themselves are the same.",
     source: "plugins/host-local/README.md",
   },
   {
@@ -64,7 +64,7 @@ export const differences: Difference[] = [
   {
     scenarios: /^(bridge|dual stack|chains)\//,
     aspects: /^(outcome|routes|addresses)$/,
-    text: /ping from host to 2001:db8:5::|type local dst 2001:db8:5::1 dev br0/,
+    text: /ping from host to 2001:db8:5::|type local dst [0-9a-f:]+::1 dev (br|cni)0/,
     reason:
       "The gateway's IPv6 address works at once; the Go plugin's is checked for duplicates for a second.",
     source: "containernetworking/plugins#680",
@@ -120,6 +120,18 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     reason: "The Go plugin's DEL finds rules and links by what is in the namespace only.",
     source: "containernetworking/plugins#810, nerdctl#1872",
+  },
+  {
+    scenarios: /^bridge\/DEL with(out CNI_NETNS| the namespace)/,
+    aspects: /^(links|c1 link|c1 route)$/,
+    reason: "DEL without a usable CNI_NETNS removes the host's end too; the Go plugin only frees the lease.",
+    source: "containernetworking/plugins#810",
+  },
+  {
+    scenarios: /^bridge\/CHECK says that the container's interface is another link/,
+    aspects: /^c1 link$/,
+    reason: "DEL removes a link that the plugin made, the Go plugin any link of that name.",
+    source: "plugins/bridge/README.md, DEL",
   },
   {
     scenarios: /^bridge\/ipMasq with (iptables: two interfaces|several addresses)/,
@@ -659,11 +671,43 @@ export const differences: Difference[] = [
     source: "SPEC 1.1.0, section 2, GC",
   },
   {
-    scenarios: /^protocol\/the delegate('s error is passed on| is asked to delete)/,
+    scenarios:
+      /^protocol\/(the delegate('s error is passed on| is (asked to delete|looked for))|a delegate that fails without)/,
     aspects: /^outcome$/,
-    text: /the host is not as it was/,
+    text: /the host is not as it was|peer provided \(.* already exists/,
     reason: "An ADD of the Go bridge that fails leaves the interfaces that it made, until DEL.",
     source: "SPEC 1.1.0, section 2, ADD; house rule: an ADD that fails half-way undoes what it did",
+  },
+  {
+    scenarios: /^protocol\//,
+    aspects: /^files$/,
+    text: /^[^\n]*(\n(ours only: files: \S*\/(\.host-local|cni\/firewall)\/|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
+    reason:
+      "host-local and firewall keep a note of owners; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
+    source: "plugins/host-local/README.md; plugins/firewall/README.md",
+  },
+  {
+    scenarios: /^protocol\/.*(notices by CHECK|is not ready when its IPAM|refuses an interface name)/,
+    aspects: /^error (code|text)$/,
+    reason: "The Go plugins have the code 999 for everything; the texts say the same in other words.",
+    source: "SPEC 1.1.0, section 5, Error: codes from 100 on and texts are the plugin's own",
+  },
+  {
+    scenarios: /^protocol\/bridge refuses an interface name/,
+    aspects: /^links$/,
+    text: /the other's only: links: br0 bridge/,
+    reason:
+      "The Go bridge has made its bridge before it looks whether the container's interface can be made.",
+    source: "SPEC 1.1.0, section 2, ADD",
+  },
+  {
+    scenarios: /^protocol\/bridge deletes everything without namespace/,
+    aspects: /^links$/,
+    text: /veth/,
+    reason:
+      "Without a namespace the Go bridge leaves the host's end of the pair to the kernel, which removes it in its own time.",
+    source: "SPEC 1.1.0, section 2, DEL",
+    sometimes: true,
   },
   {
     scenarios: /^bad input\//,
