@@ -18,7 +18,7 @@ import pkgSea from "@yao-pkg/pkg/lib-es5/sea.js";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { bundle, bundleWithBuiltIn } from "./bundle.ts";
 import { asBuiltIn, asFunction, writeCodeCache } from "./compile.ts";
-import { koffiAddon } from "./runtime.ts";
+import { koffiAddon, v8Flags } from "./runtime.ts";
 
 export interface Executable {
   /** The program's main module. */
@@ -124,6 +124,7 @@ const settings = {
     "--no-use-env-proxy",
     // One helper thread instead of four: a plugin never has work for more.
     "--v8-pool-size=1",
+    ...v8Flags,
   ],
 };
 

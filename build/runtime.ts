@@ -13,6 +13,19 @@ export const koffiAddon = join(
   `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`,
 );
 
+/** How V8 runs in an executable: for a life of a few milliseconds, nearly all of it code that runs once. */
+export const v8Flags: readonly string[] = [
+  // V8's start-up snapshot keeps its hash seed, which saves hashing all of it anew. With a seed that is known, somebody
+  // could make an object with keys that collide; but what a plugin reads comes from root.
+  "--no-rehash-snapshot",
+  // Nothing in the background: no call lives long enough to gain from it.
+  "--single-threaded",
+  // Nor from compiling what ran a few times into machine code, which costs a call up to 3 ms and 3 MB. Loops over
+  // thousands of attachments still get there, by the compiler for what is really hot.
+  "--no-maglev",
+  "--no-sparkplug",
+];
+
 /**
  * Writes a copy of the pinned Node binary without symbols and debugging sections, which saves about 18 MB in each
  * executable and changes nothing at run time. Without `strip` (binutils) the copy is whole, and a notice says so.
