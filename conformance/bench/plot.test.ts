@@ -7,7 +7,7 @@ const point = (x: number, y: number) => ({ x, y, low: y - 5, high: y + 5 });
 test("lines go from one point to the next, in a panel that holds the highest", () => {
   const line = { label: "Go & ADD", color: "#c00", dashed: true, points: [point(0, 20), point(1000, 35)] };
   const svg = plot("times <1>", [{ title: "nerdctl", lines: [line] }]);
-  assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 360 296"/);
+  assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 520 296"/);
   // 40 ms are at the top (34), 0 at the bottom (206): 20 ms lie half-way, 35 ms at an eighth.
   assert.match(
     svg,

@@ -9,12 +9,14 @@ export type Panel = { title: string; lines: readonly Line[] };
 const panelWidth = 360;
 const panelHeight = 240;
 const perRow = 3;
+/** The heading and the legend need this. */
+const headingWidth = 520;
 const margin = { left: 48, right: 12, top: 34, bottom: 34 };
 
 /** An SVG document: `y` in milliseconds over `x` attachments, with the quartiles as a band. */
 export function plot(heading: string, panels: readonly Panel[]): string {
   const headingHeight = 56;
-  const width = panelWidth * Math.min(perRow, Math.max(panels.length, 1));
+  const width = Math.max(headingWidth, panelWidth * Math.min(perRow, panels.length));
   const height = headingHeight + panelHeight * Math.ceil(panels.length / perRow);
   const drawn = panels.map((one, index) => {
     const x = (index % perRow) * panelWidth;

@@ -55,7 +55,7 @@ function rowCells({ call, ours, go, ratio }: Row): Cell[] {
     quartiles(go?.wall),
     ratio?.value,
     ratio === undefined ? undefined : interval(ratio),
-    ratio === undefined ? undefined : verdict(ratio),
+    ratio === undefined ? undefined : verdict(ratio, Math.min(ours?.wall.runs ?? 0, go?.wall.runs ?? 0)),
     ours?.cpu.median,
     go?.cpu.median,
     ours?.peakMb,
@@ -73,8 +73,11 @@ function interval({ low, high }: Ratio): string {
   return `${digits(low)}–${digits(high)}`;
 }
 
-function verdict(ratio: Ratio): string {
-  if (!isCertain(ratio)) return "(not sure)";
+/** Below this the interval rests on too few values to be believed. */
+const fewRuns = 5;
+
+function verdict(ratio: Ratio, runs: number): string {
+  if (runs < fewRuns || !isCertain(ratio)) return "(not sure)";
   return ratio.value < 1 ? "faster" : "slower";
 }
 
