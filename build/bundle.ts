@@ -1,5 +1,6 @@
 import { type BuildOptions, build } from "esbuild";
 import packageJson from "../package.json" with { type: "json" };
+import { lazyConstants } from "./lazy-constants.ts";
 
 const { version } = packageJson;
 
@@ -9,6 +10,7 @@ const options = {
   target: "node24",
   charset: "ascii",
   packages: "bundle",
+  plugins: [lazyConstants],
   define: {
     // A program in an executable never looks for a file beside its source.
     "import.meta.dirname": '""',
