@@ -11,7 +11,7 @@ test("lines go from one point to the next, in a panel that holds the highest", (
   // 40 ms are at the top (34), 0 at the bottom (206): 20 ms lie half-way, 35 ms at an eighth.
   assert.match(
     svg,
-    /<path d="M48\.0 120\.0L348\.0 55\.5" fill="none" stroke="#c00" stroke-width="1\.6" stroke-dasharray/,
+    /<path d="M48\.0 120\.0L340\.0 55\.5" fill="none" stroke="#c00" stroke-width="1\.6" stroke-dasharray/,
   );
   assert.match(svg, /times &lt;1></);
   assert.match(svg, />Go &amp; ADD</);

@@ -1,5 +1,3 @@
-import { digits } from "./table.ts";
-
 /** Drawing lines as SVG, without a library: one panel for each title, all of one size, three in a row. */
 
 export type Point = { x: number; y: number; low: number; high: number };
@@ -11,7 +9,7 @@ const panelHeight = 240;
 const perRow = 3;
 /** The heading and the legend need this. */
 const headingWidth = 520;
-const margin = { left: 48, right: 12, top: 34, bottom: 34 };
+const margin = { left: 48, right: 20, top: 34, bottom: 34 };
 
 /** An SVG document: `y` in milliseconds over `x` attachments, with the quartiles as a band. */
 export function plot(heading: string, panels: readonly Panel[]): string {
@@ -59,7 +57,7 @@ function panel({ title, lines }: Panel): string {
   };
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => {
     const y = bottom - part * (bottom - margin.top);
-    const label = text(margin.left - 5, y + 4, digits(part * most.y), 'text-anchor="end"');
+    const label = text(margin.left - 5, y + 4, `${part * most.y}`, 'text-anchor="end"');
     return `<path d="M${margin.left} ${y}H${right}" stroke="#ddd"/>${label}`;
   });
   const attachments = [...new Set(points.map(({ x }) => x))].map((x) => {

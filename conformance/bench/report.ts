@@ -74,7 +74,7 @@ function interval({ low, high }: Ratio): string {
 }
 
 /** Below this the interval rests on too few values to be believed. */
-const fewRuns = 5;
+export const fewRuns = 5;
 
 function verdict(ratio: Ratio, runs: number): string {
   if (runs < fewRuns || !isCertain(ratio)) return "(not sure)";

@@ -12,7 +12,16 @@ import { load, machine } from "./machine.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { measureParallel } from "./parallel.ts";
 import { plot } from "./plot.ts";
-import { failures, noiseOf, noiseText, panels, rowsTable, sizesTable, targetsTable } from "./report.ts";
+import {
+  failures,
+  fewRuns,
+  noiseOf,
+  noiseText,
+  panels,
+  rowsTable,
+  sizesTable,
+  targetsTable,
+} from "./report.ts";
 import type { Row } from "./rows.ts";
 import { measureSizes, type Size } from "./sizes.ts";
 import { measureStart } from "./start.ts";
@@ -52,6 +61,9 @@ export async function speed(words: readonly string[]): Promise<boolean> {
   print(
     `\n${noiseText(noise)}\nload ${loads.map((one) => one.toFixed(1)).join(" at the start, ")} at the end`,
   );
+  if (Math.min(...report.rows.flatMap(({ ours }) => ours?.wall.runs ?? [])) < fewRuns) {
+    print(`With fewer than ${fewRuns} runs an interval means nothing.`);
+  }
   const answers = targets(report.rows);
   const { rows, sizes, problems } = report;
   save(
