@@ -1,12 +1,19 @@
 import * as z from "zod/mini";
 import { parseCniArgs } from "../../shared/cni/cni-args.ts";
-import { configObject, decode, integer, text } from "../../shared/cni/config-schema.ts";
+import {
+  configObject,
+  decode,
+  optionalBoolean,
+  optionalInteger,
+  optionalText,
+} from "../../shared/cni/config-schema.ts";
 import type { Ipam } from "../../shared/cni/delegate.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Dns } from "../../shared/cni/result.ts";
 import { resultFamily } from "../../shared/cni/versions.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { lazy } from "../../shared/errors/lazy.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { checkVlan, trunkIds, type VlanConfig } from "./vlans.ts";
 
@@ -42,10 +49,10 @@ export interface BridgeConfig {
 }
 
 /** What names the IPAM plugin. */
-export const ipamKeys = {
-  ipam: z.optional(configObject({ type: z.optional(text) })),
-  ipamInProcess: z.optional(z.boolean()),
-};
+export const ipamKeys = lazy(() => ({
+  ipam: z.optional(configObject({ type: optionalText() })),
+  ipamInProcess: optionalBoolean(),
+}));
 
 interface IpamKeys {
   readonly ipam?: { readonly type?: string | undefined } | undefined;
@@ -56,32 +63,38 @@ export function ipamOf({ ipam, ipamInProcess }: IpamKeys): Ipam {
   return { type: ipam?.type ?? "", inProcess: ipamInProcess ?? true };
 }
 
-const schema = configObject({
-  ...commonKeys,
-  bridge: z.optional(text),
-  isGateway: z.optional(z.boolean()),
-  isDefaultGateway: z.optional(z.boolean()),
-  forceAddress: z.optional(z.boolean()),
-  ipMasq: z.optional(z.boolean()),
-  ipMasqBackend: z.optional(text),
-  mtu: z.optional(integer),
-  hairpinMode: z.optional(z.boolean()),
-  promiscMode: z.optional(z.boolean()),
-  vlan: z.optional(integer),
-  vlanTrunk: z.optional(
-    z.array(
-      configObject({ id: z.optional(integer), minID: z.optional(integer), maxID: z.optional(integer) }),
+const schema = lazy(() =>
+  configObject({
+    ...commonKeys(),
+    bridge: optionalText(),
+    isGateway: optionalBoolean(),
+    isDefaultGateway: optionalBoolean(),
+    forceAddress: optionalBoolean(),
+    ipMasq: optionalBoolean(),
+    ipMasqBackend: optionalText(),
+    mtu: optionalInteger(),
+    hairpinMode: optionalBoolean(),
+    promiscMode: optionalBoolean(),
+    vlan: optionalInteger(),
+    vlanTrunk: z.optional(
+      z.array(
+        configObject({
+          id: optionalInteger(),
+          minID: optionalInteger(),
+          maxID: optionalInteger(),
+        }),
+      ),
     ),
-  ),
-  preserveDefaultVlan: z.optional(z.boolean()),
-  macspoofchk: z.optional(z.boolean()),
-  enabledad: z.optional(z.boolean()),
-  disableContainerInterface: z.optional(z.boolean()),
-  portIsolation: z.optional(z.boolean()),
-  ...ipamKeys,
-  args: z.optional(configObject({ cni: z.optional(configObject({ mac: z.optional(text) })) })),
-  runtimeConfig: z.optional(configObject({ mac: z.optional(text) })),
-});
+    preserveDefaultVlan: optionalBoolean(),
+    macspoofchk: optionalBoolean(),
+    enabledad: optionalBoolean(),
+    disableContainerInterface: optionalBoolean(),
+    portIsolation: optionalBoolean(),
+    ...ipamKeys(),
+    args: z.optional(configObject({ cni: z.optional(configObject({ mac: optionalText() })) })),
+    runtimeConfig: z.optional(configObject({ mac: optionalText() })),
+  }),
+);
 
 /** Decodes the configuration. What only ADD and CHECK need is not validated for DEL. Throws CniError. */
 export function decodeConfig(request: Request): BridgeConfig {
@@ -121,7 +134,7 @@ export function decodeConfig(request: Request): BridgeConfig {
 /** DEL does not look at them: the port takes its VLANs along. */
 function vlanSettings(
   request: Request,
-  keys: z.output<typeof schema>,
+  keys: z.output<ReturnType<typeof schema>>,
 ): Pick<BridgeConfig, "vlans" | "vlanFiltering"> {
   const { vlan = 0, vlanTrunk, preserveDefaultVlan = false } = keys;
   if (request.command === "DEL") {
@@ -135,14 +148,14 @@ function vlanSettings(
 }
 
 /** runtimeConfig before args before CNI_ARGS. */
-function containerMac(request: Request, keys: z.output<typeof schema>): string | undefined {
+function containerMac(request: Request, keys: z.output<ReturnType<typeof schema>>): string | undefined {
   const fromArgs = parseCniArgs(request.args, ["MAC"]).MAC;
   const candidates = [keys.runtimeConfig?.mac, keys.args?.cni?.mac, fromArgs];
   return candidates.find((mac) => mac !== undefined && mac !== "");
 }
 
 /** Any member that is present, even an empty list, makes the config's `dns` count. */
-function dnsOverride(dns: z.output<typeof schema>["dns"]): Dns | undefined {
+function dnsOverride(dns: z.output<ReturnType<typeof schema>>["dns"]): Dns | undefined {
   if (dns === undefined) return undefined;
   const { nameservers, domain, search, options } = dns;
   if (nameservers === undefined && search === undefined && options === undefined && (domain ?? "") === "") {

@@ -1,9 +1,9 @@
-import * as z from "zod/mini";
 import type { Attachment } from "../../shared/cni/attachments.ts";
-import { configObject, decode } from "../../shared/cni/config-schema.ts";
+import { configObject, decode, optionalBoolean } from "../../shared/cni/config-schema.ts";
 import { delegate } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
+import { lazy } from "../../shared/errors/lazy.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { deleteLink } from "../../shared/rtnetlink/link.ts";
 import { ipamKeys, ipamOf } from "./config.ts";
@@ -12,10 +12,12 @@ import { ownerOfAlias } from "./owner.ts";
 import { collectSpoofChecks } from "./spoof-check.ts";
 import { listMarkedLinks } from "./veth.ts";
 
-const schema = configObject({
-  ipMasq: z.optional(z.boolean()),
-  ...ipamKeys,
-});
+const schema = lazy(() =>
+  configObject({
+    ipMasq: optionalBoolean(),
+    ...ipamKeys(),
+  }),
+);
 
 /** Removes links, masquerade rules and addresses of this network's attachments that are not in the list. */
 export function gc(request: Request, valid: readonly Attachment[]): void {

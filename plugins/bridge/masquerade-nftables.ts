@@ -32,7 +32,7 @@ export function addElementsOf(owner: Owner, addresses: readonly IpPrefix[], undo
 }
 
 function planAdd(nftables: Nftables, comment: string, addresses: readonly IpPrefix[]): Command[] {
-  const commands = completeTable(masqueradeDefinition, readTableState(nftables, masqueradeDefinition));
+  const commands = completeTable(masqueradeDefinition(), readTableState(nftables, masqueradeDefinition()));
   const added = new Set<string>();
   for (const address of addresses) {
     const chain = subnetChain(address);

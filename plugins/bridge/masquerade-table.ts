@@ -1,3 +1,4 @@
+import { lazy } from "../../shared/errors/lazy.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, networkOf, parsePrefix } from "../../shared/ip/prefix.ts";
 import type { ChainName } from "../../shared/nftables/chain.ts";
@@ -24,22 +25,24 @@ export const sources = {
 } as const satisfies Record<4 | 6, NamedSet>;
 
 /** What the table is, apart from elements and the chains of subnets. */
-export const masqueradeDefinition: TableDefinition = {
-  table: { ...masqueradeTable, comment: "CNI bridge plugin: source translation for containers (ipMasq)" },
-  sets: [sources[4], sources[6]],
-  chains: [
-    {
-      name: "postrouting",
-      base: { type: "nat", hook: "postrouting", priority: priority.srcnat, policy: "accept" },
-      rules: [
-        multicast("ip daddr", "224.0.0.0/4"),
-        multicast("ip6 daddr", "ff00::/8"),
-        { expressions: compileRule("inet", [verdictMap(["ip saddr"], sources[4].name)]) },
-        { expressions: compileRule("inet", [verdictMap(["ip6 saddr"], sources[6].name)]) },
-      ],
-    },
-  ],
-};
+export const masqueradeDefinition = lazy(
+  (): TableDefinition => ({
+    table: { ...masqueradeTable, comment: "CNI bridge plugin: source translation for containers (ipMasq)" },
+    sets: [sources[4], sources[6]],
+    chains: [
+      {
+        name: "postrouting",
+        base: { type: "nat", hook: "postrouting", priority: priority.srcnat, policy: "accept" },
+        rules: [
+          multicast("ip daddr", "224.0.0.0/4"),
+          multicast("ip6 daddr", "ff00::/8"),
+          { expressions: compileRule("inet", [verdictMap(["ip saddr"], sources[4].name)]) },
+          { expressions: compileRule("inet", [verdictMap(["ip6 saddr"], sources[6].name)]) },
+        ],
+      },
+    ],
+  }),
+);
 
 function multicast(field: "ip daddr" | "ip6 daddr", text: string): Rule {
   const prefix = parsePrefix(text);

@@ -1,3 +1,4 @@
+import { lazy } from "../../shared/errors/lazy.ts";
 import type { ChainName } from "../../shared/nftables/chain.ts";
 import type { TableName } from "../../shared/nftables/command.ts";
 import { concatenate, interfaceValue } from "../../shared/nftables/data-type.ts";
@@ -32,29 +33,31 @@ export const checkChain: ChainName = { table: spoofCheckTable, name: "check" };
 /** linux/netfilter_bridge.h, NF_BR_PRI_NAT_DST_BRIDGED: before the bridge learns the MAC. */
 const priority = -300;
 
-export const spoofCheckDefinition: TableDefinition = {
-  table: { ...spoofCheckTable, comment: "CNI bridge plugin: source MACs of containers (macspoofchk)" },
-  sets: [guardedPorts, senders],
-  chains: [
-    {
-      name: checkChain.name,
-      rules: [
-        {
-          expressions: compileRule("bridge", [
-            inSet(["iifname", "ether saddr"], "==", senders.name),
-            verdict("return"),
-          ]),
-        },
-        { expressions: compileRule("bridge", [verdict("drop")]) },
-      ],
-    },
-    {
-      name: "prerouting",
-      base: { type: "filter", hook: "prerouting", priority, policy: "accept" },
-      rules: [{ expressions: compileRule("bridge", [verdictMap(["iifname"], guardedPorts.name)]) }],
-    },
-  ],
-};
+export const spoofCheckDefinition = lazy(
+  (): TableDefinition => ({
+    table: { ...spoofCheckTable, comment: "CNI bridge plugin: source MACs of containers (macspoofchk)" },
+    sets: [guardedPorts, senders],
+    chains: [
+      {
+        name: checkChain.name,
+        rules: [
+          {
+            expressions: compileRule("bridge", [
+              inSet(["iifname", "ether saddr"], "==", senders.name),
+              verdict("return"),
+            ]),
+          },
+          { expressions: compileRule("bridge", [verdict("drop")]) },
+        ],
+      },
+      {
+        name: "prerouting",
+        base: { type: "filter", hook: "prerouting", priority, policy: "accept" },
+        rules: [{ expressions: compileRule("bridge", [verdictMap(["iifname"], guardedPorts.name)]) }],
+      },
+    ],
+  }),
+);
 
 /** How many of the check chain's uses are its own rules. */
 export const checkRules = 2;

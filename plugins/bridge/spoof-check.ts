@@ -28,7 +28,7 @@ export function addSpoofCheck(owner: Owner, port: string, mac: string, undo: Und
   const sender = senderElement(port, requireMac(mac), comment);
   withNftables((nftables) =>
     changeRuleset(nftables, () => [
-      ...completeTable(spoofCheckDefinition, readTableState(nftables, spoofCheckDefinition)),
+      ...completeTable(spoofCheckDefinition(), readTableState(nftables, spoofCheckDefinition())),
       // A port of this name that is gone by now may have left some.
       ...planRemoval(nftables, (element) => element.comment === comment, comment, false),
       ...addElements(guardedPorts, [guarded]),

@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
-import { configObject, decode, text } from "../../shared/cni/config-schema.ts";
+import { configObject, decode, optionalText } from "../../shared/cni/config-schema.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { lazy } from "../../shared/errors/lazy.ts";
 import { hasControlCharacter } from "../../shared/iptables/rule.ts";
 import { requireAdminChainName } from "./admin-chain.ts";
 
@@ -26,21 +27,25 @@ export interface FirewallConfig {
   readonly dataDir: string;
 }
 
-const schema = configObject({
-  ...commonKeys,
-  backend: z.optional(text),
-  iptablesAdminChainName: z.optional(text),
-  firewalldZone: z.optional(text),
-  ingressPolicy: z.optional(text),
-  dataDir: z.optional(text),
-});
+const schema = lazy(() =>
+  configObject({
+    ...commonKeys(),
+    backend: optionalText(),
+    iptablesAdminChainName: optionalText(),
+    firewalldZone: optionalText(),
+    ingressPolicy: optionalText(),
+    dataDir: optionalText(),
+  }),
+);
 
 /** What cleaning up looks at; any value passes. */
-const cleanUpSchema = configObject({
-  backend: z.optional(z.unknown()),
-  firewalldZone: z.optional(z.unknown()),
-  dataDir: z.optional(z.unknown()),
-});
+const cleanUpSchema = lazy(() =>
+  configObject({
+    backend: z.optional(z.unknown()),
+    firewalldZone: z.optional(z.unknown()),
+    dataDir: z.optional(z.unknown()),
+  }),
+);
 
 /**
  * Decodes and validates the configuration. ADD, CHECK and STATUS validate everything; DEL and GC work with every

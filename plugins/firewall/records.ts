@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import * as z from "zod/mini";
-import { configObject, decode, text } from "../../shared/cni/config-schema.ts";
+import { configObject, decode, optionalText, text } from "../../shared/cni/config-schema.ts";
 import { readJson } from "../../shared/cni/json-read.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { lazy } from "../../shared/errors/lazy.ts";
 import { nodeErrno, SystemError } from "../../shared/errors/system-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { makeDirectory } from "../../shared/linux/make-directory.ts";
@@ -31,16 +32,18 @@ export interface AddressRecord {
   readonly isolation?: Isolation;
 }
 
-const schema = configObject({
-  network: text,
-  containerID: text,
-  ifname: text,
-  netns: text,
-  adminChain: text,
-  zone: z.optional(text),
-  ingressPolicy: z.optional(z.enum(["same-bridge", "isolated"])),
-  bridge: z.optional(text),
-});
+const schema = lazy(() =>
+  configObject({
+    network: text(),
+    containerID: text(),
+    ifname: text(),
+    netns: text(),
+    adminChain: text(),
+    zone: optionalText(),
+    ingressPolicy: z.optional(z.enum(["same-bridge", "isolated"])),
+    bridge: optionalText(),
+  }),
+);
 
 export function sameOwner(a: Owner, b: Owner): boolean {
   return a.network === b.network && a.containerId === b.containerId && a.ifname === b.ifname;

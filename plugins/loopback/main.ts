@@ -8,7 +8,7 @@ runPlugin({
   name: "loopback",
   versions: allVersions,
   // There is nothing to configure beyond what every plugin has, and DEL and CHECK work with a broken configuration.
-  decode: ({ command, document }) => command === "ADD" && decode(configObject(commonKeys), document),
+  decode: ({ command, document }) => command === "ADD" && decode(() => configObject(commonKeys()), document),
   add,
   del,
   check,

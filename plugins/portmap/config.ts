@@ -1,8 +1,16 @@
 import * as z from "zod/mini";
-import { configObject, decode, integer, text } from "../../shared/cni/config-schema.ts";
+import {
+  configObject,
+  decode,
+  optionalBoolean,
+  optionalInteger,
+  optionalText,
+  optionalTexts,
+} from "../../shared/cni/config-schema.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { lazy } from "../../shared/errors/lazy.ts";
 import { hasControlCharacter } from "../../shared/iptables/rule.ts";
 import { type Backend, usableBackend } from "./backend.ts";
 import { type PortMapping, validateMappings } from "./mappings.ts";
@@ -29,32 +37,34 @@ export type Masquerade =
 
 export const defaultMarkBit = 13;
 
-const schema = configObject({
-  ...commonKeys,
-  backend: z.optional(text),
-  snat: z.optional(z.boolean()),
-  masqAll: z.optional(z.boolean()),
-  markMasqBit: z.optional(integer),
-  externalSetMarkChain: z.optional(text),
-  conditionsV4: z.optional(z.array(text)),
-  conditionsV6: z.optional(z.array(text)),
-  runtimeConfig: z.optional(
-    configObject({
-      portMappings: z.optional(
-        z.array(
-          configObject({
-            hostPort: z.optional(integer),
-            containerPort: z.optional(integer),
-            protocol: z.optional(text),
-            hostIP: z.optional(text),
-          }),
+const schema = lazy(() =>
+  configObject({
+    ...commonKeys(),
+    backend: optionalText(),
+    snat: optionalBoolean(),
+    masqAll: optionalBoolean(),
+    markMasqBit: optionalInteger(),
+    externalSetMarkChain: optionalText(),
+    conditionsV4: optionalTexts(),
+    conditionsV6: optionalTexts(),
+    runtimeConfig: z.optional(
+      configObject({
+        portMappings: z.optional(
+          z.array(
+            configObject({
+              hostPort: optionalInteger(),
+              containerPort: optionalInteger(),
+              protocol: optionalText(),
+              hostIP: optionalText(),
+            }),
+          ),
         ),
-      ),
-    }),
-  ),
-});
+      }),
+    ),
+  }),
+);
 
-type RawConfig = z.output<typeof schema>;
+type RawConfig = z.output<ReturnType<typeof schema>>;
 
 const nothing: PortmapConfig = {
   backend: "iptables",

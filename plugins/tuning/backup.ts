@@ -1,16 +1,24 @@
-import * as z from "zod/mini";
-import { configObject, decode, integer, text } from "../../shared/cni/config-schema.ts";
+import {
+  configObject,
+  decode,
+  optionalBoolean,
+  optionalInteger,
+  optionalText,
+} from "../../shared/cni/config-schema.ts";
 import { readJson } from "../../shared/cni/json-read.ts";
+import { lazy } from "../../shared/errors/lazy.ts";
 import type { LinkSettings } from "./link-settings.ts";
 
 // The Go plugin reads and writes the same files: an interface that one of them tuned, the other can restore.
-const backupSchema = configObject({
-  mac: z.optional(text),
-  promisc: z.optional(z.boolean()),
-  mtu: z.optional(integer),
-  allmulti: z.optional(z.boolean()),
-  txQLen: z.optional(integer),
-});
+const backupSchema = lazy(() =>
+  configObject({
+    mac: optionalText(),
+    promisc: optionalBoolean(),
+    mtu: optionalInteger(),
+    allmulti: optionalBoolean(),
+    txQLen: optionalInteger(),
+  }),
+);
 
 /** The content of a backup file. */
 export function formatBackup({ mac, promisc, mtu, allmulti, txQueueLength }: LinkSettings): string {

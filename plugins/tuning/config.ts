@@ -1,10 +1,18 @@
 import * as z from "zod/mini";
 import { parseCniArgs } from "../../shared/cni/cni-args.ts";
-import { anyObject, configObject, decode, integer, text } from "../../shared/cni/config-schema.ts";
+import {
+  anyObject,
+  configObject,
+  decode,
+  optionalBoolean,
+  optionalInteger,
+  optionalText,
+} from "../../shared/cni/config-schema.ts";
 import { isJsonObject, type JsonValue } from "../../shared/cni/json-read.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { lazy } from "../../shared/errors/lazy.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import type { LinkSettings } from "./link-settings.ts";
 
@@ -18,23 +26,25 @@ export interface TuningConfig {
 
 const defaultDataDir = "/run/cni/tuning";
 
-const tunables = {
+const tunables = lazy(() => ({
   sysctl: z.optional(z.record(z.string(), z.nullable(z.string()))),
-  mac: z.optional(text),
-  promisc: z.optional(z.boolean()),
-  mtu: z.optional(integer),
-  allmulti: z.optional(z.boolean()),
-  txQLen: z.optional(integer),
-};
+  mac: optionalText(),
+  promisc: optionalBoolean(),
+  mtu: optionalInteger(),
+  allmulti: optionalBoolean(),
+  txQLen: optionalInteger(),
+}));
 
-const tuningSchema = configObject({
-  ...commonKeys,
-  ...tunables,
-  ipam: z.optional(anyObject),
-  dataDir: z.optional(text),
-  runtimeConfig: z.optional(configObject({ mac: z.optional(text) })),
-  args: z.optional(configObject({ cni: z.optional(configObject(tunables)) })),
-});
+const tuningSchema = lazy(() =>
+  configObject({
+    ...commonKeys(),
+    ...tunables(),
+    ipam: z.optional(anyObject()),
+    dataDir: optionalText(),
+    runtimeConfig: z.optional(configObject({ mac: optionalText() })),
+    args: z.optional(configObject({ cni: z.optional(configObject(tunables())) })),
+  }),
+);
 
 /**
  * Decodes the configuration. `args.cni` comes before everything else; the MAC is also taken from the capability
@@ -70,7 +80,7 @@ export function decodeConfig(request: Request): TuningConfig {
 
 /** Where backups are: all that DEL needs of a configuration, whatever else may be wrong with it. Throws CniError. */
 export function decodeDataDir(request: Request): string {
-  return validDataDir(decode(configObject({ dataDir: z.optional(text) }), request.document).dataDir);
+  return validDataDir(decode(() => configObject({ dataDir: optionalText() }), request.document).dataDir);
 }
 
 /** Keys may be repeated in JSON, but which value is meant is then a guess. */

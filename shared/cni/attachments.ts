@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { lazy } from "../errors/lazy.ts";
 import { configObject, decode, text } from "./config-schema.ts";
 import type { JsonObject } from "./json-read.ts";
 
@@ -8,7 +9,7 @@ export interface Attachment {
   readonly ifname: string;
 }
 
-const attachmentList = z.array(configObject({ containerID: text, ifname: text }));
+const attachmentList = lazy(() => z.array(configObject({ containerID: text(), ifname: text() })));
 
 /**
  * The attachments that GC has to leave alone (CNI SPEC 1.1.0, "GC"). Undefined when the runtime sent no list (or

@@ -1,27 +1,30 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { lazy } from "../errors/lazy.ts";
 import { asSystemError, nodeErrno } from "../errors/system-error.ts";
-import { anyObject, configObject, decode, text } from "./config-schema.ts";
+import { anyObject, configObject, decode, optionalText, text } from "./config-schema.ts";
 import { isIdentifier } from "./environment.ts";
 import { isJsonObject, type JsonObject, readJson } from "./json-read.ts";
 import type { Request } from "./plugin.ts";
 import { allVersions } from "./versions.ts";
 
 /** What libcni notes of an attachment (libcni/api.go, "cniCacheV1"): `<cache directory>/results/NETWORK-ID-IFNAME`. */
-const cacheEntry = configObject({
-  kind: text,
-  containerId: text,
-  config: text,
-  ifName: text,
-  networkName: text,
-  netns: z.optional(text),
-  cniArgs: z.optional(z.array(z.array(text))),
-  capabilityArgs: z.optional(anyObject),
-  result: z.optional(anyObject),
-});
+const cacheEntry = lazy(() =>
+  configObject({
+    kind: text(),
+    containerId: text(),
+    config: text(),
+    ifName: text(),
+    networkName: text(),
+    netns: optionalText(),
+    cniArgs: z.optional(z.array(z.array(text()))),
+    capabilityArgs: z.optional(anyObject()),
+    result: z.optional(anyObject()),
+  }),
+);
 
-const configList = configObject({ plugins: z.optional(z.array(anyObject)) });
+const configList = lazy(() => configObject({ plugins: z.optional(z.array(anyObject())) }));
 
 /** An attachment of the cache, as the request that one of its plugins gets, and the plugin's place in its list. */
 export interface CachedAttachment {

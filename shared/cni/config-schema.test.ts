@@ -1,22 +1,36 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as z from "zod/mini";
+import { lazy } from "../errors/lazy.ts";
 import { formatIp } from "../ip/address.ts";
 import { formatPrefix } from "../ip/prefix.ts";
-import { anyObject, configObject, decode, integer, optionalIp, prefix, text } from "./config-schema.ts";
+import {
+  anyObject,
+  configObject,
+  decode,
+  integer,
+  optionalBoolean,
+  optionalInteger,
+  optionalIp,
+  optionalText,
+  prefix,
+  text,
+} from "./config-schema.ts";
 import { readJson } from "./json-read.ts";
 import { commonKeys } from "./network-config.ts";
 
-const schema = configObject({
-  ...commonKeys,
-  mtu: z.optional(integer),
-  promiscMode: z.optional(z.boolean()),
-  ipam: z.optional(configObject({ type: z.optional(text), dataDir: z.optional(text) })),
-  subnet: z.optional(prefix),
-  gateway: optionalIp,
-  list: z.optional(z.array(configObject({ hostPort: integer }))),
-  sysctl: z.optional(z.record(z.string(), text)),
-});
+const schema = lazy(() =>
+  configObject({
+    ...commonKeys(),
+    mtu: optionalInteger(),
+    promiscMode: optionalBoolean(),
+    ipam: z.optional(configObject({ type: optionalText(), dataDir: optionalText() })),
+    subnet: z.optional(prefix()),
+    gateway: optionalIp(),
+    list: z.optional(z.array(configObject({ hostPort: integer() }))),
+    sysctl: z.optional(z.record(z.string(), text())),
+  }),
+);
 
 const read = (json: string) => decode(schema, readJson(json));
 

@@ -1,12 +1,11 @@
 import { statSync, writeSync } from "node:fs";
-import { constants } from "node:os";
-import * as z from "zod/mini";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { lazy } from "../errors/lazy.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { type ChildOptions, type ChildOutcome, runChild } from "../linux/child-process.ts";
 import { sleep } from "../linux/wait.ts";
 import { runBuiltIn } from "./built-in.ts";
-import { configObject, decode, integer, text } from "./config-schema.ts";
+import { configObject, decode, optionalInteger, optionalText } from "./config-schema.ts";
 import type { Command } from "./environment.ts";
 import { isJsonObject, type JsonObject, readJson } from "./json-read.ts";
 import type { Request } from "./plugin.ts";
@@ -122,11 +121,13 @@ function parseStdout(type: string, stdout: string): JsonObject {
   }
 }
 
-const errorObject = configObject({
-  code: z.optional(integer),
-  msg: z.optional(text),
-  details: z.optional(text),
-});
+const errorObject = lazy(() =>
+  configObject({
+    code: optionalInteger(),
+    msg: optionalText(),
+    details: optionalText(),
+  }),
+);
 
 function delegateFailure(type: string, { stdout, stderr, status, signal }: ChildOutcome): CniError {
   const end = status === null ? `signal ${signalName(signal)}` : `exit status ${status}`;
@@ -160,6 +161,8 @@ function silentFailure(type: string, end: string): CniError {
 }
 
 function signalName(number: number | null): string {
-  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  // Not imported: Node would load it at every start.
+  const { signals } = process.getBuiltinModule("node:os").constants;
+  const found = Object.entries(signals).find(([, value]) => value === number);
   return found?.[0] ?? String(number);
 }

@@ -1,44 +1,51 @@
 import * as z from "zod/mini";
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
-import { configObject, decode, integer, optionalIp, prefix, text } from "./config-schema.ts";
+import { lazy } from "../errors/lazy.ts";
+import { configObject, decode, optionalInteger, optionalIp, optionalText, prefix } from "./config-schema.ts";
 import type { JsonObject } from "./json-read.ts";
 import { dnsSchema, routeSchema } from "./network-config.ts";
 import type { Result } from "./result.ts";
 import { resultFamily, versionsOfFamily } from "./versions.ts";
 
-const versionOnly = configObject({ cniVersion: z.optional(text) });
+const versionOnly = lazy(() => configObject({ cniVersion: optionalText() }));
 
-const oldestIp = configObject({
-  ip: prefix,
-  gateway: optionalIp,
-  routes: z.optional(z.array(routeSchema)),
-});
+const oldestIp = lazy(() =>
+  configObject({
+    ip: prefix(),
+    gateway: optionalIp(),
+    routes: z.optional(z.array(routeSchema())),
+  }),
+);
 
-const oldestForm = configObject({
-  ip4: z.optional(oldestIp),
-  ip6: z.optional(oldestIp),
-  dns: z.optional(dnsSchema),
-});
+const oldestForm = lazy(() =>
+  configObject({
+    ip4: z.optional(oldestIp()),
+    ip6: z.optional(oldestIp()),
+    dns: z.optional(dnsSchema()),
+  }),
+);
 
-const currentForm = configObject({
-  interfaces: z.optional(
-    z.array(
-      configObject({
-        name: z.optional(text),
-        mac: z.optional(text),
-        mtu: z.optional(integer),
-        sandbox: z.optional(text),
-        socketPath: z.optional(text),
-        pciID: z.optional(text),
-      }),
+const currentForm = lazy(() =>
+  configObject({
+    interfaces: z.optional(
+      z.array(
+        configObject({
+          name: optionalText(),
+          mac: optionalText(),
+          mtu: optionalInteger(),
+          sandbox: optionalText(),
+          socketPath: optionalText(),
+          pciID: optionalText(),
+        }),
+      ),
     ),
-  ),
-  ips: z.optional(
-    z.array(configObject({ address: prefix, gateway: optionalIp, interface: z.optional(integer) })),
-  ),
-  routes: z.optional(z.array(routeSchema)),
-  dns: z.optional(dnsSchema),
-});
+    ips: z.optional(
+      z.array(configObject({ address: prefix(), gateway: optionalIp(), interface: optionalInteger() })),
+    ),
+    routes: z.optional(z.array(routeSchema())),
+    dns: z.optional(dnsSchema()),
+  }),
+);
 
 /**
  * Reads a result of any specification version into the newest form.

@@ -1,11 +1,16 @@
-import { constants } from "node:os";
 import { CniError, ErrorCode } from "./cni-error.ts";
+import { lazy } from "./lazy.ts";
 
-const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
-// EWOULDBLOCK and EAGAIN, EOPNOTSUPP and ENOTSUP are the same numbers on Linux; these are the kernel's names.
-names.set(constants.errno.EAGAIN, "EAGAIN");
-names.set(constants.errno.EOPNOTSUPP, "EOPNOTSUPP");
-names.set(54, "EXFULL");
+const names = lazy(() => {
+  // Not imported: Node would load it at every start.
+  const { errno } = process.getBuiltinModule("node:os").constants;
+  const byNumber = new Map(Object.entries(errno).map(([name, number]) => [number, name]));
+  // EWOULDBLOCK and EAGAIN, EOPNOTSUPP and ENOTSUP are the same numbers on Linux; these are the kernel's names.
+  byNumber.set(errno.EAGAIN, "EAGAIN");
+  byNumber.set(errno.EOPNOTSUPP, "EOPNOTSUPP");
+  byNumber.set(54, "EXFULL");
+  return byNumber;
+});
 
 /** Kernel headers, errno.h: what each says to a person. */
 const meanings: Readonly<Record<string, string>> = {
@@ -40,7 +45,7 @@ const hints: Readonly<Record<string, string>> = {
 
 /** The symbolic name of an errno, for example "EPERM". */
 export function errnoName(errno: number): string {
-  return names.get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
+  return names().get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
 }
 
 /** The kernel refused something. `errno` is the symbolic name; the message names operation, errno and cause. */

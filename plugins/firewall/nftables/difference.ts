@@ -30,7 +30,7 @@ import type { BridgePolicy, Wanted } from "./wanted.ts";
 export function differenceFrom(nftables: Nftables, wanted: Wanted): string | undefined {
   const { addresses, isolation, comment } = wanted;
   for (const difference of [
-    () => differenceOfTable(nftables, firewallDefinition),
+    () => differenceOfTable(nftables, firewallDefinition()),
     () => (nftables.getChain(adminChain) === undefined ? missing("chain", adminChain) : undefined),
     ...addresses.map((address) => () => differenceOfAddress(nftables, address, isolation?.bridge, comment)),
     ...(isolation === undefined ? [] : differencesOfPolicy(nftables, isolation, comment)),
@@ -109,14 +109,14 @@ function differencesOfPolicy(
   const rulesOf = (chain: ChainName, rules: readonly Rule[]) =>
     differenceOfRules(chain, nftables.listRules(chain.table, chain.name), rules);
   const isolated = [
-    () => differenceOfTable(nftables, isolationDefinition),
+    () => differenceOfTable(nftables, isolationDefinition()),
     ...ports.map((port) => () => {
       return differenceOfElement(nftables, portMap, portElement(port, bridge, comment), `port ${port}`);
     }),
-    () => rulesOf(portChain(bridge), portChainRules),
+    () => rulesOf(portChain(bridge), portChainRules()),
   ];
   return [
-    () => rulesOf(bridgeChain(bridge), bridgeChainRules),
+    () => rulesOf(bridgeChain(bridge), bridgeChainRules()),
     () =>
       nftables.getElement(bridgeSet, bridgeElement(bridge)) === undefined
         ? `bridge ${bridge} is missing in set ${describeInTable(bridgeSet.table, bridgeSet.name)}: it has no policy`

@@ -1,3 +1,4 @@
+import { lazy } from "../../../shared/errors/lazy.ts";
 import type { ChainName } from "../../../shared/nftables/chain.ts";
 import type { TableName } from "../../../shared/nftables/command.ts";
 import { interfaceValue } from "../../../shared/nftables/data-type.ts";
@@ -29,24 +30,28 @@ function rule(field: "iifname" | "oifname"): Rule {
   return { expressions: compileRule("bridge", [verdictMap([field], portMap.name)]) };
 }
 
-export const isolationDefinition: TableDefinition = {
-  table: { ...isolationTable, comment: "CNI firewall plugin: ingressPolicy isolated" },
-  sets: [portMap],
-  chains: [
-    {
-      name: "forward",
-      base: { type: "filter", hook: "forward", priority: bridgeFilter, policy: "accept" },
-      rules: [rule("iifname"), rule("oifname")],
-    },
-  ],
-};
+export const isolationDefinition = lazy(
+  (): TableDefinition => ({
+    table: { ...isolationTable, comment: "CNI firewall plugin: ingressPolicy isolated" },
+    sets: [portMap],
+    chains: [
+      {
+        name: "forward",
+        base: { type: "filter", hook: "forward", priority: bridgeFilter, policy: "accept" },
+        rules: [rule("iifname"), rule("oifname")],
+      },
+    ],
+  }),
+);
 
 /** What becomes of packets of a bridge's ports: nothing when its policy is another by now. */
 export function portChain(bridge: string): ChainName {
   return { table: isolationTable, name: chainOfBridge(bridge) };
 }
 
-export const portChainRules: readonly Rule[] = [{ expressions: compileRule("bridge", [verdict("drop")]) }];
+export const portChainRules = lazy((): readonly Rule[] => [
+  { expressions: compileRule("bridge", [verdict("drop")]) },
+]);
 
 export function portElement(port: string, bridge: string, comment: string): Element {
   const way = { kind: "jump", chain: chainOfBridge(bridge) } as const;

@@ -39,7 +39,7 @@ export function planAdd(nftables: Nftables, wanted: Wanted): Command[] {
   const leaving = join(taken, former, { ...noneHeld, entries: entriesOfTheRobbed(nftables, taken, comment) });
   return [
     ...completeAdminChain(nftables),
-    ...completeTable(firewallDefinition, readTableState(nftables, firewallDefinition)),
+    ...completeTable(firewallDefinition(), readTableState(nftables, firewallDefinition())),
     ...(bridge === undefined ? [] : completeBridgeChain(nftables, bridge)),
     ...planRelease(nftables, { ...leaving, ports: [] }, bridge),
     ...addElements(addressMaps[4], four.missing),
@@ -53,7 +53,7 @@ export function planAdd(nftables: Nftables, wanted: Wanted): Command[] {
 /** Rules lead to it, so it is made before them. What is in it is the administrator's. */
 function completeAdminChain(nftables: Nftables): Command[] {
   if (nftables.getChain(adminChain) !== undefined) return [];
-  return [addTable(firewallDefinition.table), addChain(adminChain)];
+  return [addTable(firewallDefinition().table), addChain(adminChain)];
 }
 
 /** Which elements are not there yet, and which that are there stand in their place. */

@@ -19,7 +19,7 @@ import type { BridgePolicy } from "./wanted.ts";
 
 /** The chain to which the addresses of a bridge's containers lead. */
 export function completeBridgeChain(nftables: Nftables, bridge: string): Command[] {
-  return completeChain(nftables, bridgeChain(bridge), bridgeChainRules);
+  return completeChain(nftables, bridgeChain(bridge), bridgeChainRules());
 }
 
 /** The bridge's policy is that of the last ADD. */
@@ -54,8 +54,8 @@ export function planPorts(
   }
   if (ports.length === 0) return release();
   return [
-    ...completeTable(isolationDefinition, readTableState(nftables, isolationDefinition)),
-    ...completeChain(nftables, chain, portChainRules),
+    ...completeTable(isolationDefinition(), readTableState(nftables, isolationDefinition())),
+    ...completeChain(nftables, chain, portChainRules()),
     ...release(bridge),
     ...addElements(portMap, missing),
   ];

@@ -63,7 +63,7 @@ function releasePorts(nftables: Nftables, ports: readonly Element[], kept: strin
   if (ports.length === 0) return [];
   const unused = unusedBridges(nftables, portChain, ports, kept);
   // With the last bridge goes the table. The kernel counts the chains and maps in it.
-  const others = isolationDefinition.sets.length + isolationDefinition.chains.length + unused.length;
+  const others = isolationDefinition().sets.length + isolationDefinition().chains.length + unused.length;
   if (unused.length > 0 && kept === undefined && nftables.getTable(isolationTable)?.uses === others) {
     return [deleteTable(isolationTable)];
   }

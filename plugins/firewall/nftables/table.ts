@@ -1,3 +1,4 @@
+import { lazy } from "../../../shared/errors/lazy.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
 import { type ChainName, priority } from "../../../shared/nftables/chain.ts";
 import type { TableName } from "../../../shared/nftables/command.ts";
@@ -66,42 +67,44 @@ function rule(...statements: readonly Statement[]): Rule {
 }
 
 /** What the table is, apart from elements, the chains of bridges and the administrator's chain. */
-export const firewallDefinition: TableDefinition = {
-  table: { ...firewallTable, comment: "CNI firewall plugin: forwarded packets of containers" },
-  sets: [addressMaps[4], addressMaps[6], bridgeSet, sameBridgeSet, ownerMap],
-  chains: [
-    {
-      name: "isolation",
-      rules: [
-        rule(inSet(["iifname", "oifname"], "==", sameBridgeSet.name), verdict("return")),
-        rule(
-          inSet(["iifname"], "==", bridgeSet.name),
-          inSet(["oifname"], "==", bridgeSet.name),
-          verdict("drop"),
-        ),
-      ],
-    },
-    {
-      name: "forward",
-      base: { type: "filter", hook: "forward", priority: priority.filter, policy: "accept" },
-      rules: [
-        rule(verdict("jump", "isolation")),
-        rule(verdict("jump", adminChain.name)),
-        rule(ctState("established", "related"), verdictMap(["ip daddr"], addressMaps[4].name)),
-        rule(ctState("established", "related"), verdictMap(["ip6 daddr"], addressMaps[6].name)),
-        rule(verdictMap(["ip saddr"], addressMaps[4].name)),
-        rule(verdictMap(["ip6 saddr"], addressMaps[6].name)),
-      ],
-    },
-  ],
-};
+export const firewallDefinition = lazy(
+  (): TableDefinition => ({
+    table: { ...firewallTable, comment: "CNI firewall plugin: forwarded packets of containers" },
+    sets: [addressMaps[4], addressMaps[6], bridgeSet, sameBridgeSet, ownerMap],
+    chains: [
+      {
+        name: "isolation",
+        rules: [
+          rule(inSet(["iifname", "oifname"], "==", sameBridgeSet.name), verdict("return")),
+          rule(
+            inSet(["iifname"], "==", bridgeSet.name),
+            inSet(["oifname"], "==", bridgeSet.name),
+            verdict("drop"),
+          ),
+        ],
+      },
+      {
+        name: "forward",
+        base: { type: "filter", hook: "forward", priority: priority.filter, policy: "accept" },
+        rules: [
+          rule(verdict("jump", "isolation")),
+          rule(verdict("jump", adminChain.name)),
+          rule(ctState("established", "related"), verdictMap(["ip daddr"], addressMaps[4].name)),
+          rule(ctState("established", "related"), verdictMap(["ip6 daddr"], addressMaps[6].name)),
+          rule(verdictMap(["ip saddr"], addressMaps[4].name)),
+          rule(verdictMap(["ip6 saddr"], addressMaps[6].name)),
+        ],
+      },
+    ],
+  }),
+);
 
 /** The chain that the addresses of a bridge's containers lead to, and its one rule. */
 export function bridgeChain(bridge: string): ChainName {
   return { table: firewallTable, name: chainOfBridge(bridge) };
 }
 
-export const bridgeChainRules: readonly Rule[] = [rule(verdict("accept"))];
+export const bridgeChainRules = lazy((): readonly Rule[] => [rule(verdict("accept"))]);
 
 /** The element of an address. */
 export function addressElement(address: IpAddress, bridge: string | undefined, comment: string): Element {
