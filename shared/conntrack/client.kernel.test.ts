@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { formatIp } from "../ip/address.ts";
+import { formatIp, parseIp } from "../ip/address.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
-import { deleteEntry, listEntries, openConntrack } from "./client.ts";
+import { deleteEntry, forgetConnectionsOf, listEntries, openConntrack } from "./client.ts";
 
 test("entries are found by protocol and port and deleted one by one", () => {
   const name = `conntrack-test-${process.pid}`;
@@ -69,3 +69,44 @@ test("entries are found by protocol and port and deleted one by one", () => {
     execFileSync("ip", ["netns", "del", name]);
   }
 });
+
+for (const [family, mine, other] of [
+  [4, "172.16.0.1", "172.16.0.9"],
+  [6, "2001:db8::1", "2001:db8::9"],
+] as const) {
+  test(`connections of an address are forgotten, those of others stay: IPv${family}`, () => {
+    const name = `conntrack-forget-${family}-${process.pid}`;
+    execFileSync("ip", ["netns", "add", name]);
+    const host = openNetns(`/run/netns/${name}`);
+    try {
+      inNetns(host, () => {
+        const far = family === 4 ? "192.0.2.7" : "2001:db8:ffff::7";
+        for (const [source, destination] of [
+          [mine, far],
+          [other, far],
+          [far, mine],
+        ]) {
+          const ends = ["-s", String(source), "-d", String(destination)];
+          const ports = ["-p", "udp", "--sport", "4000", "--dport", "53"];
+          execFileSync("conntrack", ["-I", "-t", "120", ...ports, ...ends], { stdio: "ignore" });
+        }
+        const address = parseIp(mine);
+        assert.ok(address !== undefined);
+        forgetConnectionsOf([address]);
+        const socket = openConntrack();
+        try {
+          const left = listEntries(socket, family, { protocol: 17 });
+          assert.deepEqual(
+            left.map(({ original }) => formatIp(original.source)),
+            [other],
+          );
+        } finally {
+          socket.close();
+        }
+      });
+    } finally {
+      host.close();
+      execFileSync("ip", ["netns", "del", name]);
+    }
+  });
+}

@@ -25,7 +25,10 @@ export function openConntrack(): NetlinkSocket {
  * @throws SystemError
  */
 export function listEntries(socket: NetlinkSocket, family: 4 | 6, filter: DumpFilter): ConntrackEntry[] {
-  const body = new AttributeWriter().raw(header(family)).raw(encodeFilter(filter)).finish();
+  const body = new AttributeWriter()
+    .raw(header(family))
+    .raw(encodeFilter(kernelFilter(filter)))
+    .finish();
   try {
     return socket
       .dump("cannot list tracked connections", IPCTNL_MSG_CT_GET, body)
@@ -39,6 +42,18 @@ export function listEntries(socket: NetlinkSocket, family: 4 | 6, filter: DumpFi
     if (isErrno(error, "EINVAL", "EOPNOTSUPP", "EPROTONOSUPPORT")) return [];
     throw error;
   }
+}
+
+/**
+ * Addresses of IPv6 are left out: the kernel compares them the wrong way round and leaves out what was asked for
+ * (ctnetlink_filter_match_tuple in net/netfilter/nf_conntrack_netlink.c). `passes` looks at them.
+ */
+function kernelFilter({ source, answeredBy, ...others }: DumpFilter): DumpFilter {
+  return {
+    ...others,
+    ...(source?.family === 4 && { source }),
+    ...(answeredBy?.family === 4 && { answeredBy }),
+  };
 }
 
 function passes({ protocol, original, reply }: ConntrackEntry, filter: DumpFilter): boolean {
