@@ -271,8 +271,10 @@ export const masquerade: readonly Scenario[] = [
       { call: "ADD", config: masquerading("iptables") },
       { packet: "udp", from: "c1", to: "192.0.2.2", port: 53, arrives: true },
       { look: ["conntrack", "-L", "-s", "10.1.2.2"], shows: { $has: [{ $match: "dport=53" }] } },
+      { packet: "udp", from: "c1", to: "2001:db8:ffff::2", port: 53, arrives: true },
       { call: "DEL", config: masquerading("iptables") },
       { look: ["conntrack", "-L", "-s", "10.1.2.2"], shows: [] },
+      { look: ["conntrack", "-L", "-f", "ipv6", "-s", "2001:db8:5::2"], shows: [] },
     ],
   },
   {
