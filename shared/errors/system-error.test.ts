@@ -31,6 +31,12 @@ test("numbers with two names have the kernel's", () => {
   assert.equal(errnoName(constants.errno.ENOTSUP), "EOPNOTSUPP");
 });
 
+test("every number that Node.js knows has a name that stands for it", () => {
+  for (const [name, number] of Object.entries(constants.errno)) {
+    assert.equal(new Map(Object.entries(constants.errno)).get(errnoName(number)), number, name);
+  }
+});
+
 test("errnos of the kernel that Node.js does not know are named and explained", () => {
   const error = new SystemError('cannot set master of "veth1"', -54);
   assert.equal(error.message, 'cannot set master of "veth1": EXFULL, exchange full');
