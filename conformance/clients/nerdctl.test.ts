@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { expectPeer, pluginFolder } from "../harness/binaries.ts";
+import { pluginFolder } from "../harness/binaries.ts";
 import { removeCgroups } from "../harness/cgroups.ts";
 import { type Host, hostFor } from "../harness/host.ts";
 import { writeImage } from "../harness/image.ts";
@@ -122,9 +122,7 @@ test("nerdctl: a container in two networks, as compose starts them", async (t) =
 });
 
 /** nerdctl gives the ports of a container to each of its networks, and calls the plugins of all at once. */
-const refusesItsOwn = expectPeer ? {} : { todo: "portmap calls a port held that the same container has" };
-
-test("nerdctl: a published port of a container in two networks", refusesItsOwn, async (t) => {
+test("nerdctl: a published port of a container in two networks", async (t) => {
   const { host, nerdctl } = await prepare(t);
   host.bind(pluginFolder(), "/opt/cni/bin");
   const before = snapshot(host);

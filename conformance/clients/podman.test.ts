@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { expectPeer, pluginFolder } from "../harness/binaries.ts";
+import { pluginFolder } from "../harness/binaries.ts";
 import { removeCgroups } from "../harness/cgroups.ts";
 import { readConflist } from "../harness/conflist.ts";
 import { type Host, hostFor } from "../harness/host.ts";
@@ -80,9 +80,7 @@ test("podman: a container in two networks", async (t) => {
 });
 
 /** podman gives the ports of a container to each of its networks. */
-const refusesItsOwn = expectPeer ? {} : { todo: "portmap calls a port held that the same container has" };
-
-test("podman: a published port of a container in two networks", refusesItsOwn, async (t) => {
+test("podman: a published port of a container in two networks", async (t) => {
   const { host, podman } = await prepare(t);
   const before = snapshot(host);
 

@@ -21,7 +21,7 @@ import { createHolders, type Holders } from "./holders.ts";
 import { holdersOf } from "./iptables-holders.ts";
 import { allowLocalhost } from "./localhost-access.ts";
 import { mappingsOf, type PortMapping } from "./mappings.ts";
-import { dnatChain } from "./names.ts";
+import { containerChain, dnatChain } from "./names.ts";
 import { clearPorts, publish, unpublish } from "./nftables/publish.ts";
 import { planAdd, planRemoval, planUndo, planUndoShared } from "./plan.ts";
 import { type PublishedPort, publishedPorts } from "./published.ts";
@@ -78,7 +78,7 @@ function publishByNftables(
   holders: Holders,
   undo: UndoStack,
 ): void {
-  clearPortsInIptables(config, families, holders);
+  clearPortsInIptables(request, config, families, holders);
   const containers = families.map(({ address }) => address);
   const done = withNftables((nftables) =>
     publish(nftables, config, containers, ownerComment(request), holders),
@@ -89,6 +89,7 @@ function publishByNftables(
 
 /** The rules of iptables come before those of our own tables: a port that they publish would never get there. */
 function clearPortsInIptables(
+  request: Request,
   config: PortmapConfig,
   families: readonly PublishedFamily[],
   holders: Holders,
@@ -97,7 +98,9 @@ function clearPortsInIptables(
     if (!hasIptables(family) || !chainMayExist(family, "nat", dnatChain)) continue;
     let takenOver: PublishedPort[] = [];
     changeRulesIfAvailable(family, "nat", (current) => {
-      const gone = goneChains(current, mappingsOf(config.mappings, family), "", address.address, holders);
+      const mappings = mappingsOf(config.mappings, family);
+      // Also what this container itself has got in the past makes way.
+      const gone = goneChains(request, current, mappings, address.address, holders);
       takenOver = publishedPorts(current, gone);
       return planRemoval(current, gone);
     });
@@ -116,14 +119,17 @@ function publishByIptables(
   const unconditional = families.filter(({ family }) => config.conditions[family].length === 0);
   const containers = unconditional.map(({ address }) => address);
   if (hasNftables()) {
-    forgetTakenOver(withNftables((nftables) => clearPorts(nftables, config, containers, holders)));
+    forgetTakenOver(
+      withNftables((nftables) => clearPorts(nftables, config, containers, ownerComment(request), holders)),
+    );
   }
   for (const { family, address } of families) {
     const desired = desiredRules(request, config, address);
     const mappings = config.conditions[family].length > 0 ? [] : mappingsOf(config.mappings, family);
     let takenOver: PublishedPort[] = [];
     const done = changeRules(family, "nat", (current) => {
-      const gone = goneChains(current, mappings, desired.chain, address.address, holders);
+      const held = goneChains(request, current, mappings, address.address, holders);
+      const gone = held.filter((chain) => chain !== desired.chain);
       takenOver = publishedPorts(current, gone);
       return planAdd(current, desired, gone);
     });
@@ -134,20 +140,25 @@ function publishByIptables(
 }
 
 /**
- * The chains of containers that are gone, but hold one of the ports.
+ * The chains of containers that are gone, but hold one of the ports, and the container's own one if it holds one.
+ * Those of its other networks are left alone: the rule that was there first gets the packets.
  *
- * @param own the container's own chain.
  * @throws CniError code 103 when a holder is not known to be gone.
  */
 function goneChains(
+  { network, containerId }: Request,
   current: Ruleset,
   mappings: readonly PortMapping[],
-  own: string,
   address: IpAddress,
   holders: Holders,
 ): string[] {
-  const held = holdersOf(current, mappings, own);
-  for (const { port, owner } of held) holders.requireGone(port, owner, port.container, address);
+  const own = containerChain(network, containerId);
+  const isSibling = (chain: string, name: string) =>
+    containerChain(name, containerId) === chain && chain !== own;
+  const held = holdersOf(current, mappings, isSibling);
+  for (const { port, owner, chain } of held) {
+    if (chain !== own) holders.requireGone(port, owner, port.container, address);
+  }
   return [...new Set(held.map(({ chain }) => chain))];
 }
 

@@ -52,22 +52,28 @@ function table(entry: string, rule: string): TestTable {
 
 const entry = `-p tcp ${comment} -m multiport --dports 443,80 -j ${chain}`;
 const dnat = "-p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.3:8080";
+const others = () => false;
+const isSpared = (name: string, network: string) => name === chain && network === "mynet";
 const mapping = { ...port, containerPort: 1 };
 
 test("who has a port in table nat", () => {
   const { ruleset } = table(entry, dnat);
-  assert.deepEqual(holdersOf(ruleset, [mapping], "CNI-DN-own"), [
+  assert.deepEqual(holdersOf(ruleset, [mapping], others), [
     {
       chain,
       owner: "container A of network mynet",
       port: { ...port, container: other, containerPort: 8080 },
     },
   ]);
-  assert.deepEqual(holdersOf(ruleset, [mapping], chain), []);
-  assert.deepEqual(holdersOf(ruleset, [{ ...mapping, protocol: "udp" }], ""), []);
-  assert.deepEqual(holdersOf(ruleset, [{ ...mapping, hostPort: 443 }], ""), [], "its chain does not lead on");
+  assert.deepEqual(holdersOf(ruleset, [mapping], isSpared), []);
+  assert.deepEqual(holdersOf(ruleset, [{ ...mapping, protocol: "udp" }], others), []);
   assert.deepEqual(
-    holdersOf(table(`-i eth0 ${entry}`, dnat).ruleset, [mapping], ""),
+    holdersOf(ruleset, [{ ...mapping, hostPort: 443 }], others),
+    [],
+    "its chain does not lead on",
+  );
+  assert.deepEqual(
+    holdersOf(table(`-i eth0 ${entry}`, dnat).ruleset, [mapping], others),
     [],
     "it has conditions",
   );
@@ -75,8 +81,8 @@ test("who has a port in table nat", () => {
 
 test("ports of different addresses of the host do not clash", () => {
   const { ruleset } = table(entry, `-d 192.0.2.1/32 ${dnat}`);
-  const at = (address: string) => holdersOf(ruleset, [{ ...mapping, hostIp: ip(address) }], "").length;
+  const at = (address: string) => holdersOf(ruleset, [{ ...mapping, hostIp: ip(address) }], others).length;
   assert.equal(at("192.0.2.1"), 1);
   assert.equal(at("192.0.2.2"), 0);
-  assert.equal(holdersOf(ruleset, [mapping], "").length, 1, "all addresses are these too");
+  assert.equal(holdersOf(ruleset, [mapping], others).length, 1, "all addresses are these too");
 });

@@ -19,17 +19,26 @@ const plainLength = 12;
 /**
  * Chains of others that publish one of these ports. The rule that was there first gets the packets, so one of the two
  * would never see any. Rules with conditions may be for other packets and do not count.
+ *
+ * @param isSpared says which chains do not count, by their names and the network that leading rules say.
  */
-export function holdersOf(current: Ruleset, mappings: readonly PortMapping[], own: string): Holder[] {
+export function holdersOf(
+  current: Ruleset,
+  mappings: readonly PortMapping[],
+  isSpared: (chain: string, network: string) => boolean,
+): Holder[] {
   const holders: Holder[] = [];
   for (const rule of current.rules(dnatChain)) {
     const chain = targetOf(rule) ?? "";
-    if (chain === own || rule.length !== plainLength || rule[6] !== "-m") continue;
+    if (rule.length !== plainLength || rule[6] !== "-m") continue;
     const ports = (rule[9] ?? "").split(",");
     if (!mappings.some(({ protocol, hostPort }) => rule[1] === protocol && ports.includes(`${hostPort}`))) {
       continue;
     }
-    const owner = ownerInWords(commentOf(rule) ?? "", chain);
+    const comment = commentOf(rule) ?? "";
+    const network = ownerOf(comment)?.network;
+    if (network !== undefined && isSpared(chain, network)) continue;
+    const owner = ownerInWords(comment, chain);
     for (const port of publishedPorts(current, [chain])) {
       if (mappings.some((mapping) => overlaps(mapping, port))) {
         holders.push({ chain, port, ...(owner === undefined ? {} : { owner }) });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Host } from "../../harness/host.ts";
 import { conntrack } from "../../harness/inspect.ts";
+import { callPlugin } from "../../harness/plugin-call.ts";
 import { difference, snapshot } from "../../harness/snapshot.ts";
 import { serveHttp } from "../../harness/traffic.ts";
 import {
@@ -10,6 +11,7 @@ import {
   assertNoPage,
   assertPage,
   assertRefused,
+  type Backend,
   type Call,
   families,
   hostAddress,
@@ -18,9 +20,10 @@ import {
   outside,
   secondAddress,
   succeed,
+  succeedTogether,
   url,
 } from "./network.ts";
-import { beyondPeer, rules, tcp, udp } from "./setting.ts";
+import { beyondPeer, ours, peers, rules, tcp, udp } from "./setting.ts";
 
 /** What stands in the host's rules about containers. */
 function ofContainers(host: Host): string[] {
@@ -30,6 +33,46 @@ function ofContainers(host: Host): string[] {
     ...[...ipv4, ...ipv6].filter((line) => /CNI-DN-/.test(line)),
     ...(tables.match(/comment "\w+\/.*/g) ?? []),
   ];
+}
+
+type Attached = Call & { readonly network: string; readonly page: string };
+
+/** One container in two networks with the same port: what leads to which network can be told by the page. */
+async function attachTwice(host: Host, backend: Backend): Promise<readonly [Attached, Attached]> {
+  await serveHttp(host, "c1", 80, "c1");
+  await serveHttp(host, "c2", 80, "c2");
+  const mappings = [tcp(8080, 80), tcp(8081, 80, hostAddress.ipv4), udp(53, 53)];
+  const common = { backend, containerId: "pod", mappings } as const;
+  const attached = [
+    { ...common, network: "front", container: "c1", page: "c1" },
+    { ...common, network: "back", container: "c2", ifname: "eth1", page: "c2" },
+  ] as const;
+  for (const setting of [...attached, attached[1], attached[0]]) succeed(host, "ADD", setting);
+  assertLeadsTo(host, "c1");
+  for (const setting of attached) succeed(host, "CHECK", setting);
+  assertRefused(host, "ADD", stranger(backend), 103, /8080\/tcp is already published for .*pod/);
+  return attached;
+}
+
+function stranger(backend: Backend): Call {
+  return { backend, container: "c3", network: "front" };
+}
+
+function assertLeadsTo(host: Host, page: string): void {
+  for (const family of families) assertPage(host, "outside", url(hostAddress[family], 8080), page);
+  assertPage(host, "outside", url(hostAddress.ipv4, 8081), page);
+  assertPage(host, undefined, url("127.0.0.1", 8080), page);
+}
+
+/** As runtimes do after a crash: nothing but the names is known, and it is done twice. */
+function remove(host: Host, means: "DEL" | "GC", { network: name, ifname = "eth0" }: Attached): void {
+  const config = { cniVersion: "1.1.0", name, type: "portmap", "cni.dev/valid-attachments": [] };
+  for (let count = 0; count < 2; count++) {
+    const environment =
+      means === "GC" ? { command: means } : { command: means, containerId: "pod", netns: "", ifname };
+    const { status, stdout, stderr } = callPlugin(host, ours, environment, config);
+    assert.equal(`${status} ${stderr}`, "0 ", stdout);
+  }
 }
 
 for (const backend of ["nftables", "iptables"] as const) {
@@ -116,6 +159,38 @@ for (const backend of ["nftables", "iptables"] as const) {
     assert.deepEqual(ofContainers(host), []);
   });
 
+  for (const [order, leaving] of [
+    ["the first leaves", 0],
+    ["the second leaves", 1],
+  ] as const) {
+    for (const means of ["DEL", "GC"] as const) {
+      const title = `${backend}: two networks of one container publish the same port, ${order} by ${means}`;
+      test(title, beyondPeer, async (t) => {
+        const host = await network(t);
+        const attached = await attachTwice(host, backend);
+        const [gone, stays] = leaving === 0 ? attached : ([attached[1], attached[0]] as const);
+        remove(host, means, gone);
+        assertLeadsTo(host, stays.page);
+        succeed(host, "CHECK", stays);
+        assertRefused(host, "ADD", stranger(backend), 103, /8080\/tcp is already published for/);
+        assert.deepEqual(
+          ofContainers(host).filter((line) => line.includes(gone.network)),
+          [],
+        );
+
+        succeed(host, "ADD", gone);
+        assertLeadsTo(host, stays.page);
+        for (const setting of attached) succeed(host, "CHECK", setting);
+        remove(host, means, gone);
+        remove(host, means, stays);
+        assertNoPage(host, "outside", url(hostAddress.ipv4, 8080));
+        assert.deepEqual(ofContainers(host), []);
+        succeed(host, "ADD", stranger(backend));
+        succeed(host, "DEL", stranger(backend));
+      });
+    }
+  }
+
   test(`${backend}: a container that is added again with another address`, beyondPeer, async (t) => {
     const host = await network(t);
     await serveHttp(host, "c2", 80, "c2");
@@ -138,3 +213,93 @@ test("nftables: DEL of one of two interfaces in the same network", beyondPeer, a
   assertNoPage(host, "outside", url(hostAddress.ipv4, 8080));
   assertPage(host, "outside", url(hostAddress.ipv4, 8081), "c1");
 });
+
+test("iptables: two networks of one container have the Go plugin's rules", beyondPeer, async (t) => {
+  const host = await network(t);
+  const attached = await attachTwice(host, "iptables");
+  const made = rules(host);
+  for (const setting of attached) succeed(host, "DEL", setting);
+  for (const setting of attached) succeed(host, "ADD", setting, peers);
+  assert.deepEqual(rules(host), made);
+});
+
+test("nftables: of three networks of one container the port goes on to another", beyondPeer, async (t) => {
+  const host = await network(t);
+  const [first, second] = await attachTwice(host, "nftables");
+  await serveHttp(host, "c3", 80, "c3");
+  const third = { ...second, network: "third", container: "c3", ifname: "eth2", page: "c3" } as const;
+  succeed(host, "ADD", third);
+  succeed(host, "DEL", second);
+  assertLeadsTo(host, "c1");
+  succeed(host, "DEL", first);
+  assertLeadsTo(host, "c3");
+  succeed(host, "CHECK", third);
+  // It waited with another address and its own conditions before.
+  succeed(host, "ADD", first);
+  const moved = { ...first, last: 12, keys: { conditionsV4: ["iifname", "!=", "eth9"], markMasqBit: 7 } };
+  succeed(host, "ADD", moved);
+  succeed(host, "CHECK", moved);
+  assertRefused(host, "CHECK", first, 105, /8080\/tcp/);
+  succeed(host, "DEL", third);
+  assertLeadsTo(host, "c1");
+  succeed(host, "CHECK", moved);
+  succeed(host, "DEL", moved);
+  assert.doesNotMatch(listing(host), /elements|_if_|from_/);
+});
+
+test("both networks of a container that is gone make way", beyondPeer, async (t) => {
+  const host = await network(t);
+  await attachTwice(host, "nftables");
+  await serveHttp(host, "c3", 80, "c3");
+  const silence = (name: "c1" | "c2") => {
+    host.run("ip", ["link", "delete", `veth${name}`]);
+  };
+  silence("c1");
+  // The port is the other network's as well, and that one answers.
+  assertRefused(host, "ADD", stranger("nftables"), 103, /eth1.*back/);
+  assert.match(listing(host), /front\/pod/);
+  silence("c2");
+  succeed(host, "ADD", stranger("nftables"));
+  assertPage(host, "outside", url(hostAddress.ipv4, 8080), "c3");
+  assert.doesNotMatch(listing(host), /pod/);
+});
+
+test("two networks of one container by different backends", beyondPeer, async (t) => {
+  const host = await network(t);
+  const attached = await attachTwice(host, "nftables");
+  const [first, second] = attached;
+  succeed(host, "ADD", { ...second, backend: "iptables" });
+  assertLeadsTo(host, "c2");
+  for (const setting of attached) succeed(host, "CHECK", setting);
+  succeed(host, "ADD", { ...second, backend: "nftables" });
+  assertLeadsTo(host, "c1");
+  for (const setting of attached) succeed(host, "CHECK", setting);
+  succeed(host, "ADD", { ...first, backend: "iptables" });
+  assertLeadsTo(host, "c1");
+  succeed(host, "DEL", first);
+  assertLeadsTo(host, "c2");
+  succeed(host, "DEL", second);
+  assert.deepEqual(ofContainers(host), []);
+});
+
+test(
+  "nftables: networks of one container that are added and removed at the same time",
+  beyondPeer,
+  async (t) => {
+    const host = await network(t);
+    const settings = Array.from({ length: 6 }, (_, index): Call => {
+      return { containerId: "pod", network: `net${index}`, last: 20 + index, ifname: `eth${index}` };
+    });
+    await succeedTogether(host, "ADD", settings);
+    for (const setting of settings) succeed(host, "CHECK", setting);
+    await succeedTogether(host, "DEL", settings.slice(1));
+    const [left = {}] = settings;
+    succeed(host, "CHECK", left);
+    assert.match(
+      listing(host),
+      /6 . 8080 comment "net0\/pod\/eth0" : 10.22.0.20 . 80|tcp . 8080 comment "net0\/pod\/eth0" : 10.22.0.20 . 80/,
+    );
+    succeed(host, "DEL", left);
+    assert.doesNotMatch(listing(host), /elements/);
+  },
+);

@@ -54,7 +54,7 @@ test("what several ADDs with other ports and addresses made goes with one DEL", 
 /** The tables as versions without the map made them. */
 function makeOld(host: Host): void {
   const text = listing(host)
-    .replaceAll(/\tmap owners \{[\s\S]*?\n\t\}\n/g, "")
+    .replaceAll(/\tmap (owners|waiting) \{[\s\S]*?\n\t\}\n/g, "")
     .replaceAll(", listed by owner", "");
   assert.doesNotMatch(text, /owner/);
   host.run("nft", ["-f", "-"], { input: `flush ruleset\n${text}` });
@@ -74,6 +74,33 @@ test("in tables of earlier versions DEL finds everything as well", beyondPeer, a
   for (const containerId of ["c1", "c2"]) networkCalls(host, "DEL", containerId, bare);
   assert.doesNotMatch(listing(host), /elements/);
 });
+
+test(
+  "in tables without map waiting everything works, and it comes with the first ADD",
+  beyondPeer,
+  async (t) => {
+    const host = await network(t);
+    const setting: Call = { mappings: [tcp(8080, 80)] };
+    const removeMap = () => {
+      for (const family of ["ip", "ip6"])
+        host.run("nft", ["delete", "map", family, "cni_portmap", "waiting"]);
+    };
+    succeed(host, "ADD", setting);
+    removeMap();
+    succeed(host, "CHECK", setting);
+    succeed(host, "DEL", setting);
+    assert.doesNotMatch(listing(host), /elements/);
+    succeed(host, "ADD", setting);
+    removeMap();
+    const other: Call = { ...setting, network: "other", container: "c2", containerId: "c1", ifname: "eth1" };
+    succeed(host, "ADD", other);
+    for (const call of [setting, other]) succeed(host, "CHECK", call);
+    succeed(host, "DEL", setting);
+    succeed(host, "CHECK", other);
+    succeed(host, "DEL", other);
+    assert.doesNotMatch(listing(host), /elements/);
+  },
+);
 
 test("CHECK misses an entry of owners, and ADD brings it back", beyondPeer, async (t) => {
   const host = await network(t);

@@ -28,6 +28,8 @@ export interface MappingElements {
   /** Where the port leads, and through which chain. Both have the key of the mapping. */
   readonly target: PlacedElement;
   readonly chain: PlacedElement;
+  /** Stands for both where the port leads to another network of the same container. */
+  readonly claim: PlacedElement;
 }
 
 /** The elements of one container's mappings of one family. Where a host port is listed twice the first one counts. */
@@ -47,6 +49,7 @@ export function mappingElements(
     if (seen.has(text)) return [];
     seen.add(text);
     const value = concatenate(addressValue(container.address), portValue(containerPort));
+    const port = hostIp === undefined ? concatenate(anyAddress(family), key) : key;
     const verdict = { kind: "jump", chain: hostIp === undefined ? chains.port : chains.address } as const;
     return {
       mapping,
@@ -59,8 +62,17 @@ export function mappingElements(
         map: hostIp === undefined ? maps.portChains : maps.addressChains,
         element: { key, data: { verdict }, comment },
       },
+      claim: {
+        map: maps.waiting,
+        element: { key: concatenate(port, value), data: { verdict }, comment },
+      },
     };
   });
+}
+
+/** What stands for all addresses where a key begins with one. */
+export function anyAddress(family: 4 | 6): Uint8Array {
+  return new Uint8Array(family === 4 ? 4 : 16);
 }
 
 /** The element that says for whom connections to the container are masqueraded; undefined when for nobody. */
@@ -85,21 +97,28 @@ export function mappingKey(
   return concatenate(...(hostIp === undefined ? [] : [addressValue(hostIp)]), ...port);
 }
 
-/** The published port that an element of one of the maps of targets stands for; undefined for other maps. */
+/** The port that an element of a map of targets, or of `waiting`, stands for; undefined for other maps. */
 export function publishedPort({ map, element }: PlacedElement): PublishedPort | undefined {
   const { key, data } = element;
-  if (data === undefined || !("value" in data) || map.data === undefined || map.data === "verdict") return;
-  const { portTargets, addressTargets } = mapsOf(map.table.family === "ip" ? 4 : 6);
-  if (map.name !== portTargets.name && map.name !== addressTargets.name) return;
-  const [address, containerPort] = splitConcatenation(map.data, data.value);
-  const [hostPort, protocol] = splitConcatenation(map.key, key).toReversed();
-  const container = ipFromBytes(address ?? key);
+  const { portTargets, addressTargets, waiting } = mapsOf(map.table.family === "ip" ? 4 : 6);
+  if (![portTargets, addressTargets, waiting].some(({ name }) => name === map.name)) return undefined;
+  const target =
+    data !== undefined && "value" in data && map.data !== undefined && map.data !== "verdict"
+      ? splitConcatenation(map.data, data.value)
+      : [];
+  const [containerPort, address, hostPort, protocol] = [
+    ...splitConcatenation(map.key, key),
+    ...target,
+  ].toReversed();
+  const container = ipFromBytes(address ?? none);
   const name = protocols.find((known) => protocolNumbers[known] === protocol?.[0]);
   if (container === undefined || name === undefined) return undefined;
   const number = (bytes: Uint8Array | undefined) =>
     bytes === undefined ? 0 : new ByteReader(bytes).u16be(0);
   return { protocol: name, hostPort: number(hostPort), container, containerPort: number(containerPort) };
 }
+
+const none = new Uint8Array(0);
 
 /** Whether two elements do and say the same. */
 export function sameElement(a: Element, b: Element): boolean {

@@ -54,7 +54,8 @@ export interface GoHolders {
 }
 
 /**
- * Its rules come before ours: a port that they publish would never get to ours.
+ * Its rules come before ours: a port that they publish would never get to ours. Those for another address of the
+ * same container are left alone: they are another network's.
  *
  * @throws CniError code 103 when a holder is not known to be gone.
  */
@@ -62,6 +63,7 @@ export function planGoTakeover(
   nftables: Nftables,
   mappings: readonly PortMapping[],
   { address: own }: IpPrefix,
+  containerId: string | undefined,
   holders: Holders,
 ): GoHolders {
   const { family } = own;
@@ -75,6 +77,7 @@ export function planGoTakeover(
     const mapping = mappings.find((wanted) => port !== undefined && overlaps(wanted, port));
     if (mapping === undefined || port === undefined) continue;
     const { comment } = rule;
+    if (comment !== undefined && comment === containerId && !sameIp(port.container, own)) continue;
     const owner = comment === undefined ? undefined : `container ${comment}`;
     holders.requireGone(mapping, owner, port.container, own);
     if (comment !== undefined) gone.set(comment, port.container);

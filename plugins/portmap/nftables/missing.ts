@@ -12,6 +12,7 @@ import type { PortmapConfig } from "../config.ts";
 import { mappingElements, type PlacedElement, sameElement, sourcesElement } from "./elements.ts";
 import { isListed, missingEntries } from "./owners.ts";
 import { mapsOf, tableDefinition } from "./table.ts";
+import { areSiblings } from "./waiting.ts";
 
 /** What is missing of a container's published ports of one family, in words; undefined when all is there. */
 export function firstMissing(
@@ -22,17 +23,21 @@ export function firstMissing(
 ): string | undefined {
   const { family } = container.address;
   const whole = tableDefinition(config, container);
-  const { owners } = mapsOf(family);
+  const { owners, waiting } = mapsOf(family);
   const areListed = isListed(nftables, family);
-  const sets = areListed ? whole.sets : whole.sets.filter(({ name }) => name !== owners.name);
+  const mayLack = [waiting.name, ...(areListed ? [] : [owners.name])];
+  const sets = whole.sets.filter(({ name }) => !mayLack.includes(name));
   const definition = { ...whole, sets };
   const missing = missingInTable(definition, readTableState(nftables, definition));
   if (missing !== undefined) return missing;
-  const elements = mappingElements(config, container, comment).flatMap(({ mapping, target, chain }) => {
-    const host = mapping.hostIp === undefined ? "" : ` of ${formatIp(mapping.hostIp)}`;
-    const what = `port ${mapping.hostPort}/${mapping.protocol}${host}`;
-    return [target, chain].map((placed) => ({ what, placed }));
-  });
+  const elements = mappingElements(config, container, comment).flatMap(
+    ({ mapping, target, chain, claim }) => {
+      const host = mapping.hostIp === undefined ? "" : ` of ${formatIp(mapping.hostIp)}`;
+      const what = `port ${mapping.hostPort}/${mapping.protocol}${host}`;
+      const holder = nftables.getElement(target.map, target.element)?.comment;
+      return (areSiblings(holder, comment) ? [claim] : [target, chain]).map((placed) => ({ what, placed }));
+    },
+  );
   const sources = sourcesElement(config, container, comment);
   if (sources !== undefined) {
     elements.push({ what: `masquerading for ${formatIp(container.address)}`, placed: sources });

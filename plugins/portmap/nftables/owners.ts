@@ -2,7 +2,7 @@ import { sha512 } from "../../../shared/linux/sha512.ts";
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import { concatenate, interfaceValue, markValue } from "../../../shared/nftables/data-type.ts";
 import type { Element } from "../../../shared/nftables/element.ts";
-import type { PlacedElement } from "./elements.ts";
+import { anyAddress, type PlacedElement } from "./elements.ts";
 import { type Maps, mapsOf, tableComment, tableOf } from "./table.ts";
 
 /*
@@ -10,10 +10,13 @@ import { type Maps, mapsOf, tableComment, tableOf } from "./table.ts";
  * comments takes longer with every container on the host. Entries are made and deleted in one batch with what they
  * list. Key: a hash of the owner . a number from 0 on. Value: address . protocol . port, as the other maps' keys have
  * them; without an address (all zero) it is a key of the maps of all addresses, without a protocol one of `sources`.
+ * A port is listed in the same way where its owner only waits for it; what an owner has in `waiting` is found there.
  */
 
 /** As many digits of the hash as an interface's name has room for, which is the type that nft shows as text. */
 const hashLength = 15;
+/** A protocol and a port in a concatenation. */
+const portLength = 8;
 
 /** Whether map `owners` lists everything in a family's tables: not in a table that an earlier version made. */
 export function isListed(nftables: Nftables, family: 4 | 6): boolean {
@@ -34,7 +37,12 @@ export function listedElements(nftables: Nftables, family: 4 | 6, owner: string)
       return element?.comment === owner ? [{ map, element }] : [];
     });
   });
-  return [...elements, ...entries.map((element) => ({ map: maps.owners, element }))];
+  const claims = nftables.findElements(maps.waiting, owner).filter(({ comment }) => comment === owner);
+  return [
+    ...elements,
+    ...claims.map((element) => ({ map: maps.waiting, element })),
+    ...entries.map((element) => ({ map: maps.owners, element })),
+  ];
 }
 
 /** The entries that `owners` needs besides those that it has, for elements of one owner. */
@@ -70,14 +78,17 @@ function readEntries(nftables: Nftables, { owners }: Maps, owner: string, wanted
   return { entries, free };
 }
 
-function entryValue(maps: Maps, { map, element: { key } }: PlacedElement): Uint8Array {
-  if (map.name === maps.sources.name) return concatenate(key, new Uint8Array(8));
+/** What stands in `owners` for an element of another map. */
+export function entryValue(maps: Maps, { map, element: { key } }: PlacedElement): Uint8Array {
+  if (map.name === maps.waiting.name) return key.slice(0, noAddress(maps).length + portLength);
+  if (map.name === maps.sources.name) return concatenate(key, new Uint8Array(portLength));
   if (map.name === maps.addressTargets.name || map.name === maps.addressChains.name) return key;
-  return concatenate(new Uint8Array(addressLength(maps)), key);
+  return concatenate(noAddress(maps), key);
 }
 
-function keysListed(maps: Maps, value: Uint8Array) {
-  const length = addressLength(maps);
+/** The keys that a value of `owners` stands for, and the maps that they are of. */
+export function keysListed(maps: Maps, value: Uint8Array) {
+  const { length } = noAddress(maps);
   const [address, port] = [value.slice(0, length), value.slice(length)];
   if (port.every((byte) => byte === 0)) return [{ map: maps.sources, key: address }];
   const [targets, chains, key] = address.every((byte) => byte === 0)
@@ -89,10 +100,10 @@ function keysListed(maps: Maps, value: Uint8Array) {
   ];
 }
 
-function addressLength({ sources }: Maps): number {
-  return sources.table.family === "ip" ? 4 : 16;
+function noAddress({ owners }: Maps): Uint8Array {
+  return anyAddress(owners.table.family === "ip" ? 4 : 6);
 }
 
-function hex(bytes: Uint8Array): string {
+export function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
 }

@@ -1,4 +1,5 @@
 import type { IpPrefix } from "../../../shared/ip/prefix.ts";
+import { sameBytes } from "../../../shared/nftables/bytes.ts";
 import { changeRuleset, type Nftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { addressValue } from "../../../shared/nftables/data-type.ts";
@@ -8,7 +9,7 @@ import { deleteTable } from "../../../shared/nftables/table.ts";
 import { completeTable, readTableState } from "../../../shared/nftables/table-definition.ts";
 import type { PortmapConfig } from "../config.ts";
 import type { Holders } from "../holders.ts";
-import { mappingsOf, type PortMapping } from "../mappings.ts";
+import { mappingsOf } from "../mappings.ts";
 import type { PublishedPort } from "../published.ts";
 import {
   allMaps,
@@ -22,8 +23,9 @@ import {
 } from "./elements.ts";
 import { planGoTakeover } from "./go-rules.ts";
 import { missingEntries } from "./owners.ts";
-import { elementsOf, planRemoval } from "./removal.ts";
+import { elementsOf, ofMap, planRemoval } from "./removal.ts";
 import { mapsOf, tableDefinition, tableOf } from "./table.ts";
+import { areSiblings, claimFinder, containerIn, outdatedClaims } from "./waiting.ts";
 
 /** What an ADD changed, to be taken back. */
 export interface Published {
@@ -35,7 +37,8 @@ export interface Published {
 }
 
 /**
- * Publishes a container's ports for all its addresses, in one batch. Elements of containers that are gone make way.
+ * Publishes a container's ports for all its addresses, in one batch. Elements of containers that are gone make way;
+ * a port that another network of the same container has is waited for.
  *
  * @throws CniError code 103 when a port is another container's; NftablesRefusal.
  */
@@ -59,7 +62,8 @@ export function publish(
 }
 
 /**
- * Removes what keeps these ports from being published by other means: elements of containers that are gone.
+ * Removes what keeps these ports from being published by other means: elements of containers that are gone, and
+ * those that the owner itself has got in the past.
  *
  * @returns what they published.
  * @throws CniError code 103 when a port is another container's; NftablesRefusal.
@@ -68,6 +72,7 @@ export function clearPorts(
   nftables: Nftables,
   config: PortmapConfig,
   containers: readonly IpPrefix[],
+  comment: string,
   holders: Holders,
 ): PublishedPort[] {
   let takenOver: PublishedPort[] = [];
@@ -75,13 +80,13 @@ export function clearPorts(
     takenOver = [];
     return containers.flatMap((container) => {
       const { family } = container.address;
-      const mappings = mappingElements(config, container, "");
-      const ofGo = planGoTakeover(nftables, mappingsOf(config.mappings, family), container, holders);
+      const mappings = mappingElements(config, container, comment);
+      const ofGo = takeoverOfGo(nftables, config, container, comment, holders);
       const isThere = nftables.getTable(tableOf(family)) !== undefined;
-      // Also what this container itself has got in the past makes way.
-      const dead = isThere ? deadElements(nftables, mappings, container, "", holders) : [];
-      takenOver.push(...ofGo.takenOver, ...portsOf(dead));
-      return [...ofGo.commands, ...planRemoval(nftables, family, dead)];
+      const dead = isThere ? deadElements(nftables, mappings, container, comment, holders) : [];
+      const own = isThere ? elementsOf(nftables, family, comment) : [];
+      takenOver.push(...ofGo.takenOver, ...portsOf([...dead, ...own]));
+      return [...ofGo.commands, ...planRemoval(nftables, family, [...dead, ...own])];
     });
   });
   return takenOver;
@@ -128,15 +133,17 @@ function planFamily(
   const state = readTableState(nftables, definition);
   const mappings = mappingElements(config, container, comment);
   const sources = sourcesElement(config, container, comment);
-  const wanted = [
-    ...mappings.flatMap(({ target, chain }) => [target, chain]),
-    ...(sources === undefined ? [] : [sources]),
-  ];
   const replaced = state.exists ? deadElements(nftables, mappings, container, comment, holders) : [];
-  const ofGo = planGoTakeover(nftables, mappingsOf(config.mappings, family), container, holders);
+  const ofGo = takeoverOfGo(nftables, config, container, comment, holders);
   const isReplaced = ({ map, element }: PlacedElement) =>
     replaced.some((old) => old.map.name === map.name && sameKey(old.element, element));
-  const outdated: PlacedElement[] = [];
+  const waits = ({ target }: MappingElements) =>
+    !isReplaced(target) && areSiblings(nftables.getElement(target.map, target.element)?.comment, comment);
+  const wanted = [
+    ...mappings.flatMap((mapping) => (waits(mapping) ? [mapping.claim] : [mapping.target, mapping.chain])),
+    ...(sources === undefined ? [] : [sources]),
+  ];
+  const outdated = outdatedClaims(nftables, family, comment, mappings, wanted);
   const addedElements = wanted.filter(({ map, element }) => {
     if (!state.exists || isReplaced({ map, element })) return true;
     const present = nftables.getElement(map, element);
@@ -151,18 +158,24 @@ function planFamily(
     commands: [
       ...ofGo.commands,
       ...completeTable(definition, state),
-      ...planRemoval(nftables, family, [...replaced, ...outdated], kept),
-      ...allMaps(family).flatMap((map) =>
-        addElements(
-          map,
-          added.filter((placed) => placed.map.name === map.name).map(({ element }) => element),
-        ),
-      ),
+      ...planRemoval(nftables, family, [...replaced, ...outdated], kept, added),
+      ...allMaps(family).flatMap((map) => addElements(map, ofMap(added, map))),
     ],
     added,
     madeTable: state.exists ? [] : [family],
     takenOver: [...ofGo.takenOver, ...portsOf(replaced)],
   };
+}
+
+function takeoverOfGo(
+  nftables: Nftables,
+  { mappings }: PortmapConfig,
+  container: IpPrefix,
+  comment: string,
+  holders: Holders,
+) {
+  const wanted = mappingsOf(mappings, container.address.family);
+  return planGoTakeover(nftables, wanted, container, containerIn(comment), holders);
 }
 
 /**
@@ -183,33 +196,35 @@ function deadElements(
   const earlier = nftables.getElement(sources, { key: addressValue(address) })?.comment;
   if (earlier !== undefined && earlier !== comment) gone.add(earlier);
   const overlapping = overlaps(nftables, family);
-  for (const { mapping, target } of mappings) {
-    for (const placed of overlapping(mapping, target)) {
+  for (const wanted of mappings) {
+    for (const placed of overlapping(wanted)) {
       const { comment: owner } = placed.element;
-      if (owner === comment || (owner !== undefined && gone.has(owner))) continue;
-      holders.requireGone(mapping, ownerInWords(owner), publishedPort(placed)?.container, address);
+      if (owner === comment || areSiblings(owner, comment)) continue;
+      if (owner !== undefined && gone.has(owner)) continue;
+      holders.requireGone(wanted.mapping, ownerInWords(owner), publishedPort(placed)?.container, address);
       if (owner !== undefined) gone.add(owner);
     }
   }
   return [...gone].flatMap((owner) => elementsOf(nftables, family, owner));
 }
 
-/** Finds what is published at the same port of the same address of the host, or of all its addresses. */
+/** Finds what is published, or waited for, at the same port of the same address of the host, or of all of them. */
 function overlaps(nftables: Nftables, family: 4 | 6) {
   const { addressTargets: map, portTargets } = mapsOf(family);
+  const claimsOn = claimFinder(nftables, family);
   let ofAddresses: readonly Element[] | undefined;
-  return (mapping: PortMapping, target: PlacedElement): PlacedElement[] => {
+  return ({ mapping, target, claim }: MappingElements): PlacedElement[] => {
     const port = mappingKey(mapping, undefined);
     const found = (where: NamedSet, key: Uint8Array): PlacedElement[] => {
       const element = nftables.getElement(where, { key });
       return element === undefined ? [] : [{ map: where, element }];
     };
     if (mapping.hostIp !== undefined) {
-      return [...found(map, target.element.key), ...found(portTargets, port)];
+      return [...found(map, target.element.key), ...found(portTargets, port), ...claimsOn(claim)];
     }
     ofAddresses ??= nftables.listElements(map);
-    const sharing = ofAddresses.filter(({ key }) => Buffer.compare(key.slice(-port.length), port) === 0);
-    return [...found(portTargets, port), ...sharing.map((element) => ({ map, element }))];
+    const sharing = ofAddresses.filter(({ key }) => sameBytes(key.slice(-port.length), port));
+    return [...found(portTargets, port), ...sharing.map((element) => ({ map, element })), ...claimsOn(claim)];
   };
 }
 
@@ -218,7 +233,7 @@ function portsOf(elements: readonly PlacedElement[]): PublishedPort[] {
 }
 
 function sameKey(a: Element, b: Element): boolean {
-  return Buffer.compare(a.key, b.key) === 0;
+  return sameBytes(a.key, b.key);
 }
 
 /** An owner's comment as people say it; a cut one stays as it is. */

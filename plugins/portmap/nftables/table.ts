@@ -36,6 +36,8 @@ export interface Maps {
   readonly portChains: NamedSet;
   /** For a container's address, the chain that knows whose connections to it are masqueraded. */
   readonly sources: NamedSet;
+  /** Ports that lead to another network of the same container, with where else they could lead: no rule uses it. */
+  readonly waiting: NamedSet;
   /** What each owner has in the others. */
   readonly owners: NamedSet;
 }
@@ -51,6 +53,7 @@ export function mapsOf(family: 4 | 6): Maps {
     addressChains: { table, name: "address_chains", key: [address, ...port], data: "verdict" },
     portChains: { table, name: "port_chains", key: port, data: "verdict" },
     sources: { table, name: "sources", key: [address], data: "verdict" },
+    waiting: { table, name: "waiting", key: [address, ...port, ...target], data: "verdict" },
     owners: { table, name: "owners", key: ["ifname", "mark"], data: [address, ...port] },
   };
 }
