@@ -13,7 +13,12 @@ export const koffiAddon = join(
   `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`,
 );
 
-/** How V8 runs in an executable: for a life of a few milliseconds, nearly all of it code that runs once. */
+/**
+ * How V8 runs in an executable: for a life of a few milliseconds, nearly all of it code that runs once.
+ *
+ * The price: Node's code cache of its own modules is for V8's usual flags, so those that are not in Node's start-up
+ * snapshot are compiled anew: 0.3 ms for node:vm and node:sea, which the loader needs, but 6 ms for node:child_process.
+ */
 export const v8Flags: readonly string[] = [
   // V8's start-up snapshot keeps its hash seed, which saves hashing all of it anew. With a seed that is known, somebody
   // could make an object with keys that collide; but what a plugin reads comes from root.
