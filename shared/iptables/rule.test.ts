@@ -35,6 +35,12 @@ test("any rule without control characters survives writing and reading", () => {
   );
 });
 
+test("quotes hold parts of a word together, and an empty word is one", () => {
+  assert.deepEqual(splitRule('a"b c"d "" e  f'), ["ab cd", "", "e", "f"]);
+  assert.deepEqual(splitRule('"a b" "c d"'), ["a b", "c d"]);
+  assert.deepEqual(splitRule('"a\\\\ b" c"d'), ["a\\ b", "cd"]);
+});
+
 test("a word that would start a second command is refused", () => {
   for (const word of ["a\nCOMMIT", "a\rb", "a\0b", "a\tb"]) {
     assert.throws(

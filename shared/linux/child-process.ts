@@ -145,13 +145,15 @@ function openPipe(opened: number[]): [number, number] {
   return pair;
 }
 
+/** The buffer is used again and again: a pipe gives a few kilobytes at a time, of megabytes on a busy host. */
 function readToEnd(fd: number): string {
-  const parts: Buffer[] = [];
+  let buffer = Buffer.allocUnsafe(65536);
+  let length = 0;
   for (;;) {
-    const part = Buffer.allocUnsafe(65536);
-    const length = readSync(fd, part);
-    if (length === 0) return Buffer.concat(parts).toString("utf8");
-    parts.push(part.subarray(0, length));
+    const read = readSync(fd, buffer, length, buffer.length - length, null);
+    if (read === 0) return buffer.toString("utf8", 0, length);
+    length += read;
+    if (length === buffer.length) buffer = Buffer.concat([buffer], 2 * length);
   }
 }
 
