@@ -146,10 +146,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: "takes any container ID",
     plugin: "host-local",
-    mutation: otherEnv((env) => ({
-      ...env,
-      CNI_CONTAINERID: (env["CNI_CONTAINERID"] ?? "").replaceAll("/", ""),
-    })),
+    mutation: otherEnv((env) => {
+      const id = env["CNI_CONTAINERID"] ?? "";
+      return id === "" || /^[a-zA-Z0-9][\w.-]*$/.test(id) ? env : { ...env, CNI_CONTAINERID: "any" };
+    }),
     killedBy: "bad input/",
   },
   {
