@@ -96,6 +96,12 @@ test("masquerading: off, of everything, by a chain of somebody else, with anothe
   assert.equal(external.requiredChain, "KUBE-MARK-MASQ");
   assert.deepEqual(external.sharedChains, [{ chain: "CNI-HOSTPORT-DNAT" }]);
   assert.deepEqual(external.rules[0]?.slice(-2), ["-j", "KUBE-MARK-MASQ"]);
+  const idle = desired(
+    [{ ...tcp, hostIP: "0.0.0.0" }],
+    { externalSetMarkChain: "KUBE-MARK-MASQ" },
+    "fd00::2/64",
+  );
+  assert.equal(idle.requiredChain, undefined, "no rule of this family leads there");
   for (const [bit, mark] of [
     [0, "0x1/0x1"],
     [31, "0x80000000/0x80000000"],

@@ -22,7 +22,7 @@ export interface DesiredRules {
   readonly sharedChains: readonly { readonly chain: string; readonly rule?: Rule }[];
   /** Jumps from built-in chains to shared ones; those that come first are inserted before others' rules. */
   readonly jumps: readonly (ChainRule & { readonly first: boolean })[];
-  /** A chain of somebody else which has to exist. */
+  /** A chain of somebody else which has to exist, because rules lead there. */
   readonly requiredChain?: string;
 }
 
@@ -46,11 +46,10 @@ export function desiredRules(
   const { masquerade } = config;
   const chain = containerChain(owner.network, owner.containerId);
   const comment = ownerComment(owner.network, owner.containerId);
+  const mappings = mappingsOf(config.mappings, family);
   return {
     chain,
-    rules: unique(
-      mappingsOf(config.mappings, family).flatMap((mapping) => mappingRules(mapping, masquerade, address)),
-    ),
+    rules: unique(mappings.flatMap((mapping) => mappingRules(mapping, masquerade, address))),
     entries: portLists(config.mappings).map(({ protocol, ports }) => ({
       beforeConditions: [
         ...["-p", protocol, "-m", "comment", "--comment", comment],
@@ -61,7 +60,7 @@ export function desiredRules(
     })),
     sharedChains: [...markChains(masquerade), { chain: dnatChain }],
     jumps: jumps(masquerade),
-    ...(masquerade.kind === "chain" ? { requiredChain: masquerade.chain } : {}),
+    ...(masquerade.kind === "chain" && mappings.length > 0 ? { requiredChain: masquerade.chain } : {}),
   };
 }
 

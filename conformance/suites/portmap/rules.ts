@@ -193,6 +193,20 @@ export const portmapRules: Suite = {
       ],
       leaves: { iptables: ["KUBE-MARK-MASQ"], ip6tables: ["KUBE-MARK-MASQ"] },
     }),
+    makes("externalSetMarkChain is needed only in the family whose ports are published", {
+      before: markChain.slice(0, 1),
+      config: publish([tcp(8080, 80, "0.0.0.0")], { externalSetMarkChain: "KUBE-MARK-MASQ" }),
+      ips: [v4, v6],
+      ipv4: [
+        ...dnat,
+        "nat :KUBE-MARK-MASQ -",
+        declared,
+        ...kube(port(8080, `${c1.ipv4}:80`)),
+        entry("tcp", "8080"),
+      ],
+      ipv6: [...dnat, declared, entry("tcp", "8080")],
+      leaves: { iptables: ["KUBE-MARK-MASQ"] },
+    }),
     makes("conditionsV4 and conditionsV6 stand in the entry of their family", {
       config: publish([tcp(8080, 80)], {
         conditionsV4: ["!", "-d", "192.0.2.0/24"],
