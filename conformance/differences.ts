@@ -2,7 +2,8 @@ import type { Difference } from "./cli/against.ts";
 
 /**
  * Where these plugins differ from the Go plugins v1.9.1 on purpose, each with its reason and what justifies it.
- * `--against` fails for what is different and not here, and for what is here and not different any more.
+ * `--against` fails for what is different and not here, and, when all scenarios are run, for what is here and not
+ * different any more.
  */
 export const differences: Difference[] = [
   // loopback

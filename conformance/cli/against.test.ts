@@ -24,8 +24,8 @@ const seen = (more: Partial<Observation> = {}): Observation => ({
   outcome: "success",
   ...more,
 });
-const compare = (one: Row, other: Row, meant: Difference[] = []) =>
-  compareImplementations([one], [other], meant);
+const compare = (one: Row, other: Row, meant: Difference[] = [], areAll = true) =>
+  compareImplementations([one], [other], areAll, meant);
 const aspects = (one: Observation, other: Observation) =>
   compare(row("a", [one]), row("a", [other])).unlisted.map(({ aspect }) => aspect);
 
@@ -100,6 +100,7 @@ test("what is listed is meant; what is not, and what is listed in vain, is told"
   assert.deepEqual([stale.unlisted.length, stale.stale.length], [0, 1]);
   assert.match(comparisonText(stale), /not different any more:\n\? .*because/);
   assert.equal(compare(one, one, [{ ...meant, sometimes: true }]).stale.length, 0);
+  assert.equal(compare(one, one, [meant], false).stale.length, 0);
 
   const unlisted = compare(one, row("a", [seen({ result: {} })]), [{ ...meant, text: /routes/ }]);
   assert.deepEqual([unlisted.unlisted.length, unlisted.stale.length], [1, 1]);

@@ -28,14 +28,18 @@ export type Difference = {
 export type Comparison = {
   listed: Map<Difference, Found[]>;
   unlisted: Found[];
-  /** Differences that are listed, could have shown and did not. */
+  /** Differences that are listed, could have shown and did not; none when only some scenarios were chosen. */
   stale: Difference[];
 };
 
-/** Compares the same scenarios of two implementations with the list of what is meant to differ. */
+/**
+ * Compares the same scenarios of two implementations with the list of what is meant to differ. An entry is for many
+ * scenarios, and need not show in each: that it is stale can be told when `areAll` were to be run only.
+ */
 export function compareImplementations(
   rows: readonly Row[],
   others: readonly Row[],
+  areAll: boolean,
   meant: readonly Difference[] = differences,
 ): Comparison {
   const otherById = new Map(others.map((row) => [row.id, row]));
@@ -52,6 +56,7 @@ export function compareImplementations(
   const ran = rows.filter(({ status }) => status !== "not supported");
   const stale = meant.filter(
     (entry) =>
+      areAll &&
       entry.sometimes !== true &&
       listed.get(entry)?.length === 0 &&
       ran.some(({ id }) => entry.scenarios.test(id)),

@@ -79,7 +79,7 @@ async function compare(
   console.log(`\nnow ${against}\n`);
   const others = await runAll(tasks, against, { ...asked, keep: false });
   console.log(`${against}\n\n${resultTable(others)}\n\n${summaryLine(others)}`);
-  return compareImplementations(rows, others);
+  return compareImplementations(rows, others, asked.filters.length === 0 && !asked.kernel);
 }
 
 function show(binDir: string, rows: readonly Row[]): void {
