@@ -1,16 +1,37 @@
-import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Mutant, mutants } from "./mutants.ts";
 
+/** A folder of plugins in which one is a mutant, and what the mutant notes of its calls. */
+export type MutantFolder = {
+  binDir: string;
+  /** A line for each call that came so far, and for each in which the mutant itself broke: `broken: …`. */
+  calls: () => string[];
+};
+
 /** Makes a folder of plugins in which one is a mutant and the others are those of `binDir`. */
-export function writeMutantFolder(mutant: Mutant, binDir: string, folder: string): void {
-  mkdirSync(folder, { recursive: true });
+export function writeMutantFolder(mutant: Mutant, binDir: string, folder: string): MutantFolder {
+  const own = `${folder}/bin`;
+  const log = `${folder}/calls`;
+  mkdirSync(own, { recursive: true });
   for (const name of readdirSync(binDir)) {
-    if (name !== mutant.plugin) symlinkSync(`${binDir}/${name}`, `${folder}/${name}`);
+    if (name !== mutant.plugin) symlinkSync(`${binDir}/${name}`, `${own}/${name}`);
   }
   const tool = fileURLToPath(new URL("mutant-tool.ts", import.meta.url));
-  const words = [process.execPath, tool, String(mutants.indexOf(mutant)), `${binDir}/${mutant.plugin}`];
+  const words = [process.execPath, tool, String(mutants.indexOf(mutant)), `${binDir}/${mutant.plugin}`, log];
   const script = `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(" ")}\n`;
-  writeFileSync(`${folder}/${mutant.plugin}`, script);
-  chmodSync(`${folder}/${mutant.plugin}`, 0o755);
+  writeFileSync(`${own}/${mutant.plugin}`, script);
+  chmodSync(`${own}/${mutant.plugin}`, 0o755);
+  return {
+    binDir: own,
+    calls: () => (existsSync(log) ? readFileSync(log, "utf8").trimEnd().split("\n") : []),
+  };
 }

@@ -1,24 +1,39 @@
-/** `mutant-tool.ts NUMBER REAL-PLUGIN`: the mutant of that number in mutants.ts, as a CNI plugin. */
+/**
+ * `mutant-tool.ts NUMBER REAL-PLUGIN LOG`: the mutant of that number in mutants.ts, as a CNI plugin. Notes its calls in
+ * LOG, and when the tool, not the plugin, broke.
+ */
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeSync } from "node:fs";
+import { appendFileSync, readFileSync, writeSync } from "node:fs";
 import { mutants } from "./mutants.ts";
 import type { Answer, Request } from "./mutation.ts";
 
-const [number, real = ""] = process.argv.slice(2);
-const mutation = mutants[Number(number)]?.mutation;
-if (mutation === undefined) throw new Error(`there is no mutant ${number}`);
+const [number, real = "", log = ""] = process.argv.slice(2);
+try {
+  appendFileSync(log, `${process.env["CNI_COMMAND"]}\n`);
+  process.exitCode = play();
+} catch (error) {
+  appendFileSync(log, `broken: ${error instanceof Error ? error.message : String(error)}\n`);
+  throw error;
+}
 
-const env: Record<string, string> = {};
-for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env[name] = value;
-const given: Request = { env, stdin: env["CNI_COMMAND"] === "VERSION" ? "" : readFileSync(0, "latin1") };
-const request = mutation.request?.(given) ?? given;
-const real_ = mutation.instead?.(request) ?? ask(request);
-const answer = mutation.answer?.(real_, request) ?? real_;
-if (answer.stderr !== "") writeSync(2, answer.stderr);
-if (answer.stdout !== "") writeSync(1, answer.stdout);
-process.exitCode = answer.status;
+/** Answers one call; returns the exit status. */
+function play(): number {
+  const mutation = mutants[Number(number)]?.mutation;
+  if (mutation === undefined) throw new Error(`there is no mutant ${number}`);
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env[name] = value;
+  const given: Request = { env, stdin: env["CNI_COMMAND"] === "VERSION" ? "" : readFileSync(0, "latin1") };
+  const request = mutation.request?.(given) ?? given;
+  const asked = mutation.instead?.(request) ?? ask(request);
+  const { status, stdout, stderr } = mutation.answer?.(asked, request) ?? asked;
+  if (stderr !== "") writeSync(2, stderr);
+  if (stdout !== "") writeSync(1, stdout);
+  return status;
+}
 
-function ask({ env: variables, stdin }: Request): Answer {
-  const done = spawnSync(real, { env: variables, input: Buffer.from(stdin, "latin1"), encoding: "utf8" });
-  return { status: done.status ?? 1, stdout: done.stdout, stderr: done.stderr };
+function ask({ env, stdin }: Request): Answer {
+  const done = spawnSync(real, { env, input: Buffer.from(stdin, "latin1"), encoding: "utf8" });
+  // A plugin may answer without reading its input.
+  if (done.status === null) throw done.error ?? new Error(`${real} was ended by ${done.signal}`);
+  return { status: done.status, stdout: done.stdout, stderr: done.stderr };
 }

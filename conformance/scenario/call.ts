@@ -9,9 +9,6 @@ import type { CallStep, ChainStep, Expect } from "./scenario.ts";
 import { commandSince, isAtLeast } from "./versions.ts";
 import { type Added, filled, filledObject, StepFailure, type World } from "./world.ts";
 
-/** A call that hangs is a failure, not a reason to wait for ever; an emulated machine takes longer for all. */
-const limitMs = process.env["CNI_TEST_VM"] === "1" ? 240_000 : 60_000;
-
 /** Whether a version of the specification has the step's command, or the step expects it to be refused. */
 export function isInVersion(step: CallStep | ChainStep, version: string): boolean {
   const command = "call" in step ? step.call : step.chain;
@@ -99,7 +96,8 @@ async function makeCall(world: World, step: CallStep): Promise<Made> {
   world.byHand.push(callByHand(bin, env, step.stdin ?? JSON.stringify(config)));
   if (plugin === world.plugin) world.calls.set(step.call, (world.calls.get(step.call) ?? 0) + 1);
   const [command = bin, ...words] = [...(step.under ?? []), bin];
-  const done = await world.host.runAsync(command, words, { env, input, check: false, timeoutMs: limitMs });
+  const timeoutMs = 1000 * world.limitSeconds;
+  const done = await world.host.runAsync(command, words, { env, input, check: false, timeoutMs });
   const response = { ...done, json: jsonOf(done.stdout) };
   if (world.observe !== "nothing") {
     const what = step.what === undefined ? "" : `: ${step.what}`;
@@ -175,7 +173,7 @@ function callProblem(
   expected: Expect,
 ): string | undefined {
   const { status, signal, stdout, stderr, json } = response;
-  if (signal !== null || status === null) return `it did not end by itself within ${limitMs / 1000} s`;
+  if (signal !== null || status === null) return `it did not end by itself within ${world.limitSeconds} s`;
   if (status !== 0) {
     const problems = errorProblems(json);
     const printed = stdout.trim() === "" ? `nothing, and on standard error: ${stderr.trim()}` : stdout.trim();

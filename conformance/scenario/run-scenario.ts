@@ -11,6 +11,8 @@ import { type Observation, StepFailure, type World } from "./world.ts";
 /** What came of a scenario in one version; `calls` counts the judged plugin's commands. */
 export type Outcome = {
   passed: boolean;
+  /** No step found anything wrong: the scenario itself, or the machine, is at fault. */
+  isBroken?: boolean;
   /** Why it failed, and in which command of which plugin. */
   reason?: string;
   /** When several steps failed that do not build on one another: the parts of `reason`. */
@@ -25,7 +27,16 @@ export type Outcome = {
   keptHost?: number;
 };
 
-export type RunOptions = { binDir: string; observe?: boolean; keep?: boolean };
+export type RunOptions = {
+  binDir: string;
+  observe?: boolean;
+  keep?: boolean;
+  /** How long a call may take. */
+  limitSeconds?: number;
+};
+
+/** A call that hangs is a failure, not a reason to wait for ever; an emulated machine takes longer for all. */
+const defaultLimitSeconds = process.env["CNI_TEST_VM"] === "1" ? 240 : 60;
 
 /** Runs a scenario in one version of the specification, in a host of its own. */
 export async function runScenario(
@@ -36,7 +47,7 @@ export async function runScenario(
   const start = performance.now();
   const host = await Host.create(options.keep === true ? { outlives: true } : {});
   let world: World | undefined;
-  let outcome: Pick<Outcome, "passed" | "reason" | "reasons" | "command"> = { passed: true };
+  let outcome: Verdict = { passed: true };
   try {
     world = prepare(host, scenario, version, options);
     await play(world, scenario);
@@ -55,7 +66,8 @@ export async function runScenario(
   };
 }
 
-function prepare(host: Host, scenario: Scenario, version: string, { binDir, observe }: RunOptions): World {
+function prepare(host: Host, scenario: Scenario, version: string, options: RunOptions): World {
+  const { binDir, observe, limitSeconds = defaultLimitSeconds } = options;
   const containers = scenario.containers ?? ["c1"];
   const byHand = containers.map((container) => `ip netns add ${container}`);
   for (const container of containers) host.addNetns(container);
@@ -68,6 +80,7 @@ function prepare(host: Host, scenario: Scenario, version: string, { binDir, obse
     binDir,
     plugin: scenario.plugin,
     version,
+    limitSeconds,
     containers,
     variables: new Map([
       ["bin", binDir],
@@ -99,7 +112,9 @@ function lasting(taken: Snapshot, { leaves = {} }: Scenario): Snapshot {
   });
 }
 
-function failure(error: unknown): Pick<Outcome, "passed" | "reason" | "reasons" | "command"> {
+type Verdict = Pick<Outcome, "passed" | "isBroken" | "reason" | "reasons" | "command">;
+
+function failure(error: unknown): Verdict {
   if (error instanceof StepFailure) {
     return {
       passed: false,
@@ -108,5 +123,6 @@ function failure(error: unknown): Pick<Outcome, "passed" | "reason" | "reasons" 
       ...(error.command !== undefined && { command: error.command }),
     };
   }
-  return { passed: false, reason: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { passed: false, isBroken: true, reason };
 }

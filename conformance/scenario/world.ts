@@ -27,6 +27,8 @@ export type World = {
   /** The judged plugin. */
   plugin: string;
   version: string;
+  /** How long a call may take. */
+  limitSeconds: number;
   containers: readonly string[];
   /** Values that patterns captured, and `bin`, `version`. */
   variables: Map<string, string>;
