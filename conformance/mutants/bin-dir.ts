@@ -13,8 +13,8 @@ import { type Mutant, mutants } from "./mutants.ts";
 /** A folder of plugins in which one is a mutant, and what the mutant notes of its calls. */
 export type MutantFolder = {
   binDir: string;
-  /** A line for each call that came so far, and for each in which the mutant itself broke: `broken: …`. */
-  calls: () => string[];
+  /** How many calls came and how many were answered so far, and why the mutant itself broke in one. */
+  calls: () => { begun: number; answered: number; broken: string[] };
 };
 
 /** Makes a folder of plugins in which one is a mutant and the others are those of `binDir`. */
@@ -32,6 +32,13 @@ export function writeMutantFolder(mutant: Mutant, binDir: string, folder: string
   chmodSync(`${own}/${mutant.plugin}`, 0o755);
   return {
     binDir: own,
-    calls: () => (existsSync(log) ? readFileSync(log, "utf8").trimEnd().split("\n") : []),
+    calls: () => {
+      const lines = existsSync(log) ? readFileSync(log, "utf8").split("\n") : [];
+      return {
+        begun: lines.filter((line) => line === "begun").length,
+        answered: lines.filter((line) => line === "answered").length,
+        broken: lines.flatMap((line) => /^broken: (.*)/.exec(line)?.slice(1) ?? []),
+      };
+    },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * `mutant-tool.ts NUMBER REAL-PLUGIN LOG`: the mutant of that number in mutants.ts, as a CNI plugin. Notes its calls in
- * LOG, and when the tool, not the plugin, broke.
+ * `mutant-tool.ts NUMBER REAL-PLUGIN LOG`: the mutant of that number in mutants.ts, as a CNI plugin. Notes in LOG when
+ * a call begins and when it is answered, or why the tool itself broke (see bin-dir.ts).
  */
 import { spawnSync } from "node:child_process";
 import { appendFileSync, readFileSync, writeSync } from "node:fs";
@@ -9,10 +9,12 @@ import type { Answer, Request } from "./mutation.ts";
 
 const [number, real = "", log = ""] = process.argv.slice(2);
 try {
-  appendFileSync(log, `${process.env["CNI_COMMAND"]}\n`);
+  appendFileSync(log, "begun\n");
   process.exitCode = play();
+  appendFileSync(log, "answered\n");
 } catch (error) {
-  appendFileSync(log, `broken: ${error instanceof Error ? error.message : String(error)}\n`);
+  const [cause] = String(error).split("\n");
+  appendFileSync(log, `broken: ${cause}\n`);
   throw error;
 }
 
