@@ -39,9 +39,12 @@ const questions = [
   `cat ${forwarding.map((key) => `/proc/sys/${key}`).join(" ")}`,
 ] as const;
 
-/** A test that hides a program (126: it cannot be executed) has no rules that it could show. */
+/**
+ * A scenario that hides a program has no rules that it could show. 126: it cannot be executed; 127: it is not there,
+ * which is also what dash 0.5.12 says of one that cannot be executed.
+ */
 function unlessHidden(program: string): string {
-  return `${program} || [ $? -eq 126 ]`;
+  return `${program} || case $? in 126 | 127) ;; *) false ;; esac`;
 }
 
 const separator = "---- next question ----";

@@ -10,7 +10,14 @@ import { addressesOf, ownerOf } from "./attachment.ts";
 import { Bindings } from "./bindings.ts";
 import type { FirewallConfig } from "./config.ts";
 import { removeFromRuleset } from "./nftables/ruleset.ts";
-import { listRecords, type Owner, readRecord, recordDirectory, sameOwner } from "./records.ts";
+import {
+  listRecords,
+  type Owner,
+  readRecord,
+  recordDirectory,
+  removeUnfinishedOf,
+  sameOwner,
+} from "./records.ts";
 import { release } from "./release.ts";
 
 /**
@@ -37,6 +44,7 @@ function releaseRules(
 ): void {
   const isOwner = (other: Owner): boolean => sameOwner(other, owner);
   const directory = recordDirectory(config.dataDir);
+  removeUnfinishedOf(directory, owner);
   const result = prevResultIfUsable(request);
   const promised = result === undefined ? [] : addressesOf(result);
   const recorded = recordedAddresses(directory, promised, isOwner);

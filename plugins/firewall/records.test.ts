@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, test } from "node:test";
 import { CniError } from "../../shared/errors/cni-error.ts";
@@ -10,6 +18,7 @@ import {
   readRecord,
   removeRecord,
   removeUnfinished,
+  removeUnfinishedOf,
   writeRecord,
 } from "./records.ts";
 
@@ -96,6 +105,25 @@ test("what a killed process has left goes after a while", () => {
   writeFileSync(`${directory}/.unfinished-1-new`, "");
   removeUnfinished(directory);
   assert.deepEqual(readdirSync(directory).sort(), [".unfinished-1-new", "10.0.0.2"]);
+});
+
+test("what a killed ADD has left goes with the DEL of its attachment", () => {
+  removeUnfinishedOf(directory, owner);
+  writeRecord(directory, plain);
+  writeFileSync(`${directory}/.unfinished-c1_eth0`, "");
+  writeFileSync(`${directory}/.unfinished-c1_eth1`, "");
+  removeUnfinishedOf(directory, owner);
+  assert.deepEqual(readdirSync(directory).sort(), [".unfinished-c1_eth1", "10.0.0.2"]);
+});
+
+test("a write that fails, and one for an ID longer than a file's name, leave nothing behind", () => {
+  const long = { ...plain, owner: { ...owner, containerId: "c".repeat(300) } };
+  writeRecord(directory, long);
+  assert.deepEqual(readRecord(directory, plain.address), long);
+  removeRecord(directory, plain.address);
+  mkdirSync(`${directory}/10.0.0.2`);
+  assert.throws(() => writeRecord(directory, plain), /cannot write/);
+  assert.deepEqual(readdirSync(directory), ["10.0.0.2"]);
 });
 
 test("a record that cannot be written is a failure that names the file", () => {

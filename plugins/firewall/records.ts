@@ -101,12 +101,17 @@ export function* eachRecord(directory: string): Generator<AddressRecord> {
 /** Writes a record; it is there as a whole or not at all. Throws CniError code 5. */
 export function writeRecord(directory: string, record: AddressRecord): void {
   const file = fileOf(directory, record.address);
-  const unfinished = `${directory}/${unfinishedPrefix}${process.pid}-${Math.random().toString(36).slice(2)}`;
+  const unfinished = unfinishedOf(directory, record.owner);
   try {
     makeDirectory(directory, 0o700);
     writeFileSync(unfinished, printRecord(record), { mode: 0o600 });
     renameSync(unfinished, file);
   } catch (error) {
+    try {
+      rmSync(unfinished, { force: true });
+    } catch {
+      // What kept it from being written is what people have to know.
+    }
     throw recordFailure("write", file, error);
   }
 }
@@ -120,11 +125,26 @@ export function removeRecord(directory: string, address: IpAddress): void {
   }
 }
 
+/** Removes what an attachment's ADD left that was killed while it wrote a record. Throws CniError code 5. */
+export function removeUnfinishedOf(directory: string, owner: Owner): void {
+  const unfinished = unfinishedOf(directory, owner);
+  try {
+    rmSync(unfinished, { force: true });
+  } catch (error) {
+    if (!isAbsent(error)) throw recordFailure("remove", unfinished, error);
+  }
+}
+
 const unfinishedPrefix = ".unfinished-";
 /** Nobody takes that long to write a record. */
 const unfinishedForMilliseconds = 60_000;
 
-/** Removes what processes have left that were killed while they wrote a record. */
+/** One name for each attachment, so that its DEL finds the file; container IDs may be longer than a file's name. */
+function unfinishedOf(directory: string, { containerId, ifname }: Owner): string {
+  return `${directory}/${unfinishedPrefix}${`${containerId}_${ifname}`.slice(-200)}`;
+}
+
+/** Removes what processes have left that were killed while they wrote a record, and whose DEL never came. */
 export function removeUnfinished(directory: string): void {
   for (const name of fileNames(directory)) {
     if (!name.startsWith(unfinishedPrefix)) continue;
