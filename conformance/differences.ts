@@ -187,6 +187,29 @@ export const differences: Difference[] = [
     reason: "The Go plugin's STATUS asks the IPAM plugin and looks at nothing itself.",
     source: "SPEC 1.1.0, section 2, STATUS",
   },
+  {
+    scenarios: /^bridge\/vlan that vlanTrunk lists too/,
+    aspects: /^outcome$/,
+    text: /vlans\[0\]\.flags: expected \["PVID","Egress Untagged"\], got nothing/,
+    reason:
+      "vlan is the native VLAN of a trunk; the Go plugin adds it once more as a tagged one, which ends that.",
+    source: "containernetworking/plugins PR#1180",
+  },
+  {
+    scenarios: /^bridge\/a bridge that does not filter is refused/,
+    aspects: /^outcome$/,
+    text: /did not fail/,
+    reason: "On a bridge that does not filter, a VLAN keeps nobody apart; the Go plugin says nothing.",
+    source: "containernetworking/plugins PR#231, PR#863",
+  },
+  {
+    scenarios: /^bridge\/a failed ADD takes the VLAN's gateway back/,
+    aspects: /^outcome$/,
+    text: /ip -j link: .*"ifname":"br0"/,
+    reason:
+      "An ADD that fails takes back what it made; the Go plugin leaves the bridge and the gateway's link.",
+    source: "SPEC, section 3: what is left must not be in the way of the next ADD",
+  },
 
   // host-local
   {
