@@ -1,6 +1,5 @@
-import { closeSync, constants, openSync } from "node:fs";
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
-import { lockExclusive } from "../linux/flock.ts";
+import { withLockFile } from "../linux/lock-file.ts";
 import { sleep } from "../linux/wait.ts";
 import {
   type Family,
@@ -39,7 +38,8 @@ export function changeRules(
   plan: (current: Ruleset) => Transaction,
 ): readonly Operation[] {
   const restore = requireIptables(family);
-  return underLock((lockFd) => {
+  // Every change is atomic and fits what it was planned for, so the work may go on without the lock.
+  return withLockFile(lockFile, lockTimeoutMilliseconds, (lockFd) => {
     let before = readTable(family, table);
     for (let attempt = 1; ; attempt++) {
       const transaction = plan(parseRuleset(before));
@@ -114,29 +114,4 @@ function withLine<Outcome extends { readonly stderr: string }>(outcome: Outcome,
   return line === undefined || line === "COMMIT"
     ? outcome
     : { ...outcome, stderr: `${outcome.stderr}\nin: ${line}` };
-}
-
-function underLock<T>(work: (lockFd: number | undefined) => T): T {
-  const fd = openLock();
-  try {
-    return work(fd);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
-
-/** Every change is atomic and fits what it was planned for, so the work goes on without the lock. */
-function openLock(): number | undefined {
-  let fd: number;
-  try {
-    fd = openSync(lockFile, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-  } catch {
-    return undefined;
-  }
-  try {
-    lockExclusive(fd, lockTimeoutMilliseconds);
-  } catch {
-    // A file system without locks.
-  }
-  return fd;
 }

@@ -1,5 +1,6 @@
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
+import { withLockFile } from "../linux/lock-file.ts";
 import { sleep } from "../linux/wait.ts";
 import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
@@ -42,6 +43,13 @@ const send = "ssize_t send(int fd, void *buffer, size_t length, int flags)";
 const recv = "ssize_t recv(int fd, void *buffer, size_t length, int flags)";
 
 const attempts = 100;
+
+/**
+ * Only our own processes take it. Of fifty at once each would otherwise plan again and again what another one's
+ * change has just made out of date; the kernel's comparison of generations is what makes a change right.
+ */
+const lockFile = "/run/cni-nftables.lock";
+const lockTimeoutMilliseconds = 5_000;
 
 /** The ruleset of the network namespace in which it was opened. Every method throws SystemError. */
 export class Nftables {
@@ -286,6 +294,10 @@ export function hasNftables(): boolean {
  * @throws NftablesRefusal when the kernel refuses a command; what `plan` throws.
  */
 export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]): void {
+  withLockFile(lockFile, lockTimeoutMilliseconds, () => changeUnlocked(nftables, plan));
+}
+
+function changeUnlocked(nftables: Nftables, plan: () => readonly Command[]): void {
   for (let attempt = 1; ; attempt++) {
     const generation = nftables.generation();
     const commands = plan();

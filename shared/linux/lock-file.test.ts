@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { withLockFile } from "./lock-file.ts";
+
+function tempFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "lock-file-test-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** What flock(1) says: 0 when it gets the lock at once, 1 when somebody has it. */
+const tryLock = (path: string) => spawnSync("flock", ["-n", path, "true"]).status;
+
+test("nobody else gets the lock during the work, everybody afterwards, also when the work fails", (t) => {
+  const path = join(tempFolder(t), "lock");
+  assert.equal(
+    withLockFile(path, 0, () => tryLock(path)),
+    1,
+  );
+  assert.equal(tryLock(path), 0);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.throws(() => withLockFile(path, 0, () => assert.fail("the work")), /the work/);
+  assert.equal(tryLock(path), 0);
+});
+
+test("the work is done without the lock when somebody keeps it, or when there can be none", (t) => {
+  const folder = tempFolder(t);
+  const path = join(folder, "lock");
+  withLockFile(path, 0, () =>
+    assert.equal(
+      withLockFile(path, 10, () => "done"),
+      "done",
+    ),
+  );
+  assert.equal(
+    withLockFile(join(folder, "missing", "lock"), 0, (fd) => fd),
+    undefined,
+  );
+});
+
+test("a link in the file's place is not followed", (t) => {
+  const folder = tempFolder(t);
+  symlinkSync(join(folder, "target"), join(folder, "lock"));
+  assert.equal(
+    withLockFile(join(folder, "lock"), 0, (fd) => fd),
+    undefined,
+  );
+  assert.ok(!existsSync(join(folder, "target")));
+});
