@@ -5,6 +5,7 @@
  * `vm` runs its tests on Debian's kernel in a virtual machine; with parts of paths also those of kind kernel and
  * conformance.
  */
+import { relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { sourceFiles } from "./source-files.ts";
@@ -32,15 +33,20 @@ const tests = run({
   concurrency: kind === "unit" ? 2 : 1,
   timeout: 15 * 60_000,
 });
-tests.on("test:summary", ({ file, counts, success }) => {
+const seconds = new Map<string, number>();
+tests.on("test:summary", ({ file, counts, success, duration_ms: milliseconds }) => {
   // One summary comes for each file, and one without a file for all of them.
-  if (file !== undefined) return;
+  if (file !== undefined) {
+    seconds.set(file, milliseconds / 1000);
+    return;
+  }
   if (!success || counts.passed === 0) process.exitCode = 1;
   const failed = counts.tests - counts.passed - counts.skipped - counts.todo;
   const refused = counts.skipped > 0 && process.env["CI"] === "true";
   if (refused) process.exitCode = 1;
   process.on("exit", () => {
     if (refused) console.log("nothing may be skipped in CI");
+    if (kind !== "unit") printSlowest(seconds);
     if (counts.todo > 0) console.log(`${counts.todo} todo: faults that are known and not mended yet`);
     console.log(`${kind}: ${counts.passed} passed, ${failed} failed, ${counts.skipped} skipped`);
   });
@@ -50,6 +56,13 @@ tests.on("test:fail", ({ todo }) => {
   if (todo === undefined || todo === false) process.exitCode = 1;
 });
 tests.compose(spec).pipe(process.stdout);
+
+/** Where a run's time went, so that it does not grow unseen. */
+function printSlowest(seconds: ReadonlyMap<string, number>): void {
+  const slowest = [...seconds].toSorted(([, a], [, b]) => b - a).slice(0, 12);
+  const lines = slowest.map(([file, time]) => `${time.toFixed(0).padStart(5)} s  ${relative(".", file)}`);
+  console.log(`the slowest of ${seconds.size} files:\n${lines.join("\n")}`);
+}
 
 /** Whether the tests of a kind can be asked for in this run. */
 function belongs(fileKind: TestKind | undefined): boolean {

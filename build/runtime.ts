@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { deadlockDetection, setVariable } from "./node-binary.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -34,13 +35,20 @@ export const v8Flags: readonly string[] = [
 ];
 
 /**
- * Writes a copy of the pinned Node binary without symbols and debugging sections, which saves about 18 MB in each
- * executable and changes nothing at run time. Without `strip` (binutils) the copy is whole, and a notice says so.
+ * Writes a copy of the pinned Node binary for a life of milliseconds: see node-binary.ts. It has no symbols and no
+ * debugging sections, which saves about 18 MB in each executable and changes nothing at run time; without `strip`
+ * (binutils) it keeps them, and a notice says so.
  */
 export function writeBaseBinary(path: string): void {
-  const strip = spawnSync("strip", ["-o", path, pinnedNode], { encoding: "utf8" });
+  const binary = readFileSync(pinnedNode);
+  if (setVariable(binary, deadlockDetection) === undefined) {
+    console.log(
+      "notice: executables will start 0.7 ms later: this Node has no deadlock detection to switch off",
+    );
+  }
+  writeFileSync(path, binary, { mode: 0o755 });
+  const strip = spawnSync("strip", [path], { encoding: "utf8" });
   if (strip.status === 0) return;
   const reason = strip.error === undefined ? strip.stderr.trim() : "no `strip` here (package binutils)";
   console.log(`notice: executables will be about 18 MB larger: ${reason}`);
-  copyFileSync(pinnedNode, path);
 }
