@@ -796,5 +796,76 @@ export const differences: Difference[] = [
     source: "SPEC 1.1.0, section 5, Error: code 7 for what does not pass validation",
   },
 
-  // chains, concurrency, faults
+  // concurrency
+  {
+    scenarios: /^concurrency\/DELs of the same container/,
+    aspects: /^outcome$/,
+    text: /DEL (bridge|portmap|firewall): it failed/,
+    reason: "A DEL of the Go plugins fails when another one removes a rule between its look and its command.",
+    source: "SPEC 1.1.0, section 4, DEL: must accept repeated calls",
+    sometimes: true,
+  },
+  {
+    scenarios: /^concurrency\/(50 containers come and go|shared chains are made once)/,
+    aspects: /^outcome$/,
+    text: /: it failed: \{|\btwice: /,
+    reason:
+      "ADDs of the Go plugins look first and then make chains one by one: those that come together fail, or make jumps twice.",
+    source: "SPEC 1.1.0, section 2: parallel calls for different containers; containernetworking/plugins#510",
+    sometimes: true,
+  },
+
+  // faults, killed
+  {
+    scenarios: /^faults\//,
+    aspects: /^error (code|text)$/,
+    reason: "Each cause has a code of its own, where the Go plugins say 999; messages name cause and errno.",
+    source: "SPEC 1.1.0, section 5, Error: codes from 100 on and texts are the plugin's own",
+  },
+  {
+    scenarios: /^faults\/leases on a file system without a free inode/,
+    aspects: /^success$/,
+    text: /^DEL host-local/,
+    reason: "The Go plugin's DEL makes the directory of leases, and fails when there is no room for it.",
+    source: "SPEC 1.1.0, section 4, DEL: should generally complete without error",
+  },
+  {
+    scenarios: /^faults\/(bridge is undone|a result that nobody|an IPAM plugin that)/,
+    aspects: /^outcome$/,
+    text: /host is not as it was:\nlinks: \+ veth\S+ veth|link show type veth: .*"ifname":"veth/,
+    reason: "An ADD that fails takes back what it made; the Go bridge leaves the interfaces, until DEL.",
+    source: "SPEC 1.1.0, section 4, ADD: what is left must not be in the way of the next ADD",
+  },
+  {
+    scenarios: /^faults\/an IPAM plugin that (fails without a word|is killed|is no program)/,
+    aspects: /^outcome$/,
+    text: /code 0 is no positive number/,
+    reason: "For an IPAM plugin that fails without an error object the Go plugin prints one with the code 0.",
+    source: "SPEC 1.1.0, section 5, Error: 0 to 99 are reserved for well-known errors, and 0 is none of them",
+  },
+  {
+    scenarios: /^faults\/(an interface of that name|a file where the namespace)/,
+    aspects: /^links$/,
+    text: /the other's only: links: br0 bridge/,
+    reason: "The Go bridge has made its bridge before it looks at the container.",
+    source: "SPEC 1.1.0, section 4, ADD",
+  },
+  {
+    scenarios: /^killed\/(host-local|tuning) killed/,
+    aspects: /^outcome$/,
+    text: /killed at its .*files: \+ \S+ ""/s,
+    reason:
+      "The Go plugin names its file before it writes it: killed between, it leaves an empty one that DEL does not take for its own.",
+    source: "containernetworking/plugins#498",
+    sometimes: true,
+  },
+  {
+    scenarios: /^killed\/bridge killed in DEL/,
+    aspects: /^outcome$/,
+    text: /killed at its .*-j MASQUERADE/s,
+    reason:
+      "The Go bridge's DEL finds its rules by the addresses in the container, which a DEL that was killed has removed.",
+    source: "containernetworking/plugins#810",
+    sometimes: true,
+  },
 ];

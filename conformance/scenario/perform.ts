@@ -164,6 +164,8 @@ async function performParallel(world: World, { parallel, times = 1 }: ParallelSt
   const done = await Promise.allSettled(
     rounds.flatMap((round) => parallel.map((step) => perform(round, numbered(round, step)))),
   );
+  // Who comes first is chance, and so is which address each one has from now on: no two runs can be compared.
+  world.observe = "nothing";
   // `added` is the only part of a world that is replaced, not changed.
   world.added = [...new Set(rounds.flatMap(({ added }) => added))];
   const [failed] = done.filter((one) => one.status === "rejected");

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { JsonObject } from "../../harness/json.ts";
 import { perform } from "../../scenario/perform.ts";
 import type { CallStep, Need, Scenario, Suite } from "../../scenario/scenario.ts";
-import type { World } from "../../scenario/world.ts";
+import { StepFailure, type World } from "../../scenario/world.ts";
 
 /** System calls that change something, or after which something has changed. */
 const changing = [
@@ -156,7 +156,7 @@ async function killEverywhere(
         await perform(world, { unchanged: true, except: "furniture" });
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        throw new Error(`killed at its ${name} number ${number}: ${why}`, { cause: error });
+        throw new StepFailure(`killed at its ${name} number ${number}: ${why}`, step.call);
       }
     }
   }
