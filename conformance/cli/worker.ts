@@ -7,7 +7,10 @@ import type { Order } from "./workers.ts";
 /** Runs the scenarios that standard input asks for, one after the other, and prints their outcomes. */
 export async function serveOrders(): Promise<void> {
   const tasks = new Map(allTasks(suites).map((task) => [task.row.id, task]));
-  for await (const line of createInterface({ input: process.stdin })) {
+  const orders = createInterface({ input: process.stdin });
+  // Without the program that asks, what is being done is for nobody: its host goes with this process.
+  orders.on("close", () => process.exit());
+  for await (const line of orders) {
     const { id, version, options }: Order = JSON.parse(line);
     const task = tasks.get(id);
     if (task === undefined) throw new Error(`no scenario ${id}`);
