@@ -74,7 +74,7 @@ export function planMasquerade(
 export function isMasqueraded(current: Ruleset, owner: ChainOwner, address: IpAddress): boolean {
   const chain = chainName(owner);
   const enters = current
-    .rules(postrouting)
+    .rulesWith(postrouting, [chain])
     .some((rule) => targetOf(rule) === chain && sourceOf(rule) === formatIp(address));
   return enters && current.rules(chain).some((rule) => targetOf(rule) === "MASQUERADE");
 }
@@ -90,7 +90,7 @@ export function planRemoval(
 ): Transaction {
   const transaction = new Transaction();
   const chain = chainName(owner);
-  const entries = current.rules(postrouting).filter((rule) => targetOf(rule) === chain);
+  const entries = current.rulesWith(postrouting, [chain]).filter((rule) => targetOf(rule) === chain);
   const leaving = entries.filter((rule) => !stays(sourceOf(rule)));
   for (const rule of leaving) transaction.deleteRule(postrouting, rule);
   if (leaving.length === entries.length) removeChain(transaction, current, chain);

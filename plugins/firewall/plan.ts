@@ -99,7 +99,7 @@ export function planAdd(current: Ruleset, wanted: Wanted): Transaction {
   planForward(transaction, current, wanted);
   if (wanted.isolation !== undefined) {
     const contrary = contraryRules(wanted.isolation);
-    for (const rule of matching(current, stage1Chain, contrary)) transaction.deleteRule(stage1Chain, rule);
+    for (const rule of current.matching(stage1Chain, contrary)) transaction.deleteRule(stage1Chain, rule);
   }
   for (const { chain, rule, place } of wantedRules(wanted)) {
     if (hasRule(current, chain, rule)) continue;
@@ -135,7 +135,7 @@ export function planRemove(
 ): Transaction {
   const transaction = new Transaction();
   const remove = (chain: string, rules: readonly Rule[]): void => {
-    for (const rule of matching(current, chain, rules)) transaction.deleteRule(chain, rule);
+    for (const rule of current.matching(chain, rules)) transaction.deleteRule(chain, rule);
   };
   remove(forwardChain, addresses.flatMap(acceptRules));
   remove(stage1Chain, bridges.flatMap(stage1Rules));
@@ -146,9 +146,4 @@ export function planRemove(
 /** Whatever STAGE-1 may hold about a bridge. */
 function stage1Rules(bridge: string): readonly Rule[] {
   return [withinRule(bridge), leavingRule("isolated", bridge), leavingRule("same-bridge", bridge)];
-}
-
-/** The chain's rules that are among `rules`, duplicates included. */
-function matching(current: Ruleset, chain: string, rules: readonly Rule[]): readonly Rule[] {
-  return current.rules(chain).filter((present) => rules.some((rule) => sameRule(rule, present)));
 }

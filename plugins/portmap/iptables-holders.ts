@@ -28,7 +28,8 @@ export function holdersOf(
   isSpared: (chain: string, network: string) => boolean,
 ): Holder[] {
   const holders: Holder[] = [];
-  for (const rule of current.rules(dnatChain)) {
+  const named = mappings.map(({ hostPort }) => `${hostPort}`);
+  for (const rule of current.rulesWith(dnatChain, named)) {
     const chain = targetOf(rule) ?? "";
     if (rule.length !== plainLength || rule[6] !== "-m") continue;
     const ports = (rule[9] ?? "").split(",");

@@ -38,28 +38,18 @@ function splitPlain(text: string): Rule {
 
 function splitSlowly(text: string): Rule {
   const words: string[] = [];
-  let word = "";
-  let inWord = false;
-  let inQuotes = false;
-  for (let index = 0; index < text.length; index++) {
-    const character = text.charAt(index);
-    if (inQuotes) {
-      if (character === '"') inQuotes = false;
-      else if (character === "\\" && index + 1 < text.length) word += text.charAt(++index);
-      else word += character;
-    } else if (character === '"') {
-      inQuotes = true;
-      inWord = true;
-    } else if (character === " " || character === "\t" || character === "\n") {
-      if (inWord) words.push(word);
-      word = "";
-      inWord = false;
-    } else {
-      word += character;
-      inWord = true;
+  let open: string | undefined;
+  for (const [, quoted, plain] of text.matchAll(
+    /"((?:[^"\\]|\\[\s\S]|\\$)*)(?:"|$)|([^ \t\n"]+)|[ \t\n]+/g,
+  )) {
+    if (quoted !== undefined) open = (open ?? "") + quoted.replace(/\\([^])/g, "$1");
+    else if (plain !== undefined) open = (open ?? "") + plain;
+    else {
+      if (open !== undefined) words.push(open);
+      open = undefined;
     }
   }
-  if (inWord) words.push(word);
+  if (open !== undefined) words.push(open);
   return words;
 }
 

@@ -6,6 +6,10 @@ export interface Ruleset {
   has(chain: string): boolean;
   /** The chain's rules in order; empty when there is no such chain. */
   rules(chain: string): readonly Rule[];
+  /** Those of the chain's rules whose lines hold one of these texts: the others are not even split. */
+  rulesWith(chain: string, texts: readonly string[]): readonly Rule[];
+  /** Those of the chain's rules that are among these, duplicates included. */
+  matching(chain: string, rules: readonly Rule[]): readonly Rule[];
   /** Whether the chain holds this very rule. Only lines that name its longest word are looked at. */
   hasRule(chain: string, rule: Rule): boolean;
   /** The rules, in all chains, that hand packets to this chain. Only lines that name it are looked at. */
@@ -52,10 +56,13 @@ export function parseRuleset(saveOutput: string): Ruleset {
       split.set(chain, rules);
       return rules;
     },
-    hasRule: (chain, rule) => {
-      const name = longestWord(rule);
-      return (lines.get(chain) ?? []).some((text) => text.includes(name) && sameRule(splitRule(text), rule));
+    rulesWith: (chain, texts) =>
+      (lines.get(chain) ?? []).filter((line) => texts.some((text) => line.includes(text))).map(splitRule),
+    matching: (chain, rules) => {
+      const isOne = matcher(rules);
+      return (lines.get(chain) ?? []).filter(isOne).map(splitRule);
     },
+    hasRule: (chain, rule) => (lines.get(chain) ?? []).some(matcher([rule])),
     jumpsTo: (target) => {
       const found: PlacedRule[] = [];
       for (const [chain, texts] of lines) {
@@ -74,6 +81,12 @@ export function parseRuleset(saveOutput: string): Ruleset {
 /** True when the chain holds this very rule. */
 export function hasRule(ruleset: Ruleset, chain: string, rule: Rule): boolean {
   return ruleset.hasRule(chain, rule);
+}
+
+/** Says whether a line is one of the rules. Only lines that hold a rule's longest word are split. */
+function matcher(rules: readonly Rule[]): (text: string) => boolean {
+  const named = rules.map((rule) => ({ rule, name: longestWord(rule) }));
+  return (text) => named.some(({ rule, name }) => text.includes(name) && sameRule(splitRule(text), rule));
 }
 
 /** Calls `work` with every line. Does without a list of all: a busy host has tens of thousands. */

@@ -8,12 +8,10 @@ export class DecodeError extends Error {
  * Every access is checked against the length: bytes from outside never make it read past their end.
  */
 export class ByteReader {
-  readonly #view: DataView;
   readonly bytes: Uint8Array;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get length(): number {
@@ -21,98 +19,128 @@ export class ByteReader {
   }
 
   u8(offset: number): number {
-    return this.#checked(offset, 1).getUint8(offset);
+    return this.#number(offset, 1, true);
   }
   u16(offset: number): number {
-    return this.#checked(offset, 2).getUint16(offset, true);
+    return this.#number(offset, 2, true);
   }
   u16be(offset: number): number {
-    return this.#checked(offset, 2).getUint16(offset, false);
+    return this.#number(offset, 2, false);
   }
   u32(offset: number): number {
-    return this.#checked(offset, 4).getUint32(offset, true);
+    return this.#number(offset, 4, true);
   }
   u32be(offset: number): number {
-    return this.#checked(offset, 4).getUint32(offset, false);
+    return this.#number(offset, 4, false);
   }
   i32(offset: number): number {
-    return this.#checked(offset, 4).getInt32(offset, true);
+    return this.#number(offset, 4, true) | 0;
   }
 
   /** The bytes from `start` to `end`; both must lie inside. */
   slice(start: number, end: number): Uint8Array {
-    if (start < 0 || end < start || end > this.length) throw this.#tooShort(start, end - start);
+    this.check(start, end - start);
     return this.bytes.subarray(start, end);
   }
 
-  #checked(offset: number, size: number): DataView {
-    if (offset < 0 || offset + size > this.length) throw this.#tooShort(offset, size);
-    return this.#view;
+  /** @throws DecodeError when these bytes do not lie inside. */
+  check(offset: number, size: number): void {
+    if (offset < 0 || size < 0 || offset + size > this.length) {
+      throw new DecodeError(`${size} bytes wanted at offset ${offset} of ${this.length}`);
+    }
   }
 
-  #tooShort(offset: number, size: number): DecodeError {
-    return new DecodeError(`${size} bytes wanted at offset ${offset} of ${this.length}`);
+  #number(offset: number, size: 1 | 2 | 4, littleEndian: boolean): number {
+    this.check(offset, size);
+    let value = 0;
+    for (let index = 0; index < size; index++) {
+      const byte = this.bytes[offset + index] ?? 0;
+      value |= byte << (8 * (littleEndian ? index : size - 1 - index));
+    }
+    return value >>> 0;
   }
 }
 
-/** The attributes of a message by their type (linux/netlink.h, struct nlattr). */
+/** The attributes of a message by their type (linux/netlink.h, struct nlattr). Of a repeated type the last counts. */
 export class Attributes {
-  readonly #found = new Map<number, Uint8Array>();
+  readonly #reader: ByteReader;
+  /** Of each attribute the type, and where its value starts and ends: values are cut out only when asked for. */
+  readonly #places: number[] = [];
 
   /** @throws DecodeError when a length does not fit. */
   constructor(bytes: Uint8Array) {
-    for (const { type, value } of eachAttribute(bytes)) this.#found.set(type, value);
+    this.#reader = new ByteReader(bytes);
+    forEachPlace(this.#reader, (type, start, end) => this.#places.push(type, start, end));
   }
 
   has(type: number): boolean {
-    return this.#found.has(type);
+    return this.#find(type) !== undefined;
   }
   bytes(type: number): Uint8Array | undefined {
-    return this.#found.get(type);
+    const place = this.#find(type);
+    return place === undefined ? undefined : this.#reader.bytes.subarray(place.start, place.end);
   }
   u8(type: number): number | undefined {
-    return this.#reader(type)?.u8(0);
+    return this.#valueReader(type)?.u8(0);
   }
   u16(type: number): number | undefined {
-    return this.#reader(type)?.u16(0);
+    return this.#valueReader(type)?.u16(0);
   }
   u16be(type: number): number | undefined {
-    return this.#reader(type)?.u16be(0);
+    return this.#valueReader(type)?.u16be(0);
   }
   u32(type: number): number | undefined {
-    return this.#reader(type)?.u32(0);
+    return this.#valueReader(type)?.u32(0);
   }
   u32be(type: number): number | undefined {
-    return this.#reader(type)?.u32be(0);
+    return this.#valueReader(type)?.u32be(0);
   }
   i32(type: number): number | undefined {
-    return this.#reader(type)?.i32(0);
+    return this.#valueReader(type)?.i32(0);
   }
   /** Text up to the zero byte. */
   text(type: number): string | undefined {
-    const bytes = this.#found.get(type);
+    const bytes = this.bytes(type);
     if (bytes === undefined) return undefined;
     const end = bytes.indexOf(0);
-    return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+    return textDecoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
   }
   nested(type: number): Attributes | undefined {
-    const bytes = this.#found.get(type);
+    const bytes = this.bytes(type);
     return bytes === undefined ? undefined : new Attributes(bytes);
   }
 
-  #reader(type: number): ByteReader | undefined {
-    const bytes = this.#found.get(type);
+  #valueReader(type: number): ByteReader | undefined {
+    const bytes = this.bytes(type);
     return bytes === undefined ? undefined : new ByteReader(bytes);
+  }
+
+  #find(type: number): { start: number; end: number } | undefined {
+    const places = this.#places;
+    for (let index = places.length - 3; index >= 0; index -= 3) {
+      if (places[index] === type) return { start: places[index + 1] ?? 0, end: places[index + 2] ?? 0 };
+    }
+    return undefined;
   }
 }
 
 /** Every attribute in order, for lists in which a type is repeated. The flag bits of the type are taken off. */
-export function* eachAttribute(bytes: Uint8Array): Generator<{ type: number; value: Uint8Array }> {
+export function eachAttribute(bytes: Uint8Array): { type: number; value: Uint8Array }[] {
+  const attributes: { type: number; value: Uint8Array }[] = [];
   const reader = new ByteReader(bytes);
-  for (let offset = 0; offset + 4 <= bytes.length; ) {
+  forEachPlace(reader, (type, start, end) => attributes.push({ type, value: bytes.subarray(start, end) }));
+  return attributes;
+}
+
+const textDecoder = new TextDecoder();
+
+function forEachPlace(reader: ByteReader, take: (type: number, start: number, end: number) => void): void {
+  for (let offset = 0; offset + 4 <= reader.length; ) {
     const length = reader.u16(offset);
     if (length < 4) throw new DecodeError(`attribute of ${length} bytes at offset ${offset}`);
-    yield { type: reader.u16(offset + 2) & 0x3fff, value: reader.slice(offset + 4, offset + length) };
+    // Says so when the value does not fit.
+    reader.check(offset + 4, length - 4);
+    take(reader.u16(offset + 2) & 0x3fff, offset + 4, offset + length);
     offset += (length + 3) & ~3;
   }
 }

@@ -1,77 +1,115 @@
 const NLA_F_NESTED = 0x8000;
-const maxValueLength = 0xffff - 4;
+const maxLength = 0xffff;
+const textEncoder = new TextEncoder();
 
-/** Builds netlink bodies: fixed headers and attributes (linux/netlink.h, struct nlattr), padded to four bytes. */
+/**
+ * Builds netlink bodies: fixed headers and attributes (linux/netlink.h, struct nlattr), padded to four bytes.
+ * Everything is written in its place, numbers byte by byte: a rule has a hundred attributes, and an array for each
+ * costs more than all the rest of a call.
+ */
 export class AttributeWriter {
   #bytes = new Uint8Array(256);
   #length = 0;
 
   /** A fixed header or other bytes; padded. */
   raw(bytes: Uint8Array): this {
-    this.#put(bytes);
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#advance(bytes.length);
     return this;
   }
 
   /** @throws RangeError when the value is longer than the format can tell: 65531 bytes. */
   bytes(type: number, value: Uint8Array): this {
-    if (value.length > maxValueLength) {
-      throw new RangeError(`netlink attribute ${type} cannot hold ${value.length} bytes`);
-    }
-    const header = new DataView(new ArrayBuffer(4));
-    header.setUint16(0, 4 + value.length, true);
-    header.setUint16(2, type, true);
-    this.#put(new Uint8Array(header.buffer));
-    this.#put(value);
-    return this;
+    this.#header(type, value.length);
+    return this.raw(value);
   }
 
   /** An attribute without a value. */
   flag(type: number): this {
-    return this.bytes(type, new Uint8Array(0));
+    this.#header(type, 0);
+    return this;
   }
   u8(type: number, value: number): this {
-    return this.bytes(type, Uint8Array.of(value));
+    this.#header(type, 1);
+    return this.#number(value, 1, true);
   }
   u16(type: number, value: number): this {
-    return this.bytes(type, Uint8Array.of(value & 255, value >>> 8));
+    this.#header(type, 2);
+    return this.#number(value, 2, true);
   }
   u16be(type: number, value: number): this {
-    return this.bytes(type, Uint8Array.of(value >>> 8, value & 255));
+    this.#header(type, 2);
+    return this.#number(value, 2, false);
   }
   u32(type: number, value: number): this {
-    return this.bytes(type, u32Bytes(value, true));
+    this.#header(type, 4);
+    return this.#number(value, 4, true);
   }
   u32be(type: number, value: number): this {
-    return this.bytes(type, u32Bytes(value, false));
+    this.#header(type, 4);
+    return this.#number(value, 4, false);
   }
   /** Text with a zero byte at its end. */
   text(type: number, value: string): this {
-    return this.bytes(type, new TextEncoder().encode(`${value}\0`));
+    return this.bytes(type, textEncoder.encode(`${value}\0`));
   }
+  /** An attribute that holds attributes: those that `fill` writes. */
   nested(type: number, fill: (inner: AttributeWriter) => void): this {
-    const inner = new AttributeWriter();
-    fill(inner);
-    return this.bytes(type | NLA_F_NESTED, inner.finish());
+    const start = this.#length;
+    this.#header(type | NLA_F_NESTED, 0);
+    fill(this);
+    const length = this.#length - start;
+    checkLength(type, length);
+    this.#bytes[start] = length & 255;
+    this.#bytes[start + 1] = length >>> 8;
+    return this;
   }
 
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  #put(bytes: Uint8Array): void {
-    const padded = (bytes.length + 3) & ~3;
-    if (this.#length + padded > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + padded));
-      larger.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = larger;
+  #header(type: number, valueLength: number): void {
+    const length = 4 + valueLength;
+    checkLength(type, length);
+    this.#reserve(length);
+    const bytes = this.#bytes;
+    bytes[this.#length] = length & 255;
+    bytes[this.#length + 1] = length >>> 8;
+    bytes[this.#length + 2] = type & 255;
+    bytes[this.#length + 3] = type >>> 8;
+    this.#length += 4;
+  }
+
+  /** There is room for it since the header was written. */
+  #number(value: number, size: 1 | 2 | 4, littleEndian: boolean): this {
+    for (let index = 0; index < size; index++) {
+      const shift = 8 * (littleEndian ? index : size - 1 - index);
+      this.#bytes[this.#length + index] = (value >>> shift) & 255;
     }
-    this.#bytes.set(bytes, this.#length);
-    this.#length += padded;
+    this.#advance(size);
+    return this;
+  }
+
+  #advance(length: number): void {
+    this.#length += padded(length);
+  }
+
+  #reserve(length: number): void {
+    const needed = this.#length + padded(length);
+    if (needed <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, needed));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
   }
 }
 
-function u32Bytes(value: number, littleEndian: boolean): Uint8Array {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setUint32(0, value >>> 0, littleEndian);
-  return new Uint8Array(view.buffer);
+function padded(length: number): number {
+  return (length + 3) & ~3;
+}
+
+function checkLength(type: number, length: number): void {
+  if (length <= maxLength) return;
+  throw new RangeError(`netlink attribute ${type} cannot hold ${length - 4} bytes`);
 }

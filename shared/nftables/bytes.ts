@@ -16,9 +16,7 @@ export function readU64(bytes: Uint8Array | undefined): bigint | undefined {
 
 /** 32 bits in the machine's byte order, as the kernel keeps marks and bit fields in registers. */
 export function hostU32(value: number): Uint8Array {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setUint32(0, value >>> 0, true);
-  return new Uint8Array(view.buffer);
+  return Uint8Array.of(value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24);
 }
 
 export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
