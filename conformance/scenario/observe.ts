@@ -7,7 +7,9 @@ import type { Observation, World } from "./world.ts";
 
 /** What can be seen after a call: its answer, and what the host and the containers are like. */
 export function observed(world: World, what: string, response: PluginResponse): Observation {
-  const count = world.observations.filter((other) => other.what.startsWith(what)).length;
+  const count = world.observations.filter(
+    (other) => other.what === what || other.what.startsWith(`${what} (`),
+  ).length;
   const name = count === 0 ? what : `${what} (${count + 1})`;
   const state = world.observe === "all" ? stateLines(world) : [];
   if (response.status === 0) return { what: name, outcome: "success", result: response.json, state };

@@ -5,7 +5,7 @@ import { addOutside } from "../harness/traffic.ts";
 import { endAll } from "./call.ts";
 import { anyBridge, perform } from "./perform.ts";
 import type { Scenario } from "./scenario.ts";
-import { newestVersion } from "./versions.ts";
+import { versionList } from "./versions.ts";
 import { type Observation, StepFailure, type World } from "./world.ts";
 
 /** What came of a scenario in one version; `calls` counts the judged plugin's commands. */
@@ -91,8 +91,9 @@ function prepare(host: Host, scenario: Scenario, version: string, options: RunOp
     before: snapshot(host),
     byHand,
     calls: new Map(),
-    // What a version changes is the answer: what the host is like is compared once, with the newest.
-    observe: observe !== true ? "nothing" : version === newestVersion ? "all" : "answers",
+    // What a version changes is the answer: what the host is like is compared once, with the scenario's newest.
+    observe:
+      observe !== true ? "nothing" : version === versionList(scenario.versions).at(-1) ? "all" : "answers",
     observations: [],
   };
 }
