@@ -1,4 +1,4 @@
-import { deleteEntry, listEntries, openConntrack } from "../../shared/conntrack/client.ts";
+import { deleteEntry, forgetConnections, listEntries, openConntrack } from "../../shared/conntrack/client.ts";
 import type { ConntrackEntry } from "../../shared/conntrack/entry.ts";
 import { type IpAddress, isLoopback, sameIp } from "../../shared/ip/address.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
@@ -32,16 +32,29 @@ const maxSearches = 8;
  */
 export function forgetEarlierConnections(mappings: readonly PortMapping[], container: IpAddress): void {
   const { family } = container;
+  const tracked = mappings.filter(({ protocol }) => datagramProtocols.has(protocol));
+  if (tracked.length === 0) return;
   let locals: readonly IpAddress[] | undefined;
   const isLocal = (address: IpAddress): boolean => {
     locals ??= localAddresses(family);
     return isLoopback(address) || locals.some((local) => sameIp(local, address));
   };
-  forget(family, mappings, datagramProtocols, (mapping, { original, reply }) =>
-    mapping.hostIp !== undefined
-      ? sameIp(original.destination, mapping.hostIp)
-      : sameIp(reply.source, container) || isLocal(original.destination),
-  );
+  const isMeant = ({ hostPort, hostIp }: PortMapping, { original, reply }: ConntrackEntry): boolean => {
+    if (original.destinationPort !== hostPort) return false;
+    if (hostIp !== undefined) return sameIp(original.destination, hostIp);
+    return sameIp(reply.source, container) || isLocal(original.destination);
+  };
+  const socket = openConntrack();
+  try {
+    for (const [name, protocol] of datagramProtocols) {
+      const wanted = tracked.filter((mapping) => mapping.protocol === name);
+      for (const entry of entriesTo(socket, family, protocol, wanted)) {
+        if (wanted.some((mapping) => isMeant(mapping, entry))) deleteEntry(socket, entry);
+      }
+    }
+  } finally {
+    socket.close();
+  }
 }
 
 /**
@@ -50,48 +63,22 @@ export function forgetEarlierConnections(mappings: readonly PortMapping[], conta
  * @throws SystemError
  */
 export function forgetLeftConnections(family: 4 | 6, published: readonly PublishedPort[]): void {
-  forget(
+  forgetConnections(
     family,
-    published,
-    allProtocols,
-    (port, { reply }) => sameIp(reply.source, port.container) && reply.sourcePort === port.containerPort,
+    published.flatMap(({ protocol: name, hostPort, container, containerPort }) => {
+      const protocol = allProtocols.get(name);
+      if (protocol === undefined) return [];
+      const leading = { destinationPort: hostPort, answeredBy: container, answeredFromPort: containerPort };
+      return [{ protocol, ...leading }];
+    }),
   );
-}
-
-interface HostPort {
-  readonly protocol: string;
-  readonly hostPort: number;
-}
-
-function forget<Port extends HostPort>(
-  family: 4 | 6,
-  ports: readonly Port[],
-  numbers: ProtocolNumbers,
-  isMeant: (port: Port, entry: ConntrackEntry) => boolean,
-): void {
-  const tracked = ports.filter(({ protocol }) => numbers.has(protocol));
-  if (tracked.length === 0) return;
-  const socket = openConntrack();
-  try {
-    for (const [name, protocol] of numbers) {
-      const wanted = tracked.filter((port) => port.protocol === name);
-      for (const entry of entriesTo(socket, family, protocol, wanted)) {
-        const { destinationPort } = entry.original;
-        if (wanted.some((port) => port.hostPort === destinationPort && isMeant(port, entry))) {
-          deleteEntry(socket, entry);
-        }
-      }
-    }
-  } finally {
-    socket.close();
-  }
 }
 
 function entriesTo(
   socket: NetlinkSocket,
   family: 4 | 6,
   protocol: number,
-  wanted: readonly HostPort[],
+  wanted: readonly PortMapping[],
 ): ConntrackEntry[] {
   const ports = [...new Set(wanted.map(({ hostPort }) => hostPort))];
   if (ports.length > maxSearches) return listEntries(socket, family, { protocol });

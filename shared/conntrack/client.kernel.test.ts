@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { formatIp, parseIp } from "../ip/address.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
-import { deleteEntry, forgetConnectionsOf, listEntries, openConntrack } from "./client.ts";
+import { deleteEntry, forgetConnections, forgetConnectionsOf, listEntries, openConntrack } from "./client.ts";
 
 test("entries are found by protocol and port and deleted one by one", () => {
   const name = `conntrack-test-${process.pid}`;
@@ -106,6 +106,63 @@ for (const [family, mine, other] of [
       });
     } finally {
       host.close();
+      execFileSync("ip", ["netns", "del", name]);
+    }
+  });
+}
+
+for (const [family, client, host, container, neighbour] of [
+  [4, "172.16.0.1", "192.0.2.1", "10.0.0.2", "10.0.0.3"],
+  [6, "2001:db8::1", "2001:db8:ffff::1", "fd00::2", "fd00::3"],
+] as const) {
+  test(`connections through a published port are forgotten, and no others: IPv${family}`, () => {
+    const name = `conntrack-port-${family}-${process.pid}`;
+    execFileSync("ip", ["netns", "add", name]);
+    const netns = openNetns(`/run/netns/${name}`);
+    try {
+      inNetns(netns, () => {
+        const make = (sport: number, hostPort: number, answeredBy: string, port: number) =>
+          execFileSync(
+            "conntrack",
+            [
+              ...["-I", "-t", "120", "-p", "udp", "-s", client, "-d", host],
+              ...["--sport", `${sport}`, "--dport", `${hostPort}`],
+              ...["--reply-src", answeredBy, "--reply-dst", client],
+              ...["--reply-port-src", `${port}`, "--reply-port-dst", `${sport}`],
+            ],
+            { stdio: "ignore" },
+          );
+        make(1001, 8080, container, 80);
+        make(1002, 8080, container, 80);
+        make(1003, 8080, neighbour, 80);
+        make(1004, 8080, container, 81);
+        make(1005, 8081, container, 80);
+        const address = parseIp(container);
+        assert.ok(address !== undefined);
+        const socket = openConntrack();
+        const left = () =>
+          listEntries(socket, family, { protocol: 17 })
+            .map(({ original }) => original.sourcePort)
+            .sort();
+        const through = (destinationPort: number) =>
+          ({ protocol: 17, destinationPort, answeredBy: address, answeredFromPort: 80 }) as const;
+        try {
+          forgetConnections(family, []);
+          assert.deepEqual(left(), [1001, 1002, 1003, 1004, 1005]);
+          forgetConnections(family, [through(8080)]);
+          assert.deepEqual(left(), [1003, 1004, 1005]);
+          // More than are searched for one by one.
+          forgetConnections(
+            family,
+            Array.from({ length: 20 }, (_none, index) => through(8081 + index)),
+          );
+          assert.deepEqual(left(), [1003, 1004]);
+        } finally {
+          socket.close();
+        }
+      });
+    } finally {
+      netns.close();
       execFileSync("ip", ["netns", "del", name]);
     }
   });

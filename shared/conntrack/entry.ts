@@ -22,6 +22,7 @@ const CTA_FILTER_REPLY_FLAGS = 2;
 // net/netfilter/nf_internals.h
 const CTA_FILTER_F_CTA_IP_SRC = 1 << 0;
 const CTA_FILTER_F_CTA_PROTO_NUM = 1 << 3;
+const CTA_FILTER_F_CTA_PROTO_SRC_PORT = 1 << 4;
 const CTA_FILTER_F_CTA_PROTO_DST_PORT = 1 << 5;
 
 /** One direction of a connection. */
@@ -50,8 +51,8 @@ interface EntryKey {
   readonly id: Uint8Array | undefined;
 }
 
-/** What a dump is to hold; an empty filter holds everything. Kernels before 5.8 ignore it. */
-export interface DumpFilter {
+/** Which connections are meant: those of which all that is given here is true. */
+export interface EntryFilter {
   readonly protocol?: number;
   /** Destination port of the original direction; needs the protocol. */
   readonly destinationPort?: number;
@@ -59,6 +60,8 @@ export interface DumpFilter {
   readonly source?: IpAddress;
   /** Who answers, after address translation: source of the reply direction. */
   readonly answeredBy?: IpAddress;
+  /** Source port of the reply direction; needs the protocol. */
+  readonly answeredFromPort?: number;
 }
 
 /** Decodes the attributes of one entry; undefined when it is none. Protocols without ports have 0. Throws DecodeError. */
@@ -88,36 +91,55 @@ function decodeTuple(attributes: Attributes | undefined): { protocol: number; tu
   return { protocol, tuple: { source, destination, sourcePort, destinationPort } };
 }
 
-/** The attributes that ask a dump for less than everything. */
-export function encodeFilter({ protocol, destinationPort, source, answeredBy }: DumpFilter): Uint8Array {
-  const portFlag = destinationPort === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_DST_PORT;
-  const protocolFlag = protocol === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_NUM;
-  const sourceFlag = source === undefined ? 0 : CTA_FILTER_F_CTA_IP_SRC;
-  const answerFlag = answeredBy === undefined ? 0 : CTA_FILTER_F_CTA_IP_SRC;
-  if ((protocolFlag | sourceFlag | answerFlag) === 0) return new Uint8Array();
+/** The attributes that restrict a request to some connections; none for an empty filter. Kernels before 5.8 ignore them. */
+export function encodeFilter(filter: EntryFilter): Uint8Array {
+  const { protocol, destinationPort, source, answeredBy, answeredFromPort } = filter;
+  const original: HalfFilter = { source, protocol, destinationPort };
+  const reply: HalfFilter = {
+    source: answeredBy,
+    protocol: answeredFromPort === undefined ? undefined : protocol,
+    sourcePort: answeredFromPort,
+  };
+  const flags = [flagsOf(original), flagsOf(reply)] as const;
+  if ((flags[0] | flags[1]) === 0) return new Uint8Array();
   const writer = new AttributeWriter();
-  if ((protocolFlag | sourceFlag) !== 0) {
-    writer.nested(CTA_TUPLE_ORIG, (tuple) => {
-      if (source !== undefined) tuple.nested(CTA_TUPLE_IP, (ip) => writeSource(ip, source));
-      if (protocol === undefined) return;
-      tuple.nested(CTA_TUPLE_PROTO, (proto) => {
-        proto.u8(CTA_PROTO_NUM, protocol);
-        if (destinationPort !== undefined) proto.u16be(CTA_PROTO_DST_PORT, destinationPort);
-      });
-    });
-  }
-  if (answeredBy !== undefined) {
-    writer.nested(CTA_TUPLE_REPLY, (tuple) =>
-      tuple.nested(CTA_TUPLE_IP, (ip) => writeSource(ip, answeredBy)),
-    );
-  }
+  if (flags[0] !== 0) writer.nested(CTA_TUPLE_ORIG, (tuple) => writeTuple(tuple, original));
+  if (flags[1] !== 0) writer.nested(CTA_TUPLE_REPLY, (tuple) => writeTuple(tuple, reply));
   return writer
-    .nested(CTA_FILTER, (filter) =>
-      filter
-        .u32(CTA_FILTER_ORIG_FLAGS, sourceFlag | protocolFlag | portFlag)
-        .u32(CTA_FILTER_REPLY_FLAGS, answerFlag),
+    .nested(CTA_FILTER, (inner) =>
+      inner.u32(CTA_FILTER_ORIG_FLAGS, flags[0]).u32(CTA_FILTER_REPLY_FLAGS, flags[1]),
     )
     .finish();
+}
+
+/** The part of a filter that is about one direction. */
+interface HalfFilter {
+  readonly source: IpAddress | undefined;
+  readonly protocol: number | undefined;
+  readonly sourcePort?: number | undefined;
+  readonly destinationPort?: number | undefined;
+}
+
+function flagsOf({ source, protocol, sourcePort, destinationPort }: HalfFilter): number {
+  return (
+    (source === undefined ? 0 : CTA_FILTER_F_CTA_IP_SRC) |
+    (protocol === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_NUM) |
+    (sourcePort === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_SRC_PORT) |
+    (destinationPort === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_DST_PORT)
+  );
+}
+
+function writeTuple(
+  tuple: AttributeWriter,
+  { source, protocol, sourcePort, destinationPort }: HalfFilter,
+): void {
+  if (source !== undefined) tuple.nested(CTA_TUPLE_IP, (ip) => writeSource(ip, source));
+  if (protocol === undefined) return;
+  tuple.nested(CTA_TUPLE_PROTO, (proto) => {
+    proto.u8(CTA_PROTO_NUM, protocol);
+    if (sourcePort !== undefined) proto.u16be(CTA_PROTO_SRC_PORT, sourcePort);
+    if (destinationPort !== undefined) proto.u16be(CTA_PROTO_DST_PORT, destinationPort);
+  });
 }
 
 function writeSource(ip: AttributeWriter, address: IpAddress): void {

@@ -42,7 +42,7 @@ function splitSlowly(text: string): Rule {
   for (const [, quoted, plain] of text.matchAll(
     /"((?:[^"\\]|\\[\s\S]|\\$)*)(?:"|$)|([^ \t\n"]+)|[ \t\n]+/g,
   )) {
-    if (quoted !== undefined) open = (open ?? "") + quoted.replace(/\\([^])/g, "$1");
+    if (quoted !== undefined) open = (open ?? "") + quoted.replace(/\\([\s\S])/g, "$1");
     else if (plain !== undefined) open = (open ?? "") + plain;
     else {
       if (open !== undefined) words.push(open);
