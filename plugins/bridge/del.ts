@@ -26,12 +26,9 @@ export function del(request: Request, config: BridgeConfig): void {
       remaining = removeFromContainer(request);
     },
     () => removeFromHost(owner),
-    () => {
-      if (config.macSpoofCheck) removeSpoofCheck(owner);
-    },
-    () => {
-      if (config.ipMasq) removeMasquerade(owner, remaining);
-    },
+    // Whatever the configuration says by now: it may have been another when the attachment was made.
+    () => removeSpoofCheck(owner),
+    () => removeMasquerade(owner, remaining),
     () => {
       if (config.ipam.type !== "") delegate(request, config.ipam, "DEL");
     },

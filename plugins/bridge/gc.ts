@@ -1,5 +1,5 @@
 import type { Attachment } from "../../shared/cni/attachments.ts";
-import { configObject, decode, optionalBoolean } from "../../shared/cni/config-schema.ts";
+import { configObject, decode } from "../../shared/cni/config-schema.ts";
 import { delegate } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
@@ -12,24 +12,16 @@ import { ownerOfAlias } from "./owner.ts";
 import { collectSpoofChecks } from "./spoof-check.ts";
 import { listMarkedLinks } from "./veth.ts";
 
-const schema = lazy(() =>
-  configObject({
-    ipMasq: optionalBoolean(),
-    ...ipamKeys(),
-  }),
-);
+const schema = lazy(() => configObject(ipamKeys()));
 
 /** Removes links, masquerade rules and addresses of this network's attachments that are not in the list. */
 export function gc(request: Request, valid: readonly Attachment[]): void {
   const keys = decode(schema, request.document);
-  const { ipMasq = false } = keys;
   const ipam = ipamOf(keys);
   runAll([
     () => collectLinks(request.network, valid),
     () => collectSpoofChecks(request.network, valid),
-    () => {
-      if (ipMasq) collectMasquerade(request.network, valid);
-    },
+    () => collectMasquerade(request.network, valid),
     () => {
       if (ipam.type !== "") delegate(request, ipam, "GC");
     },

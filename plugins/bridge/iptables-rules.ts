@@ -9,7 +9,7 @@ import { sha512 } from "../../shared/linux/sha512.ts";
  * Masquerading in table nat, with the names and rules of the Go plugin so that both understand each other's: one
  * chain for each container and network, entered from POSTROUTING by source address. All of this is pure.
  */
-const postrouting = "POSTROUTING";
+export const postrouting = "POSTROUTING";
 
 /** Whose rules these are. The interface is not part of it: attachments of one container share the chain. */
 export interface ChainOwner {

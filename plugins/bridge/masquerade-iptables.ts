@@ -18,6 +18,7 @@ import {
   planCollection,
   planMasquerade,
   planRemoval,
+  postrouting,
   sourcesOf,
 } from "./iptables-rules.ts";
 
@@ -70,6 +71,8 @@ export function removeRules(owner: ChainOwner, remaining: readonly IpAddress[]):
 export function collectRules(network: string, isStale: (containerId: string) => boolean): void {
   runAll(
     families.map((family) => () => {
+      // Where nobody has used the table, reading it by iptables would make it.
+      if (!chainMayExist(family, "nat", postrouting)) return;
       changeRulesIfAvailable(family, "nat", (current) => planCollection(current, network, isStale));
     }),
   );

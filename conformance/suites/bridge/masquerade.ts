@@ -138,6 +138,21 @@ export const masquerade: readonly Scenario[] = [
   ),
   ...backends.map(
     (backend): Scenario => ({
+      name: `ipMasq with ${backend}: DEL removes the rules when it was switched off since`,
+      plugin: "bridge",
+      source:
+        "SPEC, section 4, DEL: should generally complete without error even if some resources are missing",
+      needs: [backend],
+      leaves: baseRules,
+      steps: [
+        { call: "ADD", config: masquerading(backend) },
+        { call: "DEL", config: { ...masquerading(backend), ipMasq: false } },
+        ...withoutTrace,
+      ],
+    }),
+  ),
+  ...backends.map(
+    (backend): Scenario => ({
       name: `ipMasq with ${backend}: DEL after the namespace is gone, without a previous result, removes the rules`,
       plugin: "bridge",
       source: "SPEC, section 2, DEL; containernetworking/plugins#810, nerdctl#1872",
