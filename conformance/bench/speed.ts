@@ -11,6 +11,7 @@ import { Launcher, LauncherProgram } from "./launcher.ts";
 import { load, machine } from "./machine.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { measureParallel } from "./parallel.ts";
+import { phaseRows, phasesTable } from "./phases.ts";
 import { plot } from "./plot.ts";
 import {
   failures,
@@ -80,6 +81,8 @@ export async function speed(words: readonly string[]): Promise<boolean> {
   );
   print(`written: ${options.json}, ${options.svg}`);
   for (const problem of problems) print(`NOT MEASURED: ${problem}`);
+  const phases = phaseRows(rows);
+  if (phases.length > 0) print(`\nwhere the time goes on an empty host, ms\n${phasesTable(phases)}`);
   print(`\n${targetsTable(answers)}`);
   return problems.length === 0;
 }
