@@ -5,7 +5,13 @@ import { forgetConnectionsOf } from "../../shared/conntrack/client.ts";
 import { formatIp, type IpAddress, ipFromBytes } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { addChain, type ChainName, deleteChain, flushChain } from "../../shared/nftables/chain.ts";
-import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../shared/nftables/client.ts";
+import {
+  changeRuleset,
+  hasNftables,
+  type Nftables,
+  removeFromTables,
+  withNftables,
+} from "../../shared/nftables/client.ts";
 import type { Command } from "../../shared/nftables/command.ts";
 import { addElements, deleteElements, type Element } from "../../shared/nftables/element.ts";
 import { addRule, deleteRule, type ListedRule } from "../../shared/nftables/rule.ts";
@@ -97,7 +103,7 @@ function removeWhere(selection: Selection): void {
   if (!hasNftables()) return;
   const released = new Map<string, IpAddress>();
   withNftables((nftables) =>
-    changeRuleset(nftables, () => {
+    removeFromTables(nftables, [masqueradeTable, peerChain.table], () => {
       released.clear();
       return planRemoval(nftables, selection, released);
     }),

@@ -2,7 +2,13 @@ import type { Attachment } from "../../shared/cni/attachments.ts";
 import { ownerComment, ownerCommentStart } from "../../shared/cni/owner-comment.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { type ChainName, deleteChain, flushChain } from "../../shared/nftables/chain.ts";
-import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../shared/nftables/client.ts";
+import {
+  changeRuleset,
+  hasNftables,
+  type Nftables,
+  removeFromTables,
+  withNftables,
+} from "../../shared/nftables/client.ts";
 import type { Command } from "../../shared/nftables/command.ts";
 import { addElements, deleteElements, type Element } from "../../shared/nftables/element.ts";
 import { deleteRule } from "../../shared/nftables/rule.ts";
@@ -43,7 +49,7 @@ export function removeSpoofCheck(owner: Owner): void {
   if (!hasNftables()) return;
   const comment = ownerComment(owner);
   withNftables((nftables) =>
-    changeRuleset(nftables, () => [
+    removeFromTables(nftables, [spoofCheckTable, peerTable], () => [
       ...planPeerRemoval(nftables, owner),
       ...planRemoval(nftables, (element) => element.comment === comment, comment, true),
     ]),
@@ -56,7 +62,9 @@ export function collectSpoofChecks(network: string, valid: readonly Attachment[]
   const live = new Set(valid.map((attachment) => ownerComment({ network, ...attachment })));
   const isStale = ({ comment = "" }: Element): boolean => !live.has(comment);
   withNftables((nftables) =>
-    changeRuleset(nftables, () => planRemoval(nftables, isStale, ownerCommentStart(network), true)),
+    removeFromTables(nftables, [spoofCheckTable], () =>
+      planRemoval(nftables, isStale, ownerCommentStart(network), true),
+    ),
   );
 }
 

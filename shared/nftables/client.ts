@@ -297,6 +297,18 @@ export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]
   withLockFile(lockFile, lockTimeoutMilliseconds, () => changeUnlocked(nftables, plan));
 }
 
+/**
+ * As `changeRuleset`, for a plan that only removes what is in these tables: where none of them exists nothing is done,
+ * and no lock is taken or made.
+ */
+export function removeFromTables(
+  nftables: Nftables,
+  tables: readonly TableName[],
+  plan: () => readonly Command[],
+): void {
+  if (tables.some((table) => nftables.getTable(table) !== undefined)) changeRuleset(nftables, plan);
+}
+
 function changeUnlocked(nftables: Nftables, plan: () => readonly Command[]): void {
   for (let attempt = 1; ; attempt++) {
     const generation = nftables.generation();
