@@ -63,7 +63,7 @@ function refuse(host: Host, command: Command, attachment: Attachment = {}): { co
 }
 
 function ruleset(host: Host): string {
-  return host.run("nft", ["list", "ruleset"]).stdout;
+  return host.run("nft", ["--stateless", "list", "ruleset"]).stdout;
 }
 
 function iptablesRules(host: Host): string[] {
