@@ -1,3 +1,5 @@
+const textDecoder = new TextDecoder();
+
 /** Says that bytes from the kernel are not what they should be. */
 export class DecodeError extends Error {
   override readonly name = "DecodeError";
@@ -63,22 +65,25 @@ export class ByteReader {
 
 /** The attributes of a message by their type (linux/netlink.h, struct nlattr). Of a repeated type the last counts. */
 export class Attributes {
-  readonly #reader: ByteReader;
+  readonly #bytes: Uint8Array;
   /** Of each attribute the type, and where its value starts and ends: values are cut out only when asked for. */
   readonly #places: number[] = [];
 
   /** @throws DecodeError when a length does not fit. */
   constructor(bytes: Uint8Array) {
-    this.#reader = new ByteReader(bytes);
-    forEachPlace(this.#reader, (type, start, end) => this.#places.push(type, start, end));
+    this.#bytes = bytes;
+    forEachPlace(bytes, (type, start, end) => this.#places.push(type, start, end));
   }
 
   has(type: number): boolean {
-    return this.#find(type) !== undefined;
+    return this.bytes(type) !== undefined;
   }
   bytes(type: number): Uint8Array | undefined {
-    const place = this.#find(type);
-    return place === undefined ? undefined : this.#reader.bytes.subarray(place.start, place.end);
+    const places = this.#places;
+    for (let index = places.length - 3; index >= 0; index -= 3) {
+      if (places[index] === type) return this.#bytes.subarray(places[index + 1], places[index + 2]);
+    }
+    return undefined;
   }
   u8(type: number): number | undefined {
     return this.#valueReader(type)?.u8(0);
@@ -114,27 +119,17 @@ export class Attributes {
     const bytes = this.bytes(type);
     return bytes === undefined ? undefined : new ByteReader(bytes);
   }
-
-  #find(type: number): { start: number; end: number } | undefined {
-    const places = this.#places;
-    for (let index = places.length - 3; index >= 0; index -= 3) {
-      if (places[index] === type) return { start: places[index + 1] ?? 0, end: places[index + 2] ?? 0 };
-    }
-    return undefined;
-  }
 }
 
 /** Every attribute in order, for lists in which a type is repeated. The flag bits of the type are taken off. */
 export function eachAttribute(bytes: Uint8Array): { type: number; value: Uint8Array }[] {
   const attributes: { type: number; value: Uint8Array }[] = [];
-  const reader = new ByteReader(bytes);
-  forEachPlace(reader, (type, start, end) => attributes.push({ type, value: bytes.subarray(start, end) }));
+  forEachPlace(bytes, (type, start, end) => attributes.push({ type, value: bytes.subarray(start, end) }));
   return attributes;
 }
 
-const textDecoder = new TextDecoder();
-
-function forEachPlace(reader: ByteReader, take: (type: number, start: number, end: number) => void): void {
+function forEachPlace(bytes: Uint8Array, take: (type: number, start: number, end: number) => void): void {
+  const reader = new ByteReader(bytes);
   for (let offset = 0; offset + 4 <= reader.length; ) {
     const length = reader.u16(offset);
     if (length < 4) throw new DecodeError(`attribute of ${length} bytes at offset ${offset}`);

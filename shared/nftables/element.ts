@@ -159,7 +159,7 @@ export function elementQuery(set: NamedSet, element: Pick<Element, "key" | "keyE
  */
 export function decodeElements(set: NamedSet, bodies: readonly Uint8Array[], text = ""): Element[] {
   const raw = bodies
-    .flatMap((body) => [...eachAttribute(new Attributes(body).bytes(NFTA_SET_ELEM_LIST_ELEMENTS) ?? none)])
+    .flatMap((body) => eachAttribute(new Attributes(body).bytes(NFTA_SET_ELEM_LIST_ELEMENTS) ?? none))
     .filter(({ value }) => text === "" || holdsText(value, text))
     .map(({ value }) => decodeElement(value))
     .filter((element) => element !== undefined);

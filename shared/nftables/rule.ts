@@ -84,7 +84,7 @@ export function decodeRule(family: TableName["family"], bytes: Uint8Array): List
       name: attributes.text(NFTA_RULE_CHAIN) ?? "",
     },
     handle: readU64(attributes.bytes(NFTA_RULE_HANDLE)) ?? 0n,
-    expressions: [...eachAttribute(list)].map(({ value }) => decodeExpression(value)),
+    expressions: eachAttribute(list).map(({ value }) => decodeExpression(value)),
     ...(comment === undefined ? {} : { comment }),
   };
 }
