@@ -1,7 +1,6 @@
-import { deleteEntry, forgetConnections, listEntries, openConntrack } from "../../shared/conntrack/client.ts";
+import { deleteEntry, findEntries, forgetConnections, openConntrack } from "../../shared/conntrack/client.ts";
 import type { ConntrackEntry } from "../../shared/conntrack/entry.ts";
 import { type IpAddress, isLoopback, sameIp } from "../../shared/ip/address.ts";
-import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { type PortMapping, protocolNumbers } from "./mappings.ts";
@@ -21,9 +20,6 @@ const allProtocols: ProtocolNumbers = new Map(Object.entries(protocolNumbers));
 
 type ProtocolNumbers = ReadonlyMap<string, number>;
 
-/** With more ports one dump of a protocol's connections costs less than a search for each. */
-const maxSearches = 8;
-
 /**
  * After ADD: forgets connections to the published ports that were made before the rules were there. Only those
  * addressed to this host are meant; others happen to have the same port.
@@ -32,25 +28,29 @@ const maxSearches = 8;
  */
 export function forgetEarlierConnections(mappings: readonly PortMapping[], container: IpAddress): void {
   const { family } = container;
-  const tracked = mappings.filter(({ protocol }) => datagramProtocols.has(protocol));
+  const tracked = mappings.flatMap((mapping) => {
+    const protocol = datagramProtocols.get(mapping.protocol);
+    return protocol === undefined ? [] : [{ ...mapping, protocol, destinationPort: mapping.hostPort }];
+  });
   if (tracked.length === 0) return;
   let locals: readonly IpAddress[] | undefined;
   const isLocal = (address: IpAddress): boolean => {
     locals ??= localAddresses(family);
     return isLoopback(address) || locals.some((local) => sameIp(local, address));
   };
-  const isMeant = ({ hostPort, hostIp }: PortMapping, { original, reply }: ConntrackEntry): boolean => {
-    if (original.destinationPort !== hostPort) return false;
+  const isMeant = (
+    { protocol, destinationPort, hostIp }: (typeof tracked)[number],
+    { protocol: other, original, reply }: ConntrackEntry,
+  ): boolean => {
+    if (protocol !== other || original.destinationPort !== destinationPort) return false;
     if (hostIp !== undefined) return sameIp(original.destination, hostIp);
     return sameIp(reply.source, container) || isLocal(original.destination);
   };
+  const filters = tracked.map(({ protocol, destinationPort }) => ({ protocol, destinationPort }));
   const socket = openConntrack();
   try {
-    for (const [name, protocol] of datagramProtocols) {
-      const wanted = tracked.filter((mapping) => mapping.protocol === name);
-      for (const entry of entriesTo(socket, family, protocol, wanted)) {
-        if (wanted.some((mapping) => isMeant(mapping, entry))) deleteEntry(socket, entry);
-      }
+    for (const entry of findEntries(socket, family, filters)) {
+      if (tracked.some((mapping) => isMeant(mapping, entry))) deleteEntry(socket, entry);
     }
   } finally {
     socket.close();
@@ -72,17 +72,6 @@ export function forgetLeftConnections(family: 4 | 6, published: readonly Publish
       return [{ protocol, ...leading }];
     }),
   );
-}
-
-function entriesTo(
-  socket: NetlinkSocket,
-  family: 4 | 6,
-  protocol: number,
-  wanted: readonly PortMapping[],
-): ConntrackEntry[] {
-  const ports = [...new Set(wanted.map(({ hostPort }) => hostPort))];
-  if (ports.length > maxSearches) return listEntries(socket, family, { protocol });
-  return ports.flatMap((destinationPort) => listEntries(socket, family, { protocol, destinationPort }));
 }
 
 function localAddresses(family: 4 | 6): IpAddress[] {

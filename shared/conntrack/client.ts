@@ -28,8 +28,7 @@ export function openConntrack(): NetlinkSocket {
  * @throws SystemError
  */
 export function listEntries(socket: NetlinkSocket, family: 4 | 6, filter: EntryFilter): ConntrackEntry[] {
-  if (!hasEntries(socket)) return [];
-  const body = filteredBody(family, kernelFilter(filter));
+  const body = filteredBody(family, encodeFilter(kernelFilter(filter)));
   try {
     return socket
       .dump("cannot list tracked connections", IPCTNL_MSG_CT_GET, body)
@@ -94,8 +93,11 @@ export function forgetConnectionsOf(addresses: readonly IpAddress[]): void {
   }
 }
 
-/** With more of them, one dump of a protocol's connections costs less than one for each port. */
+/** With more ports, one dump of a protocol's connections costs less than one for each port. */
 const maxDumps = 8;
+
+/** With more filters, dumps cost less than having the kernel go through its table for each. */
+const maxFlushes = 16;
 
 /**
  * Forgets the connections of one family that pass one of the filters, of which each says something.
@@ -109,21 +111,35 @@ export function forgetConnections(family: 4 | 6, filters: readonly EntryFilter[]
   if (filters.length === 0) return;
   const socket = openConntrack();
   try {
-    const others = filters.filter((filter) => !flush(socket, family, filter));
-    for (const dump of dumpsFor(others)) {
-      for (const entry of listEntries(socket, family, dump.query)) {
-        if (dump.filters.some((filter) => passes(entry, filter))) deleteEntry(socket, entry);
-      }
-    }
+    const others =
+      filters.length > maxFlushes ? filters : filters.filter((filter) => !flush(socket, family, filter));
+    for (const entry of findEntries(socket, family, others)) deleteEntry(socket, entry);
   } finally {
     socket.close();
   }
 }
 
+/**
+ * The tracked connections of one family that pass one of the filters, found by few dumps, and by none in a namespace
+ * without connections. One that passes several may be there several times.
+ *
+ * @throws SystemError
+ */
+export function findEntries(
+  socket: NetlinkSocket,
+  family: 4 | 6,
+  filters: readonly EntryFilter[],
+): ConntrackEntry[] {
+  if (filters.length === 0 || !hasEntries(socket)) return [];
+  return dumpsFor(filters).flatMap(({ query, filters: ones }) =>
+    listEntries(socket, family, query).filter((entry) => ones.some((filter) => passes(entry, filter))),
+  );
+}
+
 /** A request for some connections, and the filters that it is for. */
 interface Dump {
   readonly query: EntryFilter;
-  readonly filters: readonly EntryFilter[];
+  readonly filters: EntryFilter[];
 }
 
 /** Few dumps that together hold all connections which pass the filters. */
@@ -134,14 +150,15 @@ function dumpsFor(filters: readonly EntryFilter[]): Dump[] {
 }
 
 function grouped(filters: readonly EntryFilter[], queryOf: (filter: EntryFilter) => EntryFilter): Dump[] {
-  const dumps = new Map<string, EntryFilter[]>();
+  const dumps = new Map<string, Dump>();
   for (const filter of filters) {
-    const key = Buffer.from(encodeFilter(queryOf(filter))).toString("hex");
-    dumps.set(key, [...(dumps.get(key) ?? []), filter]);
+    const query = queryOf(filter);
+    const key = Buffer.from(encodeFilter(query)).toString("hex");
+    const dump = dumps.get(key);
+    if (dump === undefined) dumps.set(key, { query, filters: [filter] });
+    else dump.filters.push(filter);
   }
-  return [...dumps.values()].flatMap((ones) =>
-    ones.slice(0, 1).map((one) => ({ query: queryOf(one), filters: ones })),
-  );
+  return [...dumps.values()];
 }
 
 /**
@@ -152,10 +169,11 @@ function grouped(filters: readonly EntryFilter[], queryOf: (filter: EntryFilter)
  */
 function flush(socket: NetlinkSocket, family: 4 | 6, filter: EntryFilter): boolean {
   const isRight = [filter.source, filter.answeredBy].every((address) => address?.family !== 6);
+  const attributes = encodeFilter(filter);
   // Without a filter everything would go.
-  if (!isRight || encodeFilter(filter).length === 0) return false;
+  if (!isRight || attributes.length === 0) return false;
   try {
-    const body = filteredBody(family, filter);
+    const body = filteredBody(family, attributes);
     socket.request("cannot delete tracked connections", IPCTNL_MSG_CT_DELETE, 0, body);
     return true;
   } catch (error) {
@@ -177,8 +195,8 @@ function hasEntries(socket: NetlinkSocket): boolean {
   }
 }
 
-function filteredBody(family: 4 | 6, filter: EntryFilter): Uint8Array {
-  return new AttributeWriter().raw(header(family)).raw(encodeFilter(filter)).finish();
+function filteredBody(family: 4 | 6, filter: Uint8Array): Uint8Array {
+  return new AttributeWriter().raw(header(family)).raw(filter).finish();
 }
 
 /** struct nfgenmsg: family, version 0, resource 0. */
