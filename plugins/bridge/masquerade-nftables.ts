@@ -99,15 +99,11 @@ interface Selection {
 }
 
 function removeWhere(selection: Selection): void {
-  // Without nf_tables nothing of it can exist.
-  if (!hasNftables()) return;
   const released = new Map<string, IpAddress>();
-  withNftables((nftables) =>
-    removeFromTables(nftables, [masqueradeTable, peerChain.table], () => {
-      released.clear();
-      return planRemoval(nftables, selection, released);
-    }),
-  );
+  removeFromTables([masqueradeTable, peerChain.table], (nftables) => {
+    released.clear();
+    return planRemoval(nftables, selection, released);
+  });
   // Translated connections would go on with the address's next owner.
   forgetConnectionsOf([...released.values()]);
 }

@@ -4,7 +4,6 @@ import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { type ChainName, deleteChain, flushChain } from "../../shared/nftables/chain.ts";
 import {
   changeRuleset,
-  hasNftables,
   type Nftables,
   removeFromTables,
   withNftables,
@@ -46,25 +45,19 @@ export function addSpoofCheck(owner: Owner, port: string, mac: string, undo: Und
 
 /** Removes an attachment's check, also one that the Go plugin has made. Throws SystemError. */
 export function removeSpoofCheck(owner: Owner): void {
-  if (!hasNftables()) return;
   const comment = ownerComment(owner);
-  withNftables((nftables) =>
-    removeFromTables(nftables, [spoofCheckTable, peerTable], () => [
-      ...planPeerRemoval(nftables, owner),
-      ...planRemoval(nftables, (element) => element.comment === comment, comment, true),
-    ]),
-  );
+  removeFromTables([spoofCheckTable, peerTable], (nftables) => [
+    ...planPeerRemoval(nftables, owner),
+    ...planRemoval(nftables, (element) => element.comment === comment, comment, true),
+  ]);
 }
 
 /** Removes the checks of attachments of a network that are not listed. Throws SystemError. */
 export function collectSpoofChecks(network: string, valid: readonly Attachment[]): void {
-  if (!hasNftables()) return;
   const live = new Set(valid.map((attachment) => ownerComment({ network, ...attachment })));
   const isStale = ({ comment = "" }: Element): boolean => !live.has(comment);
-  withNftables((nftables) =>
-    removeFromTables(nftables, [spoofCheckTable], () =>
-      planRemoval(nftables, isStale, ownerCommentStart(network), true),
-    ),
+  removeFromTables([spoofCheckTable], (nftables) =>
+    planRemoval(nftables, isStale, ownerCommentStart(network), true),
   );
 }
 

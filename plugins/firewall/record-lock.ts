@@ -1,5 +1,4 @@
-import { closeSync, constants, openSync } from "node:fs";
-import { lockExclusive } from "../../shared/linux/flock.ts";
+import { withLockedDirectory } from "../../shared/linux/lock-file.ts";
 
 /** More than what a firewalld that does not answer takes. */
 const timeoutMilliseconds = 30_000;
@@ -10,25 +9,5 @@ const timeoutMilliseconds = 30_000;
  * where there is none to be had: no directory, no locks in its file system, or somebody who has held it for too long.
  */
 export function underRecordLock<T>(directory: string, work: () => T): T {
-  const fd = openDirectory(directory);
-  try {
-    return work();
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
-
-function openDirectory(directory: string): number | undefined {
-  let fd: number;
-  try {
-    fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  } catch {
-    return undefined;
-  }
-  try {
-    lockExclusive(fd, timeoutMilliseconds);
-  } catch {
-    // A file system without locks.
-  }
-  return fd;
+  return withLockedDirectory(directory, timeoutMilliseconds, work);
 }

@@ -118,20 +118,19 @@ export function writeRecord(directory: string, record: AddressRecord): void {
 
 /** Removes a record; nothing happens when there is none. Throws CniError code 5. */
 export function removeRecord(directory: string, address: IpAddress): void {
-  try {
-    rmSync(fileOf(directory, address), { force: true });
-  } catch (error) {
-    if (!isAbsent(error)) throw recordFailure("remove", fileOf(directory, address), error);
-  }
+  removeFile(fileOf(directory, address));
 }
 
 /** Removes what an attachment's ADD left that was killed while it wrote a record. Throws CniError code 5. */
 export function removeUnfinishedOf(directory: string, owner: Owner): void {
-  const unfinished = unfinishedOf(directory, owner);
+  removeFile(unfinishedOf(directory, owner));
+}
+
+function removeFile(file: string): void {
   try {
-    rmSync(unfinished, { force: true });
+    rmSync(file, { force: true });
   } catch (error) {
-    if (!isAbsent(error)) throw recordFailure("remove", unfinished, error);
+    if (!isAbsent(error)) throw recordFailure("remove", file, error);
   }
 }
 

@@ -298,15 +298,18 @@ export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]
 }
 
 /**
- * As `changeRuleset`, for a plan that only removes what is in these tables: where none of them exists nothing is done,
- * and no lock is taken or made.
+ * As `changeRuleset` with a socket of its own, for a plan that only removes what is in these tables: where none of them
+ * exists, or there is no nf_tables, nothing is done, and no lock is taken or made.
  */
 export function removeFromTables(
-  nftables: Nftables,
   tables: readonly TableName[],
-  plan: () => readonly Command[],
+  plan: (nftables: Nftables) => readonly Command[],
 ): void {
-  if (tables.some((table) => nftables.getTable(table) !== undefined)) changeRuleset(nftables, plan);
+  if (!hasNftables()) return;
+  withNftables((nftables) => {
+    const isThere = tables.some((table) => nftables.getTable(table) !== undefined);
+    if (isThere) changeRuleset(nftables, () => plan(nftables));
+  });
 }
 
 function changeUnlocked(nftables: Nftables, plan: () => readonly Command[]): void {
