@@ -152,20 +152,15 @@ function performUnchanged(world: World, { except }: UnchangedStep): void {
 export const anyBridge = "(?:br|cni|bridge|nerdctl)[\\w.-]*";
 
 async function performParallel(world: World, { parallel, times = 1 }: ParallelStep): Promise<void> {
-  const rounds = Array.from(
-    { length: times },
-    (_none, index): World => ({
-      ...world,
-      // Who comes first is chance, and so is what each one finds and leaves.
-      observe: "nothing",
-      variables: new Map([...world.variables, ["n", String(index + 1)]]),
-    }),
-  );
+  // Who comes first is chance, and so is which address each one has from now on: no two runs can be compared.
+  world.observe = "nothing";
+  const rounds = Array.from({ length: times }, (_none, index) => ({
+    ...world,
+    variables: new Map([...world.variables, ["n", String(index + 1)]]),
+  }));
   const done = await Promise.allSettled(
     rounds.flatMap((round) => parallel.map((step) => perform(round, numbered(round, step)))),
   );
-  // Who comes first is chance, and so is which address each one has from now on: no two runs can be compared.
-  world.observe = "nothing";
   // `added` is the only part of a world that is replaced, not changed.
   world.added = [...new Set(rounds.flatMap(({ added }) => added))];
   const [failed] = done.filter((one) => one.status === "rejected");

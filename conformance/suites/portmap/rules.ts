@@ -97,7 +97,14 @@ const hostIPs = [
 const markChain: Step[] = ["iptables", "ip6tables"].map((tool) => ({
   run: [tool, "-t", "nat", "-N", "KUBE-MARK-MASQ"],
 }));
-const kube = (lines: string[]) => lines.map((line) => line.replace("CNI-HOSTPORT-SETMARK", "KUBE-MARK-MASQ"));
+/** The whole table where a chain of somebody else marks packets to port 8080. */
+const kube = (ports: string[]) => [
+  ...dnat,
+  "nat :KUBE-MARK-MASQ -",
+  declared,
+  ...ports.map((line) => line.replace("CNI-HOSTPORT-SETMARK", "KUBE-MARK-MASQ")),
+  entry("tcp", "8080"),
+];
 const range = (from: number, count: number) => Array.from({ length: count }, (_none, index) => from + index);
 
 /** The iptables backend's rules, line for line: what people's scripts and other plugins rely on. */
@@ -177,33 +184,15 @@ export const portmapRules: Suite = {
       before: markChain,
       config: publish([tcp(8080, 80)], { externalSetMarkChain: "KUBE-MARK-MASQ" }),
       ips: [v4, v6],
-      ipv4: [
-        ...dnat,
-        "nat :KUBE-MARK-MASQ -",
-        declared,
-        ...kube(port(8080, `${c1.ipv4}:80`)),
-        entry("tcp", "8080"),
-      ],
-      ipv6: [
-        ...dnat,
-        "nat :KUBE-MARK-MASQ -",
-        declared,
-        ...kube(port(8080, `[${c1.ipv6}]:80`, { sources: v6Sources })),
-        entry("tcp", "8080"),
-      ],
+      ipv4: kube(port(8080, `${c1.ipv4}:80`)),
+      ipv6: kube(port(8080, `[${c1.ipv6}]:80`, { sources: v6Sources })),
       leaves: { iptables: ["KUBE-MARK-MASQ"], ip6tables: ["KUBE-MARK-MASQ"] },
     }),
     makes("externalSetMarkChain is needed only in the family whose ports are published", {
       before: markChain.slice(0, 1),
       config: publish([tcp(8080, 80, "0.0.0.0")], { externalSetMarkChain: "KUBE-MARK-MASQ" }),
       ips: [v4, v6],
-      ipv4: [
-        ...dnat,
-        "nat :KUBE-MARK-MASQ -",
-        declared,
-        ...kube(port(8080, `${c1.ipv4}:80`)),
-        entry("tcp", "8080"),
-      ],
+      ipv4: kube(port(8080, `${c1.ipv4}:80`)),
       ipv6: [...dnat, declared, entry("tcp", "8080")],
       leaves: { iptables: ["KUBE-MARK-MASQ"] },
     }),
