@@ -56,6 +56,39 @@ test("the table counts by plugin, command and version, and blames the command at
   );
 });
 
+/** A failure that names no command, of a row with these calls; without them its worker crashed. */
+const failed = (calls?: Record<string, number>): Row => {
+  const { outcome, ...rest } = row("1.1.0", "fail", { reason: "it breaks" });
+  return { ...rest, ...(calls !== undefined && outcome !== undefined && { outcome: { ...outcome, calls } }) };
+};
+
+const cellsOf = (some: readonly Row[]) =>
+  resultTable(some)
+    .split("\n")
+    .slice(1)
+    .map((line) =>
+      line
+        .replace(/^bridge|·/g, "")
+        .trim()
+        .replace(/\s+/g, " "),
+    );
+
+test("a failure without a command is one of the first command that was called", () => {
+  assert.deepEqual(cellsOf([failed({ GC: 1, CHECK: 2 })]), ["CHECK ✗ 1/1", "GC ✓ 1"]);
+  assert.deepEqual(cellsOf([failed({ DEL: 0, VERSION: 1 })]), ["VERSION ✗ 1/1"]);
+});
+
+test("a failure before any call, and one of a worker that crashed, are failures of ADD", () => {
+  assert.deepEqual(cellsOf([failed({})]), ["ADD ✗ 1/1"]);
+  assert.deepEqual(cellsOf([failed()]), ["ADD ✗ 1/1"]);
+  assert.deepEqual(cellsOf([failed(), row("1.1.0", "pass")]), ["ADD ✗ 1/2", "CHECK ✓ 1"]);
+});
+
+test("a failure of a command that was not called, or that the version does not have, is shown nevertheless", () => {
+  assert.deepEqual(cellsOf([row("1.1.0", "fail", {}, "DEL")]), ["ADD ✓ 1", "CHECK ✓ 1", "DEL ✗ 1/1"]);
+  assert.deepEqual(cellsOf([row("0.3.0", "fail", {}, "CHECK")]), ["ADD ✓ 1", "CHECK ✗ 1/1"]);
+});
+
 test("failures are told with reason, source and the lines that repeat them", () => {
   const text = failureText(rows);
   assert.match(text, /^✗ s\/a@1\.1\.0\n {2}it\n {2}hangs\n {2}says: SPEC, section 2\n/);

@@ -3,7 +3,7 @@ import { counts, type Row } from "./row.ts";
 
 const commands = ["ADD", "CHECK", "DEL", "GC", "STATUS", "VERSION"];
 
-/** How many runs called a command, and how many of them it failed; `unsupported` when none could run. */
+/** How many runs called a command or failed by it, and how many of them failed; `unsupported` when none could run. */
 type Cell = { runs: number; failed: number; unsupported: number };
 
 /**
@@ -65,17 +65,26 @@ export function unsupportedText(rows: readonly Row[]): string {
 }
 
 function cellText(rows: readonly Row[], plugin: string, command: string, version: string): string {
-  if (!isAtLeast(version, commandSince(command))) return "·";
   const cell: Cell = { runs: 0, failed: 0, unsupported: 0 };
   for (const row of rows) {
     if (row.plugin !== plugin || row.version !== version) continue;
     if (row.status === "not supported") cell.unsupported += 1;
-    if ((row.outcome?.calls[command] ?? 0) === 0) continue;
-    cell.runs += 1;
-    if (row.status === "fail" && (row.outcome?.command ?? "ADD") === command) cell.failed += 1;
+    const hasFailed = row.status === "fail" && commandAtFault(row) === command;
+    if (hasFailed || isCalled(row, command)) cell.runs += 1;
+    if (hasFailed) cell.failed += 1;
   }
+  if (cell.failed === 0 && !isAtLeast(version, commandSince(command))) return "·";
   if (cell.runs === 0) return cell.unsupported > 0 ? "–" : "";
   return cell.failed > 0 ? `✗ ${cell.failed}/${cell.runs}` : `✓ ${cell.runs}`;
+}
+
+/** Every failure is one of some command, so that none is missing in the table, also when its worker crashed. */
+function commandAtFault(row: Row): string {
+  return row.outcome?.command ?? commands.find((command) => isCalled(row, command)) ?? "ADD";
+}
+
+function isCalled({ outcome }: Row, command: string): boolean {
+  return (outcome?.calls[command] ?? 0) > 0;
 }
 
 function line(plugin: string, command: string, cells: readonly string[]): string {
