@@ -5,7 +5,7 @@ import { asPattern, fillPattern, mismatch } from "./match.ts";
 import { observed } from "./observe.ts";
 import { resultInVersion } from "./result-in-version.ts";
 import { errorProblems, resultProblems } from "./result-rules.ts";
-import type { CallStep, ChainStep, Expect } from "./scenario.ts";
+import type { CallStep, ChainStep, Expect, Stdin } from "./scenario.ts";
 import { commandSince, isAtLeast } from "./versions.ts";
 import { type Added, filled, filledObject, StepFailure, type World } from "./world.ts";
 
@@ -92,8 +92,9 @@ async function makeCall(world: World, step: CallStep): Promise<Made> {
   const config = configOf(world, step, plugin, `${container}/${ifname}`);
   const bin = `${world.binDir}/${plugin}`;
   const env = environmentOf(world, step, container, bin);
-  const input = inputOf(world, step, config);
-  world.byHand.push(callByHand(bin, env, step.stdin ?? JSON.stringify(config)));
+  const stdin = step.stdin === undefined ? JSON.stringify(config) : filledStdin(world, step.stdin);
+  const input = inputOf(stdin);
+  world.byHand.push(callByHand(bin, env, stdin, step.under));
   if (plugin === world.plugin) world.calls.set(step.call, (world.calls.get(step.call) ?? 0) + 1);
   const [command = bin, ...words] = [...(step.under ?? []), bin];
   const timeoutMs = 1000 * world.limitSeconds;
@@ -155,14 +156,16 @@ function environmentOf(world: World, step: CallStep, container: string, bin: str
   return env;
 }
 
-function inputOf(world: World, step: CallStep, config: JsonObject): string | Buffer {
-  if (step.stdin === undefined) return JSON.stringify(config);
-  const { stdin } = step;
+function filledStdin(world: World, stdin: Stdin): Stdin {
   if (typeof stdin === "string") return filled(world, stdin);
+  if ("hex" in stdin) return stdin;
+  return stdin.map((part) => (typeof part === "string" ? filled(world, part) : part));
+}
+
+function inputOf(stdin: Stdin): string | Buffer {
+  if (typeof stdin === "string") return stdin;
   if ("hex" in stdin) return Buffer.from(stdin.hex, "hex");
-  return stdin
-    .map((part) => (typeof part === "string" ? filled(world, part) : part.repeat.repeat(part.times)))
-    .join("");
+  return stdin.map((part) => (typeof part === "string" ? part : part.repeat.repeat(part.times))).join("");
 }
 
 /** What the answer should have been, and was; undefined when it is as expected. */

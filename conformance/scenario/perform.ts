@@ -4,7 +4,7 @@ import type { Place } from "../harness/host.ts";
 import { iptablesSave } from "../harness/inspect.ts";
 import { isObject, parse } from "../harness/json.ts";
 import { difference, snapshot } from "../harness/snapshot.ts";
-import { commandByHand, quoted } from "./by-hand.ts";
+import { commandByHand, quoted, writeByHand } from "./by-hand.ts";
 import { isInVersion, performCall, performChain } from "./call.ts";
 import { fillPattern, mismatch, type Pattern } from "./match.ts";
 import { performPacket, performServe } from "./packets.ts";
@@ -17,6 +17,7 @@ import type {
   RunStep,
   Step,
   UnchangedStep,
+  WriteStep,
 } from "./scenario.ts";
 import { versionList } from "./versions.ts";
 import { filled, StepFailure, type World } from "./world.ts";
@@ -32,10 +33,7 @@ export async function perform(world: World, step: Step): Promise<void> {
   if ("serve" in step) return performServe(world, step);
   if ("packet" in step) return performPacket(world, step);
   if ("file" in step) return performFile(world, step);
-  if ("write" in step) {
-    world.byHand.push(`printf %s ${quoted(step.content)} > ${quoted(step.write)}`);
-    return world.host.writeFile(step.write, filled(world, step.content), step.mode);
-  }
+  if ("write" in step) return performWrite(world, step);
   if ("unchanged" in step) return performUnchanged(world, step);
   if ("parallel" in step) return performParallel(world, step);
   if ("each" in step) return performEach(world, step);
@@ -137,6 +135,12 @@ function performFile(world: World, { file, is }: FileStep): void {
     world.variables,
   );
   if (wrong !== undefined) throw new StepFailure(`${path}: ${wrong}`);
+}
+
+function performWrite(world: World, { write, content, mode }: WriteStep): void {
+  const [path, text] = [filled(world, write), filled(world, content)];
+  world.byHand.push(writeByHand(path, text, mode));
+  world.host.writeFile(path, text, mode);
 }
 
 function performUnchanged(world: World, { except }: UnchangedStep): void {
