@@ -59,25 +59,33 @@ function performRun(world: World, { run, in: where, status = 0 }: RunStep): void
 }
 
 async function performLook(world: World, step: LookStep): Promise<void> {
-  const [command = "", ...args] = step.look.map((word) => filled(world, word));
+  const argv = step.look.map((word) => filled(world, word));
   const pattern = fillPattern(step.shows, (text) => filled(world, text));
-  world.byHand.push(`# look: ${commandByHand([command, ...args], placeOf(step.in).netns)}`);
+  world.byHand.push(`# look: ${commandByHand(argv, placeOf(step.in).netns)}`);
   const limit = performance.now() + 1000 * (step.withinSeconds ?? 0);
   for (;;) {
-    const { stdout, stderr } = await world.host.runAsync(command, args, {
-      ...placeOf(step.in),
-      check: false,
-    });
-    const wrong = mismatch(pattern, outputOf(stdout), world.variables);
+    const wrong = await wrongAtLook(world, step, argv, pattern);
     if (wrong === undefined) return;
     if (performance.now() >= limit) {
       const where = step.in === undefined ? "" : ` in ${step.in}`;
-      throw new StepFailure(
-        `${step.look.join(" ")}${where}: ${wrong}${stderr === "" ? "" : ` (${stderr.trim()})`}`,
-      );
+      throw new StepFailure(`${step.look.join(" ")}${where}: ${wrong}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** A tool that fails shows nothing, which is no proof that nothing is there: its status counts, too. */
+async function wrongAtLook(
+  { host, variables }: World,
+  { in: where, status: expected = 0 }: LookStep,
+  [command = "", ...args]: readonly string[],
+  pattern: Pattern,
+): Promise<string | undefined> {
+  const { status, stdout, stderr } = await host.runAsync(command, args, { ...placeOf(where), check: false });
+  const said = stderr === "" ? "" : ` (${stderr.trim()})`;
+  if (expected !== null && status !== expected) return `it ended with status ${status}${said}`;
+  const wrong = mismatch(pattern, outputOf(stdout), variables);
+  return wrong === undefined ? undefined : `${wrong}${said}`;
 }
 
 /** JSON as a value without the empty objects that `ip` prints for what does not apply; other text as its lines. */

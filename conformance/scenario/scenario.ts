@@ -113,10 +113,16 @@ export type Where = string;
 export type RunStep = { run: readonly string[]; in?: Where; status?: number | null };
 
 /**
- * A look at the kernel: the command's output, parsed when it is JSON, else its lines, must match. It is tried until
- * it matches, or `withinSeconds` (default 0, at once) are over.
+ * A look at the kernel: the command's output, parsed when it is JSON, else its lines, must match, and its status be
+ * `status` (default 0; null is any). It is tried until both are so, or `withinSeconds` (default 0, at once) are over.
  */
-export type LookStep = { look: readonly string[]; in?: Where; shows: Pattern; withinSeconds?: number };
+export type LookStep = {
+  look: readonly string[];
+  in?: Where;
+  shows: Pattern;
+  status?: number | null;
+  withinSeconds?: number;
+};
 
 /**
  * Lines of `iptables-save`, each with its table before it (`nat -A POSTROUTING …`); see harness/inspect.ts. `are` is

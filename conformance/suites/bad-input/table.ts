@@ -1,5 +1,6 @@
 import { type JsonObject, parse } from "../../harness/json.ts";
 import type { CallStep, Scenario, Stdin, Step } from "../../scenario/scenario.ts";
+import { unplugged } from "../bridge/parts.ts";
 
 /**
  * One broken input: what it is, the part of the configuration as JSON text (or other parts of the call), the error
@@ -53,7 +54,7 @@ export function scenarioOf(group: Group): Scenario[] {
       { mark: true },
       { each: table.slice(index * size, (index + 1) * size).map((broken) => callWith(group, broken)) },
       { unchanged: true, except: "furniture" },
-      { look: ["ip", "-j", "address", "show", "dev", "eth0"], in: "c1", shows: [] },
+      unplugged(),
       ...after,
     ],
   }));
