@@ -67,9 +67,17 @@ const victims: Victim[] = [
   },
   {
     plugin: "firewall",
+    kind: "iptables",
     config: { backend: "iptables", ingressPolicy: "same-bridge" },
     chained: true,
     needs: ["iptables"],
+  },
+  {
+    plugin: "firewall",
+    kind: "nftables",
+    config: { backend: "nftables", ingressPolicy: "same-bridge" },
+    chained: true,
+    needs: ["nftables"],
   },
   { plugin: "tuning", config: { sysctl: { "net.ipv4.conf.lo.arp_filter": "1" }, mtu: 1400 }, chained: true },
 ];
@@ -122,35 +130,24 @@ async function unobserved(world: World, work: () => Promise<void>): Promise<void
   world.observe = observe;
 }
 
-/** Kills `step` at its system calls, one point after the other; `before` and `after` are called around each. */
+/**
+ * Kills `step` at its system calls, one point after the other; `before` and `after` are called around each. Throws
+ * when none was killed, since then nothing was tried.
+ */
 async function killEverywhere(
   world: World,
   step: CallStep,
   before: readonly CallStep[],
   after: readonly CallStep[],
 ): Promise<void> {
-  const log = "/run/test-strace";
   for (const one of before) await perform(world, one);
-  await perform(world, {
-    ...step,
-    under: ["strace", "-f", "-qq", "-o", log, "-e", `trace=${known(changing)}`],
-  });
+  await perform(world, { ...step, under: strace(`trace=${known(changing)}`) });
   for (const one of after) await perform(world, one);
-  for (const [name, count] of countCalls(readFileSync(world.host.outside(log), "utf8"))) {
+  let kills = 0;
+  for (const [name, count] of countCalls(logText(world))) {
     for (const number of points(count)) {
       for (const one of before) await perform(world, one);
-      const inject = `inject=${name}:signal=KILL:when=${number}`;
-      await killed(world, step, [
-        "strace",
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        `trace=${name}`,
-        "-e",
-        inject,
-      ]);
+      if (await killed(world, step, name, number)) kills += 1;
       try {
         for (const one of after) await perform(world, one);
         await perform(world, { unchanged: true, except: "furniture" });
@@ -160,6 +157,17 @@ async function killEverywhere(
       }
     }
   }
+  if (kills === 0) throw new Error(`${step.call} was killed at none of its system calls`);
+}
+
+const log = "/run/test-strace";
+
+function strace(...expressions: string[]): string[] {
+  return ["strace", "-f", "-q", "-o", log, ...expressions.flatMap((expression) => ["-e", expression])];
+}
+
+function logText({ host }: World): string {
+  return readFileSync(host.outside(log), "utf8");
 }
 
 /** strace takes names that this machine's architecture does not have only with a question mark. */
@@ -186,13 +194,24 @@ function points(count: number): number[] {
   return [...new Set(spread)];
 }
 
-/** Makes a call that is killed, most of the time; what it answers does not matter. */
-async function killed(world: World, step: CallStep, under: readonly string[]): Promise<void> {
+/**
+ * Makes a call that is to be killed at a system call, and tells whether it was: when that call is made by a program
+ * that it has started, or does not come this time, it goes on, and what it answers must be well-formed.
+ */
+async function killed(world: World, step: CallStep, name: string, number: number): Promise<boolean> {
   const before = world.added;
+  const under = strace(`trace=execve,${name}`, `inject=${name}:signal=KILL:when=${number}`);
+  let failure: unknown;
   try {
     await perform(world, { ...step, under, expect: { either: true } });
-  } catch {
-    // That is what it is for.
+  } catch (error) {
+    failure = error;
   }
   world.added = before;
+  const text = logText(world);
+  // The first line is of the process that becomes the plugin.
+  const [pid = ""] = /^\d+/.exec(text) ?? [];
+  const wasKilled = new RegExp(`^${pid} +\\+\\+\\+ killed by SIGKILL`, "m").test(text);
+  if (failure !== undefined && !wasKilled) throw failure;
+  return wasKilled;
 }
