@@ -117,8 +117,17 @@ test("works on a host without iptables, and hands the result on", { skip }, asyn
   const unnamed = { keys: { ...isolated, backend: "" } };
   for (const command of ["STATUS", "ADD", "CHECK"] as const) succeed(host, command, unnamed);
   assert.match(ruleset(host), /10\.0\.0\.2 comment "mynet\/c1\/eth0" : jump on-cni0/);
+  for (const part of ["", "-save", "-restore"]) {
+    host.run("ln", ["-sfn", `/usr/sbin/iptables-nft${part}`, `/etc/alternatives/iptables${part}`]);
+  }
+  succeed(host, "CHECK", unnamed);
+  host.run("nft", ["delete", "table", "bridge", "cni_firewall"]);
+  assert.match(refuse(host, "CHECK", unnamed).msg, /table bridge cni_firewall is missing/);
   succeed(host, "DEL", unnamed);
   assert.doesNotMatch(ruleset(host), /c1|cni0/);
+  for (const part of ["", "-save", "-restore"]) {
+    host.run("ln", ["-sfn", "/nowhere", `/etc/alternatives/iptables${part}`]);
+  }
   for (const [backend, code] of [
     ["iptables", 101],
     ["firewalld", 101],
@@ -182,6 +191,24 @@ test("what ADD made with iptables goes with DEL and with ADD", { skip }, async (
   succeed(host, "ADD", { keys: isolated });
   assert.deepEqual(own(), []);
   succeed(host, "CHECK", { keys: isolated });
+});
+
+test("an ADD that cannot remove what another backend made before leaves nothing of its own", {
+  skip,
+}, async (t) => {
+  const host = await hostFor(t);
+  const keys = { backend: "iptables" };
+  succeed(host, "ADD", { keys });
+  const restore = "/etc/alternatives/iptables-restore";
+  host.run("ln", ["-sfn", "/bin/false", restore]);
+  assert.equal(refuse(host, "ADD", { keys: isolated }).code, 102);
+  assert.doesNotMatch(ruleset(host), /mynet\/c1/);
+  host.run("ln", ["-sfn", "/usr/sbin/iptables-nft-restore", restore]);
+  succeed(host, "CHECK", { keys });
+  succeed(host, "ADD", { keys: isolated });
+  succeed(host, "DEL", { keys: isolated });
+  assert.doesNotMatch(ruleset(host), /mynet\/c1/);
+  assert.ok(!iptablesRules(host).some((line) => line.includes("10.0.0.2")));
 });
 
 test("DEL after any flush; a late DEL leaves the next owner alone", { skip }, async (t) => {

@@ -187,12 +187,12 @@ test("DEL without prevResult removes what ADD made, also when the namespace is g
   succeed(host, ours, "ADD", { id: "c2", ips: ["10.0.0.3/24"] });
   const before = saved(host);
   succeed(host, ours, "ADD", both);
-  assert.equal(records(host).length, 3);
+  assert.equal(records(host).length, 2 * 3, "a record and a mark for each address");
   host.delNetns("c1");
   succeed(host, ours, "DEL", { prevResult: false });
   assert.deepEqual(saved(host), before);
   assert.ok(!saved(host, "ip6tables").some((line) => line.includes("2001:")));
-  assert.equal(records(host).length, 1);
+  assert.equal(records(host).length, 2);
   succeed(host, ours, "DEL", { prevResult: false });
 });
 
@@ -229,6 +229,21 @@ test("a late DEL does not cut off the address's new owner", async (t) => {
   assert.deepEqual(records(host), []);
 });
 
+test("an ADD with other addresses, then a DEL that knows only those: nothing of the first is left", async (t) => {
+  const host = await hostWith(t, "nft");
+  const other: Attachment = { id: "c2", ips: ["10.0.0.3/24"] };
+  succeed(host, ours, "ADD", other);
+  const keys = policy("same-bridge");
+  succeed(host, ours, "ADD", { ips: ["10.0.0.2/24", v6], keys });
+  succeed(host, ours, "ADD", { ips: ["10.0.0.7/24"], keys });
+  succeed(host, ours, "DEL", { ips: ["10.0.0.7/24"], keys });
+  const isOf = (line: string) => /10\.0\.0\.[27]|2001:db8|cni0/.test(line);
+  assert.deepEqual(bothSaved(host).filter(isOf), []);
+  succeed(host, ours, "CHECK", other);
+  succeed(host, ours, "DEL", other);
+  assert.deepEqual(records(host), []);
+});
+
 test("an owner that the Go plugin has ended does not hold the address", async (t) => {
   const host = await hostWith(t, "nft");
   succeed(host, ours, "ADD");
@@ -252,7 +267,12 @@ test("GC removes what is not listed, of its network only", async (t) => {
   const valid = [{ containerID: "c1", ifname: "eth0" }];
   succeed(host, ours, "GC", { prevResult: false, keys: { "cni.dev/valid-attachments": valid } });
   for (const attachment of kept) succeed(host, ours, "CHECK", attachment);
-  assert.equal(records(host).length, 2);
+  assert.deepEqual(
+    records(host)
+      .map((file) => file.replace(/.*\//, ""))
+      .sort(),
+    [".of-mynet_c1_eth0_10.0.0.2", ".of-other_c2_eth0_10.0.0.3", "10.0.0.2", "10.0.0.3"],
+  );
   for (const gone of ["10.0.0.4", "10.0.0.5", "2001:db8"]) {
     assert.ok(!bothSaved(host).some((line) => line.includes(gone)), gone);
   }
@@ -388,6 +408,14 @@ test("a record that cannot be kept fails the ADD", async (t) => {
   assert.match(msg, /^cannot make \/proc\/nothing\//);
   assert.deepEqual(bothSaved(host), before);
   succeed(host, ours, "DEL", attachment);
+  host.run("mkdir", ["/run/full"]);
+  host.run("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", "/run/full"]);
+  const readOnly: Attachment = { keys: { dataDir: "/run/full/firewall" } };
+  assert.equal(refuse(host, "ADD", readOnly).code, 5);
+  const status = refuse(host, "STATUS", readOnly);
+  assert.equal(status.code, 50);
+  assert.match(status.msg, /^cannot keep records in \/run\/full\/firewall: .*EROFS/);
+  succeed(host, ours, "STATUS", { keys: { ...readOnly.keys, backend: "nftables" } });
 });
 
 test("iptables that is missing, or fails for one family, leaves the host as it was", async (t) => {

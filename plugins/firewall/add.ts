@@ -12,17 +12,18 @@ import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, isTimeout } from "./firewalld.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { addWithNftables } from "./nftables/commands.ts";
+import { removeFromRuleset } from "./nftables/ruleset.ts";
+import { type Owner, sameOwner } from "./owner.ts";
 import { planAdd, type Wanted } from "./plan.ts";
 import { underRecordLock } from "./record-lock.ts";
 import {
   type AddressRecord,
   listRecords,
   makeRecordDirectory,
-  type Owner,
   readRecord,
   recordDirectory,
   removeRecord,
-  sameOwner,
+  replaceRecord,
   writeRecord,
 } from "./records.ts";
 import { release } from "./release.ts";
@@ -33,7 +34,12 @@ export function add(request: Request, config: FirewallConfig): Result {
   const result = requirePrevResult(request, "firewall");
   if (usesNftables(config)) {
     const added = addWithNftables(request, config, result);
-    releaseRecorded(config, added);
+    withUndo((undo) => {
+      undo.push(() => {
+        removeFromRuleset(ownerOf(request));
+      });
+      releaseRecorded(config, added);
+    });
     return result;
   }
   const isolation = isolationOf(config, result);
@@ -98,10 +104,11 @@ function releaseRecorded(config: FirewallConfig, addresses: readonly IpAddress[]
 function record(directory: string, record: AddressRecord, undo: UndoStack): readonly AddressRecord[] {
   const before = readRecord(directory, record.address);
   undo.push(() => {
-    if (before === undefined) removeRecord(directory, record.address);
-    else writeRecord(directory, before);
+    if (before === undefined) removeRecord(directory, record.address, record.owner);
+    else replaceRecord(directory, record.owner, before);
   });
-  writeRecord(directory, record);
+  if (before === undefined) writeRecord(directory, record);
+  else replaceRecord(directory, before.owner, record);
   return before === undefined ? [] : [before];
 }
 

@@ -4,7 +4,7 @@ import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
 import type { Family } from "../../shared/iptables/program.ts";
 import type { FirewallConfig } from "./config.ts";
-import type { Owner } from "./records.ts";
+import type { Owner } from "./owner.ts";
 import type { Isolation } from "./rules.ts";
 
 export const families: readonly Family[] = [4, 6];

@@ -12,17 +12,19 @@ import { requireBridgeNetfilter } from "./bridge-netfilter.ts";
 import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, openFirewalld } from "./firewalld.ts";
 import { checkWithNftables } from "./nftables/commands.ts";
+import { isInRuleset } from "./nftables/ruleset.ts";
+import { sameOwner } from "./owner.ts";
 import { isolationIsBypassed, type Wanted, wantedJumps, wantedRules } from "./plan.ts";
-import { readRecord, recordDirectory, sameOwner } from "./records.ts";
+import { readRecord, recordDirectory } from "./records.ts";
 
 /**
- * Compares rules, or bindings to firewalld's zone, with what ADD makes; changes nothing. The record tells which backend
- * that was; without one, as after an ADD of the Go plugin, the configuration does.
+ * Compares rules, or bindings to firewalld's zone, with what ADD makes; changes nothing. The record, or else the nf_tables
+ * table, tells which backend that was; without both, as after an ADD of the Go plugin, the configuration does.
  *
  * @throws CniError code 105 at the first difference.
  */
 export function check(request: Request, config: FirewallConfig): void {
-  if (usesNftables(config)) {
+  if (usesNftables(config) || isInRulesetOnly(request, config)) {
     checkWithNftables(request, config);
     return;
   }
@@ -42,6 +44,19 @@ export function check(request: Request, config: FirewallConfig): void {
     checkRules(family, { ...(firewalld === undefined && { accept }), ...(isolation && { isolation }) });
     if (isolation?.policy === "isolated") requireBridgeNetfilter(family, isolation.bridge);
   }
+}
+
+/** Whether ADD chose nftables where no backend is named: iptables or firewalld may have come since. */
+function isInRulesetOnly(request: Request, { backend, dataDir }: FirewallConfig): boolean {
+  if (backend !== "detect") return false;
+  const owner = ownerOf(request);
+  const directory = recordDirectory(dataDir);
+  const isOwn = (address: IpAddress) => {
+    const record = readRecord(directory, address);
+    return record !== undefined && sameOwner(record.owner, owner);
+  };
+  const result = requirePrevResult(request, "firewall");
+  return !addressesOf(result).some(isOwn) && isInRuleset(owner);
 }
 
 /** firewalld, and the zone that the addresses are bound to. */

@@ -7,17 +7,12 @@ import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLink } from "../../shared/rtnetlink/link.ts";
 import { addressesOf, ownerOf } from "./attachment.ts";
+import { markedAddresses, removeStaleMarksOf } from "./attachment-marks.ts";
 import { Bindings } from "./bindings.ts";
 import type { FirewallConfig } from "./config.ts";
 import { removeFromRuleset } from "./nftables/ruleset.ts";
-import {
-  listRecords,
-  type Owner,
-  readRecord,
-  recordDirectory,
-  removeUnfinishedOf,
-  sameOwner,
-} from "./records.ts";
+import { type Owner, sameOwner } from "./owner.ts";
+import { listRecords, readRecord, recordDirectory, removeUnfinishedOf } from "./records.ts";
 import { release } from "./release.ts";
 
 /**
@@ -47,7 +42,8 @@ function releaseRules(
   removeUnfinishedOf(directory, owner);
   const result = prevResultIfUsable(request);
   const promised = result === undefined ? [] : addressesOf(result);
-  const recorded = recordedAddresses(directory, promised, isOwner);
+  removeStaleMarksOf(directory, owner, (address) => readRecord(directory, address)?.owner);
+  const recorded = recordedAddresses(directory, [...promised, ...markedAddresses(directory, owner)], isOwner);
   if (recorded.length === 0 && wasInRuleset()) return;
   const known = [...promised, ...recorded];
   const addresses = known.length > 0 || result !== undefined ? known : linkAddresses(request);
@@ -62,17 +58,17 @@ function releaseRules(
   }
 }
 
-/** The attachment's records: those of the addresses it is said to have, else all are searched. */
+/** The attachment's records: those of the addresses it is said to have had, else all are searched. */
 function recordedAddresses(
   directory: string,
-  promised: readonly IpAddress[],
+  said: readonly IpAddress[],
   isOwner: (owner: Owner) => boolean,
 ): readonly IpAddress[] {
   const isOwn = (address: IpAddress): boolean => {
     const record = readRecord(directory, address);
     return record !== undefined && isOwner(record.owner);
   };
-  const found = promised.filter(isOwn);
+  const found = said.filter(isOwn);
   if (found.length > 0) return found;
   return listRecords(directory)
     .filter((record) => isOwner(record.owner))

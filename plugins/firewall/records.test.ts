@@ -19,6 +19,7 @@ import {
   removeRecord,
   removeUnfinished,
   removeUnfinishedOf,
+  replaceRecord,
   writeRecord,
 } from "./records.ts";
 
@@ -47,6 +48,7 @@ const plain: AddressRecord = {
   netns: "/run/netns/c1",
   adminChain: "CNI-ADMIN",
 };
+const mark = ".of-net_c1_eth0_10.0.0.2";
 const isolated: AddressRecord = {
   address: address("2001:db8::2"),
   owner,
@@ -62,10 +64,10 @@ test("records come and go", () => {
   assert.deepEqual(readRecord(directory, plain.address), plain);
   assert.deepEqual(readRecord(directory, isolated.address), isolated);
   assert.equal(listRecords(directory).length, 2);
-  removeRecord(directory, plain.address);
-  removeRecord(directory, plain.address);
+  removeRecord(directory, plain.address, owner);
+  removeRecord(directory, plain.address, owner);
   assert.equal(readRecord(directory, plain.address), undefined);
-  assert.deepEqual(readdirSync(directory), ["2001:db8::2"]);
+  assert.deepEqual(readdirSync(directory).sort(), [".of-net_c1_eth0_2001:db8::2", "2001:db8::2"]);
 });
 
 test("what firewalld lets through has the zone in its record", () => {
@@ -78,8 +80,9 @@ test("what firewalld lets through has the zone in its record", () => {
 test("the newest owner of an address is the owner", () => {
   writeRecord(directory, plain);
   const next = { ...plain, owner: { ...owner, containerId: "c2" } };
-  writeRecord(directory, next);
+  replaceRecord(directory, owner, next);
   assert.deepEqual(listRecords(directory), [next]);
+  assert.deepEqual(readdirSync(directory).sort(), [".of-net_c2_eth0_10.0.0.2", "10.0.0.2"]);
 });
 
 test("a person can read a record", () => {
@@ -104,7 +107,7 @@ test("what a killed process has left goes after a while", () => {
   utimesSync(`${directory}/.unfinished-1-old`, 1, 1);
   writeFileSync(`${directory}/.unfinished-1-new`, "");
   removeUnfinished(directory);
-  assert.deepEqual(readdirSync(directory).sort(), [".unfinished-1-new", "10.0.0.2"]);
+  assert.deepEqual(readdirSync(directory).sort(), [mark, ".unfinished-1-new", "10.0.0.2"]);
 });
 
 test("what a killed ADD has left goes with the DEL of its attachment", () => {
@@ -113,14 +116,14 @@ test("what a killed ADD has left goes with the DEL of its attachment", () => {
   writeFileSync(`${directory}/.unfinished-c1_eth0`, "");
   writeFileSync(`${directory}/.unfinished-c1_eth1`, "");
   removeUnfinishedOf(directory, owner);
-  assert.deepEqual(readdirSync(directory).sort(), [".unfinished-c1_eth1", "10.0.0.2"]);
+  assert.deepEqual(readdirSync(directory).sort(), [mark, ".unfinished-c1_eth1", "10.0.0.2"]);
 });
 
 test("a write that fails, and one for an ID longer than a file's name, leave nothing behind", () => {
   const long = { ...plain, owner: { ...owner, containerId: "c".repeat(300) } };
   writeRecord(directory, long);
   assert.deepEqual(readRecord(directory, plain.address), long);
-  removeRecord(directory, plain.address);
+  removeRecord(directory, plain.address, long.owner);
   mkdirSync(`${directory}/10.0.0.2`);
   assert.throws(() => writeRecord(directory, plain), /cannot write/);
   assert.deepEqual(readdirSync(directory), ["10.0.0.2"]);

@@ -1,24 +1,18 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import * as z from "zod/mini";
 import { configObject, decode, optionalText, text } from "../../shared/cni/config-schema.ts";
 import { readJson } from "../../shared/cni/json-read.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { lazy } from "../../shared/errors/lazy.ts";
-import { nodeErrno, SystemError } from "../../shared/errors/system-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { makeDirectory } from "../../shared/linux/make-directory.ts";
+import { removeMark, writeMark } from "./attachment-marks.ts";
+import { type Owner, sameOwner } from "./owner.ts";
+import { fileNames, isAbsent, recordFailure, removeFile } from "./record-files.ts";
 import type { Isolation } from "./rules.ts";
 
 // The rules name an address and nothing else, since they have to equal the reference plugin's. These records tell who
 // has the address: DEL finds its rules without prevResult, GC finds stale ones, and a late DEL does not cut off the
 // container that has got the address since.
-
-/** An attachment. */
-export interface Owner {
-  readonly network: string;
-  readonly containerId: string;
-  readonly ifname: string;
-}
 
 /** Who has an address, and what of the shared chains it uses. */
 export interface AddressRecord {
@@ -44,10 +38,6 @@ const schema = lazy(() =>
     bridge: optionalText(),
   }),
 );
-
-export function sameOwner(a: Owner, b: Owner): boolean {
-  return a.network === b.network && a.containerId === b.containerId && a.ifname === b.ifname;
-}
 
 /** False when the container is gone without a DEL of ours: the Go plugin has ended it, or nobody has. */
 export function isAlive(record: AddressRecord): boolean {
@@ -104,11 +94,13 @@ export function writeRecord(directory: string, record: AddressRecord): void {
   const unfinished = unfinishedOf(directory, record.owner);
   try {
     makeDirectory(directory, 0o700);
+    writeMark(directory, record.owner, record.address);
     writeFileSync(unfinished, printRecord(record), { mode: 0o600 });
     renameSync(unfinished, file);
   } catch (error) {
     try {
       rmSync(unfinished, { force: true });
+      removeMark(directory, record.owner, record.address);
     } catch {
       // What kept it from being written is what people have to know.
     }
@@ -116,22 +108,25 @@ export function writeRecord(directory: string, record: AddressRecord): void {
   }
 }
 
-/** Removes a record; nothing happens when there is none. Throws CniError code 5. */
-export function removeRecord(directory: string, address: IpAddress): void {
+/** As `writeRecord`, where the address had another record: its owner's mark goes. */
+export function replaceRecord(directory: string, before: Owner, record: AddressRecord): void {
+  writeRecord(directory, record);
+  if (!sameOwner(before, record.owner)) removeMark(directory, before, record.address);
+}
+
+/**
+ * Removes the record of an address and its owner's mark; nothing happens when there is none. Throws CniError code 5.
+ *
+ * @param owner where it is not known, the mark stays for the owner's DEL.
+ */
+export function removeRecord(directory: string, address: IpAddress, owner?: Owner): void {
   removeFile(fileOf(directory, address));
+  if (owner !== undefined) removeMark(directory, owner, address);
 }
 
 /** Removes what an attachment's ADD left that was killed while it wrote a record. Throws CniError code 5. */
 export function removeUnfinishedOf(directory: string, owner: Owner): void {
   removeFile(unfinishedOf(directory, owner));
-}
-
-function removeFile(file: string): void {
-  try {
-    rmSync(file, { force: true });
-  } catch (error) {
-    if (!isAbsent(error)) throw recordFailure("remove", file, error);
-  }
 }
 
 const unfinishedPrefix = ".unfinished-";
@@ -151,15 +146,6 @@ export function removeUnfinished(directory: string): void {
     const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {};
     if (mtimeMs !== undefined && Date.now() - mtimeMs > unfinishedForMilliseconds)
       rmSync(file, { force: true });
-  }
-}
-
-function fileNames(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (isAbsent(error)) return [];
-    throw recordFailure("list", directory, error);
   }
 }
 
@@ -187,19 +173,4 @@ function parseRecord(address: IpAddress, content: string): AddressRecord | undef
     // Not written by us.
     return undefined;
   }
-}
-
-function isAbsent(error: unknown): boolean {
-  const errno = nodeErrno(error);
-  return errno === "ENOENT" || errno === "ENOTDIR";
-}
-
-function recordFailure(verb: string, path: string, error: unknown): CniError {
-  const { message, details } = new SystemError(`cannot ${verb} ${path}`, nodeErrno(error) ?? "EIO", "", {
-    cause: error,
-  });
-  const hint = "firewall keeps there which container has which address; dataDir chooses another directory";
-  return new CniError(ErrorCode.ioFailure, message, details === "" ? hint : `${details}; ${hint}`, {
-    cause: error,
-  });
 }

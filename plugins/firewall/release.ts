@@ -7,9 +7,10 @@ import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import { distinct, families, ofFamily } from "./attachment.ts";
 import type { Bindings } from "./bindings.ts";
 import { unusedBridges } from "./isolation-users.ts";
+import type { Owner } from "./owner.ts";
 import { planRemove } from "./plan.ts";
 import { underRecordLock } from "./record-lock.ts";
-import { type AddressRecord, eachRecord, isAlive, type Owner, readRecord, removeRecord } from "./records.ts";
+import { type AddressRecord, eachRecord, isAlive, readRecord, removeRecord } from "./records.ts";
 
 /** What is to be released, and how. */
 export interface Release {
@@ -55,7 +56,7 @@ function releaseFamily(family: Family, what: Release): void {
       for (const { address, record } of released()) bindings.release(address, record);
     },
   ]);
-  for (const { address } of released()) removeRecord(directory, address);
+  for (const { address, record } of released()) removeRecord(directory, address, record?.owner);
 }
 
 /** What firewalld lets through has no rules of its own, unless its bridge has a policy. */

@@ -2,14 +2,17 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { readRules } from "../../shared/iptables/client.ts";
 import { findProgram } from "../../shared/iptables/program.ts";
+import { requireWritableDirectory } from "../../shared/linux/writable-directory.ts";
 import { usesNftables } from "./backend.ts";
 import { decodeConfig, type FirewallConfig } from "./config.ts";
 import { chooseFirewalld } from "./firewalld.ts";
 import { requireWorkingNftables } from "./nftables/commands.ts";
+import { recordFailure } from "./record-files.ts";
 
 /**
- * Would ADD work: firewalld runs and has the zone, or iptables is installed and can read the table, or nf_tables can be
- * used and nothing drops what containers send. Only IPv4 is looked at, since the configuration does not tell whether there will be IPv6 addresses.
+ * Would ADD work: firewalld runs and has the zone, or iptables is installed and can read the table, and records can be
+ * kept; or nf_tables can be used and nothing drops what containers send. Only IPv4 is looked at, since the configuration
+ * does not tell whether there will be IPv6 addresses.
  *
  * @throws CniError code 50 when it would not.
  */
@@ -20,11 +23,20 @@ export function status(request: Request): void {
       requireWorkingNftables();
       return;
     }
+    requireWritableRecords(config.dataDir);
     const isFirewalld = firewalldIsReady(config);
     if (!isFirewalld || config.ingressPolicy !== "open") requireWorkingIptables();
   } catch (error) {
     if (!(error instanceof CniError)) throw error;
     throw new CniError(ErrorCode.pluginNotAvailable, error.message, error.details, { cause: error });
+  }
+}
+
+function requireWritableRecords(dataDir: string): void {
+  try {
+    requireWritableDirectory(dataDir);
+  } catch (error) {
+    throw recordFailure("keep records in", dataDir, error);
   }
 }
 

@@ -1,8 +1,7 @@
-import { accessSync, constants } from "node:fs";
-import { dirname } from "node:path";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode, errorText } from "../../shared/errors/cni-error.ts";
-import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
+import { asSystemError } from "../../shared/errors/system-error.ts";
+import { requireWritableDirectory } from "../../shared/linux/writable-directory.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { directoryExists, readLease } from "./lease-directory.ts";
 import { withLock } from "./lease-lock.ts";
@@ -83,27 +82,13 @@ function checkNames({ directory, sets }: Config): void {
 }
 
 function checkUsable(directory: string): void {
-  const present = nearestPresent(directory);
   try {
-    accessSync(present, constants.W_OK | constants.X_OK);
-    // The system call for a name in it tells whether it is a directory.
-    accessSync(`${present}/.`);
+    requireWritableDirectory(directory);
   } catch (error) {
     throw new CniError(
       ErrorCode.pluginNotAvailable,
-      `cannot keep leases in ${directory}: ${errorText(asSystemError(present, error))}`,
+      `cannot keep leases in ${directory}: ${errorText(asSystemError(directory, error))}`,
       'the directory must be writable; the key "dataDir" of ipam chooses another',
     );
-  }
-}
-
-function nearestPresent(path: string): string {
-  for (let place = path; ; place = dirname(place)) {
-    try {
-      accessSync(place);
-      return place;
-    } catch (error) {
-      if (nodeErrno(error) !== "ENOENT" || place === dirname(place)) return place;
-    }
   }
 }

@@ -1,8 +1,6 @@
-import { accessSync, constants } from "node:fs";
-import { dirname } from "node:path";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode, errorText } from "../../shared/errors/cni-error.ts";
-import { nodeErrno } from "../../shared/errors/system-error.ts";
+import { requireWritableDirectory } from "../../shared/linux/writable-directory.ts";
 import { readAllowList, refuseUnlisted, validatePatterns } from "./allow-list.ts";
 import { decodeConfig } from "./config.ts";
 import { sysctlSettings } from "./sysctl-settings.ts";
@@ -17,7 +15,7 @@ export function status(request: Request): void {
     return read;
   });
   if (patterns !== undefined) refuseUnlisted([...sysctls.keys()], patterns);
-  usable(`dataDir ${dataDir} is not usable`, () => accessDirectory(dataDir));
+  usable(`dataDir ${dataDir} is not usable`, () => requireWritableDirectory(dataDir));
 }
 
 function usable<T>(otherwise: string, test: () => T): T {
@@ -26,16 +24,5 @@ function usable<T>(otherwise: string, test: () => T): T {
   } catch (error) {
     const details = error instanceof CniError ? error.details : "";
     throw new CniError(ErrorCode.pluginNotAvailable, `${otherwise}: ${errorText(error)}`, details);
-  }
-}
-
-/** Throws unless files can be made in the directory, or in the nearest one above it that exists. */
-function accessDirectory(path: string): void {
-  try {
-    // The dot fails for what is no directory.
-    accessSync(`${path}/.`, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    if (nodeErrno(error) !== "ENOENT" || path === "/") throw error;
-    accessDirectory(dirname(path));
   }
 }

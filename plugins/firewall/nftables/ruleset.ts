@@ -2,7 +2,7 @@ import type { Attachment } from "../../../shared/cni/attachments.ts";
 import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comment.ts";
 import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
 import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../../shared/nftables/client.ts";
-import type { Owner } from "../records.ts";
+import type { Owner } from "../owner.ts";
 import { isolationTable } from "./isolation-table.ts";
 import { type Held, heldBy } from "./owners.ts";
 import { planAdd } from "./plan-add.ts";
@@ -28,6 +28,15 @@ export function removeFromRuleset(owner: Owner): boolean {
   const comment = ownerComment(owner);
   return remove(
     (nftables) => heldBy(nftables, comment) ?? findLeaving(nftables, comment, (found) => found === comment),
+  );
+}
+
+/** Whether an attachment has its place in the tables. Throws SystemError. */
+export function isInRuleset(owner: Owner): boolean {
+  if (!hasNftables()) return false;
+  return withNftables(
+    (nftables) =>
+      nftables.getTable(firewallTable) !== undefined && heldBy(nftables, ownerComment(owner)) !== undefined,
   );
 }
 

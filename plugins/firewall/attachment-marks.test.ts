@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { afterEach, beforeEach, test } from "node:test";
+import { type IpAddress, parseIp, sameIp } from "../../shared/ip/address.ts";
+import { markedAddresses, removeStaleMarks, removeStaleMarksOf, writeMark } from "./attachment-marks.ts";
+import type { Owner } from "./owner.ts";
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(`${tmpdir()}/firewall-marks-`);
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true });
+});
+
+function address(text: string): IpAddress {
+  const parsed = parseIp(text);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+const one: Owner = { network: "net", containerId: "c1", ifname: "eth0" };
+const other: Owner = { ...one, ifname: "eth0_10.0.0.2" };
+const four = address("10.0.0.2");
+const six = address("2001:db8::2");
+
+test("an attachment's addresses are those of its own marks", () => {
+  assert.deepEqual(markedAddresses(`${directory}/nothing`, one), []);
+  writeMark(directory, one, four);
+  writeMark(directory, one, six);
+  writeMark(directory, other, address("10.0.0.9"));
+  assert.deepEqual(markedAddresses(directory, one), [four, six]);
+});
+
+test("marks of records that are gone or another's go, with all or with the attachment's", () => {
+  const nine = address("10.0.0.9");
+  const third: Owner = { ...one, containerId: "c3" };
+  const ownerNow = (asked: IpAddress) => (sameIp(asked, six) ? one : sameIp(asked, nine) ? other : undefined);
+  for (const marked of [four, six, nine]) writeMark(directory, one, marked);
+  writeMark(directory, other, nine);
+  writeMark(directory, third, six);
+  removeStaleMarksOf(directory, one, ownerNow);
+  assert.deepEqual(markedAddresses(directory, one), [six]);
+  assert.deepEqual(markedAddresses(directory, other), [nine]);
+  assert.deepEqual(markedAddresses(directory, third), [six]);
+  removeStaleMarks(directory, ownerNow);
+  assert.deepEqual(readdirSync(directory).sort(), [
+    ".of-net_c1_eth0_10.0.0.2_10.0.0.9",
+    ".of-net_c1_eth0_2001:db8::2",
+  ]);
+});
+
+test("names that are too long for a file end in the same way", () => {
+  const long: Owner = { network: "n".repeat(300), containerId: "c".repeat(300), ifname: "eth0" };
+  writeMark(directory, long, six);
+  assert.deepEqual(markedAddresses(directory, long), [six]);
+});
