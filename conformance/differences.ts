@@ -26,7 +26,7 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /did not fail/,
     reason: "The Go plugin's CHECK looks at the flag of lo only, not at the addresses that ADD reported.",
-    source: "SPEC, section 4, CHECK: the result of ADD must still be true",
+    source: "SPEC, section 2, CHECK: the result of ADD must still be true",
   },
   {
     scenarios: /^(loopback|host-local|tuning|idempotence)\//,
@@ -40,7 +40,7 @@ export const differences: Difference[] = [
     scenarios: /^(bridge|dual stack|chains)\//,
     aspects: /^error code$/,
     reason: "Each cause has a code of its own, where the Go plugin says 999 for all of them.",
-    source: "SPEC, section 2, Error: well-known codes, and a plugin's own from 100",
+    source: "SPEC, section 5, Error: well-known codes, and a plugin's own from 100",
   },
   {
     scenarios: /^(bridge|dual stack|chains)\//,
@@ -127,7 +127,7 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     reason:
       "Rules were made by what the configuration said then; the Go plugin's DEL goes by what it says now.",
-    source: "SPEC 1.1.0, section 4, DEL",
+    source: "SPEC 1.1.0, section 2, DEL",
   },
   {
     scenarios: /^bridge\/DEL with(out CNI_NETNS| the namespace)/,
@@ -232,7 +232,7 @@ export const differences: Difference[] = [
     aspects: /^files$/,
     text: /last_reserved_ip/,
     reason: "An ADD that fails does not move the cursor of a set that it had served.",
-    source: "SPEC, section 4, ADD; reference/host-local.md, 6.4",
+    source: "SPEC, section 2, ADD; reference/host-local.md, 6.4",
   },
   {
     scenarios: /^(host-local|tuning|idempotence)\//,
@@ -248,7 +248,7 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /ip -j link in b/,
     reason: "The Go bridge leaves the interface in the container when there is no address for it.",
-    source: "SPEC, section 4, ADD: what is left must not be in the way of the next ADD",
+    source: "SPEC, section 2, ADD: what is left must not be in the way of the next ADD",
   },
   {
     scenarios: /^host-local\/a subnet of two addresses/,
@@ -268,14 +268,14 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /should be there/,
     reason: "The Go plugin's failing ADD frees every lease of the container, that of a running one included.",
-    source: "SPEC, section 4, ADD; reference/host-local.md, 6.4",
+    source: "SPEC, section 2, ADD; reference/host-local.md, 6.4",
   },
   {
     scenarios: /^host-local\/a lease without interface stays/,
     aspects: /^outcome$/,
     text: /should be there/,
     reason: "With two range sets, the Go plugin's DEL also takes leases that may be another interface's.",
-    source: "SPEC, section 4, DEL; reference/host-local.md, 5.3",
+    source: "SPEC, section 2, DEL; reference/host-local.md, 5.3",
   },
   {
     scenarios: /^host-local\/a container whose ID is an address/,
@@ -302,27 +302,27 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /did not fail/,
     reason: "Any lease of the container is enough for the Go plugin's CHECK, whatever address is in use.",
-    source: "SPEC, section 4, CHECK",
+    source: "SPEC, section 2, CHECK",
   },
   {
     scenarios: /^host-local\/CHECK and DEL of a network that was never used/,
     aspects: /^outcome$/,
     reason: "The Go plugin's CHECK and DEL make the directory.",
-    source: "SPEC, section 4, CHECK and DEL",
+    source: "SPEC, section 2, CHECK and DEL",
   },
   {
     scenarios: /^host-local\/DEL frees the address also/,
     aspects: /^outcome$/,
     text: /DEL host-local .*it failed/,
     reason: "The Go plugin's DEL fails for keys that it does not need, and the lease stays.",
-    source: "SPEC, section 4, DEL: should generally complete without error",
+    source: "SPEC, section 2, DEL: should generally complete without error",
   },
   {
     scenarios: /^host-local\/what a read-only file system keeps/,
     aspects: /^outcome$/,
     text: /did not fail/,
     reason: "The Go plugin's DEL says that a lease is gone which it could not remove.",
-    source: "SPEC, section 4, DEL; reference/host-local.md, 14",
+    source: "SPEC, section 2, DEL; reference/host-local.md, 14",
   },
   {
     scenarios: /^host-local\/GC (frees|looks)/,
@@ -335,7 +335,7 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /STATUS host-local: it did not fail/,
     reason: "The Go plugin's STATUS does nothing.",
-    source: "SPEC 1.1.0, section 4, STATUS; containernetworking/plugins#1047",
+    source: "SPEC 1.1.0, section 2, STATUS; containernetworking/plugins#1047",
   },
 
   // portmap
@@ -371,19 +371,19 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     reason:
       "The Go plugin's DEL removes nothing without mappings, and fails for those that it does not like.",
-    source: "SPEC 1.1.0, section 4, DEL; CNI plugins issue 683",
+    source: "SPEC 1.1.0, section 2, DEL; CNI plugins issue 683",
   },
   {
     scenarios: /^portmap-life\/\w+: DEL with the other backend/,
     aspects: /^outcome$/,
     reason: "The Go plugin's DEL looks into one backend only, whichever ADD has used.",
-    source: "SPEC 1.1.0, section 4, DEL",
+    source: "SPEC 1.1.0, section 2, DEL",
   },
   {
     scenarios: /^portmap-life\/\w+: GC/,
     aspects: /^outcome$/,
     reason: "The Go plugin's GC does nothing.",
-    source: "SPEC 1.1.0, section 4, GC",
+    source: "SPEC 1.1.0, section 2, GC",
   },
   {
     scenarios: /^portmap-life\/\w+: a port (of a live container|is taken over)/,
@@ -410,26 +410,26 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /the host is not as it was/,
     reason: "The Go plugin's failed ADD leaves the chains that it has made until then.",
-    source: "SPEC 1.1.0, section 4, ADD",
+    source: "SPEC 1.1.0, section 2, ADD",
   },
   {
     scenarios: /^portmap-life\/iptables: CHECK finds that the jump/,
     aspects: /^outcome$/,
     reason: "The Go plugin's CHECK does not look at the jumps, without which no port is published.",
-    source: "SPEC 1.1.0, section 4, CHECK",
+    source: "SPEC 1.1.0, section 2, CHECK",
   },
   {
     scenarios: /^portmap-life\/nftables: ADD refuses (a hostIP|a condition that)/,
     aspects: /^outcome$/,
     text: /the host is not as it was/,
     reason: "The Go plugin's ADD that fails for IPv6 leaves what it has made for IPv4.",
-    source: "SPEC 1.1.0, section 4, ADD",
+    source: "SPEC 1.1.0, section 2, ADD",
   },
   {
     scenarios: /^portmap-life\/nftables: CHECK finds other ports/,
     aspects: /^outcome$/,
     reason: "The Go plugin's CHECK counts the container's nftables rules, and reads none.",
-    source: "SPEC 1.1.0, section 4, CHECK",
+    source: "SPEC 1.1.0, section 2, CHECK",
   },
   {
     scenarios: /^portmap-life\/iptables: a late DEL/,
@@ -451,7 +451,7 @@ export const differences: Difference[] = [
     scenarios: /^portmap-packets\/(iptables|nftables): a container with another address/,
     aspects: /^outcome$/,
     reason: "The Go plugin puts the new rule behind the old one, which wins.",
-    source: "SPEC 1.1.0, section 4, ADD",
+    source: "SPEC 1.1.0, section 2, ADD",
   },
   {
     scenarios: /^portmap-packets\/nftables: a neighbour on the bridge .* 0@/,
@@ -478,7 +478,7 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     reason:
       "The Go plugin's nftables rules tell the container only: DEL of one network ends the other's too.",
-    source: "SPEC 1.1.0, section 4, DEL: an attachment is network, container and interface",
+    source: "SPEC 1.1.0, section 2, DEL: an attachment is network, container and interface",
   },
 
   // firewall
@@ -508,7 +508,7 @@ export const differences: Difference[] = [
     aspects: /^(iptables|ip6tables)$/,
     text: /CNI-ISOLATION/,
     reason: "The Go plugin never removes isolation, also when the last container of the bridge has left.",
-    source: "SPEC 1.1.0, section 4, DEL: resources are released",
+    source: "SPEC 1.1.0, section 2, DEL: resources are released",
   },
   {
     scenarios: /^firewall-life\//,
@@ -520,39 +520,39 @@ export const differences: Difference[] = [
     scenarios: /^firewall-life\/\w+: (DEL with (no result|nothing but names)|two networks)/,
     aspects: /^outcome$/,
     reason: "Without a result the Go plugin removes nothing.",
-    source: "SPEC 1.1.0, section 4, DEL: prevResult is optional for a runtime whose cache is gone",
+    source: "SPEC 1.1.0, section 2, DEL: prevResult is optional for a runtime whose cache is gone",
   },
   {
     scenarios: /^firewall-life\/\w+: DEL with a configuration that ADD would refuse/,
     aspects: /^outcome$/,
     reason: "The Go plugin's DEL fails on an unknown ingressPolicy, after it has removed the rules.",
-    source: "SPEC 1.1.0, section 4, DEL",
+    source: "SPEC 1.1.0, section 2, DEL",
   },
   {
     scenarios: /^firewall-life\/\w+: a late DEL/,
     aspects: /^outcome$/,
     reason: "For the Go plugin an address has no owner: a late DEL cuts off the next container.",
-    source: "SPEC 1.1.0, section 4, DEL: an attachment is network, container and interface",
+    source: "SPEC 1.1.0, section 2, DEL: an attachment is network, container and interface",
   },
   {
     scenarios: /^firewall-life\/\w+: GC/,
     aspects: /^outcome$/,
     reason: "The Go plugin's GC does nothing.",
-    source: "SPEC 1.1.0, section 4, GC",
+    source: "SPEC 1.1.0, section 2, GC",
   },
   {
     scenarios: /^firewall-life\/\w+: CHECK finds/,
     aspects: /^outcome$/,
     text: /CNI-FORWARD/,
     reason: "The Go plugin's CHECK makes chains that are missing.",
-    source: "SPEC 1.1.0, section 4, CHECK: asks only whether things are as expected",
+    source: "SPEC 1.1.0, section 2, CHECK: asks only whether things are as expected",
   },
   {
     scenarios: /^firewall-life\/\w+: ADD refuses (a policy|an admin chain|an unknown)/,
     aspects: /^outcome$/,
     text: /the host is not as it was/,
     reason: "The Go plugin's failed ADD leaves the rules that it has made until then.",
-    source: "SPEC 1.1.0, section 4, ADD: what fails has to be undone by DEL at the latest, which fails too",
+    source: "SPEC 1.1.0, section 2, ADD: what fails has to be undone by DEL at the latest, which fails too",
   },
   {
     scenarios: /^firewall-packets\/iptables: isolation is not bypassed/,
@@ -564,14 +564,14 @@ export const differences: Difference[] = [
     scenarios: /^firewall-life\/iptables: every instance/,
     aspects: /^outcome$/,
     reason: "The Go plugin removes one instance; its own parallel ADDs make several.",
-    source: "SPEC 1.1.0, section 4, DEL",
+    source: "SPEC 1.1.0, section 2, DEL",
   },
   {
     scenarios: /^firewall-packets\/\w+: (same-bridge|isolated keeps|a bridge has the policy)/,
     aspects: /^outcome$/,
     reason:
       "The Go plugin never removes isolation, nor an earlier policy; and its isolated needs br_netfilter, whatever the backend is called.",
-    source: "SPEC 1.1.0, section 4, DEL; CNI plugins pull request 584",
+    source: "SPEC 1.1.0, section 2, DEL; CNI plugins pull request 584",
   },
 
   // tuning
@@ -581,7 +581,7 @@ export const differences: Difference[] = [
     text: /should not be there|got "500"|expected "?\w/,
     reason:
       "The Go plugin leaves what it had changed before the failure, and the file with the old settings.",
-    source: "SPEC, section 4, ADD: what is left must not be in the way; reference/tuning.md, 2",
+    source: "SPEC, section 2, ADD: what is left must not be in the way; reference/tuning.md, 2",
   },
   {
     scenarios: /^tuning\/the result tells the new MTU/,
@@ -596,7 +596,7 @@ export const differences: Difference[] = [
     text: /CHECK tuning: it failed/,
     reason:
       "The Go plugin's CHECK compares texts, and flags that nobody configured: it fails what its ADD made.",
-    source: "SPEC, section 4, CHECK: an error only when the container is not as ADD left it",
+    source: "SPEC, section 2, CHECK: an error only when the container is not as ADD left it",
   },
   {
     scenarios: /^tuning\/a MAC longer/,
@@ -609,21 +609,21 @@ export const differences: Difference[] = [
     scenarios: /^tuning\/DEL restores the originals also/,
     aspects: /^outcome$/,
     reason: "The Go plugin's second ADD saves the values of the first as the originals.",
-    source: "SPEC, section 4, DEL",
+    source: "SPEC, section 2, DEL",
   },
   {
     scenarios: /^tuning\/DEL needs neither/,
     aspects: /^outcome$/,
     text: /DEL tuning: it failed/,
     reason: "The Go plugin's DEL fails for keys that it does not need.",
-    source: "SPEC, section 4, DEL: should generally complete without error",
+    source: "SPEC, section 2, DEL: should generally complete without error",
   },
   {
     scenarios: /^tuning\/(DEL without the interface|CHECK notices that the interface is gone)/,
     aspects: /^(outcome|files)$/,
     text: /c1_eth0\.json/,
     reason: "The Go plugin's file stays when interface or namespace is gone.",
-    source: "SPEC, section 4, DEL; reference/tuning.md, 12",
+    source: "SPEC, section 2, DEL; reference/tuning.md, 12",
   },
   {
     scenarios: /^tuning\/a dot in a name/,
@@ -651,7 +651,7 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /STATUS tuning: it did not fail/,
     reason: "The Go plugin's STATUS does nothing.",
-    source: "SPEC 1.1.0, section 4, STATUS",
+    source: "SPEC 1.1.0, section 2, STATUS",
   },
 
   // idempotence
@@ -667,14 +667,14 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /-j MASQUERADE|c1_eth0\.json/,
     reason: "The Go bridge's masquerading rules and the Go tuning's file stay when the namespace is gone.",
-    source: "SPEC, section 4, DEL; containernetworking/plugins#810",
+    source: "SPEC, section 2, DEL; containernetworking/plugins#810",
   },
   {
     scenarios: /^idempotence\/tuning: a second ADD/,
     aspects: /^outcome$/,
     text: /c1_eth0\.json/,
     reason: "The Go plugin's second ADD saves the values of the first as the originals.",
-    source: "SPEC, section 4, DEL",
+    source: "SPEC, section 2, DEL",
   },
   {
     scenarios: /^idempotence\/(bridge|a list of all)/,
@@ -827,7 +827,7 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /DEL (bridge|portmap|firewall): it failed/,
     reason: "A DEL of the Go plugins fails when another one removes a rule between its look and its command.",
-    source: "SPEC 1.1.0, section 4, DEL: must accept repeated calls",
+    source: "SPEC 1.1.0, section 2, DEL: must accept repeated calls",
     sometimes: true,
   },
   {
@@ -836,7 +836,8 @@ export const differences: Difference[] = [
     text: /: it failed: \{|\btwice: /,
     reason:
       "ADDs of the Go plugins look first and then make chains one by one: those that come together fail, or make jumps twice.",
-    source: "SPEC 1.1.0, section 2: parallel calls for different containers; containernetworking/plugins#510",
+    source:
+      "SPEC 1.1.0, section 3, Lifecycle & Ordering: parallel calls for different containers; containernetworking/plugins#510",
     sometimes: true,
   },
 
@@ -852,14 +853,14 @@ export const differences: Difference[] = [
     aspects: /^success$/,
     text: /^DEL host-local/,
     reason: "The Go plugin's DEL makes the directory of leases, and fails when there is no room for it.",
-    source: "SPEC 1.1.0, section 4, DEL: should generally complete without error",
+    source: "SPEC 1.1.0, section 2, DEL: should generally complete without error",
   },
   {
     scenarios: /^faults\/(bridge is undone|a result that nobody|an IPAM plugin that)/,
     aspects: /^outcome$/,
     text: /host is not as it was:\nlinks: \+ veth\S+ veth|link show type veth: .*"ifname":"veth/,
     reason: "An ADD that fails takes back what it made; the Go bridge leaves the interfaces, until DEL.",
-    source: "SPEC 1.1.0, section 4, ADD: what is left must not be in the way of the next ADD",
+    source: "SPEC 1.1.0, section 2, ADD: what is left must not be in the way of the next ADD",
   },
   {
     scenarios: /^faults\/an IPAM plugin that (fails without a word|is killed|is no program)/,
@@ -873,7 +874,7 @@ export const differences: Difference[] = [
     aspects: /^links$/,
     text: /the other's only: links: br0 bridge/,
     reason: "The Go bridge has made its bridge before it looks at the container.",
-    source: "SPEC 1.1.0, section 4, ADD",
+    source: "SPEC 1.1.0, section 2, ADD",
   },
   {
     scenarios: /^killed\/(host-local|bridge|tuning) killed/,

@@ -4,7 +4,7 @@ import { callByHand } from "./by-hand.ts";
 import { asPattern, fillPattern, mismatch } from "./match.ts";
 import { observed } from "./observe.ts";
 import { resultInVersion } from "./result-in-version.ts";
-import { errorProblems, resultProblems } from "./result-rules.ts";
+import { codeMismatch, errorProblems, resultProblems } from "./result-rules.ts";
 import type { CallStep, ChainStep, Expect, Stdin } from "./scenario.ts";
 import { commandSince, isAtLeast } from "./versions.ts";
 import { type Added, filled, filledObject, StepFailure, type World } from "./world.ts";
@@ -213,10 +213,8 @@ function errorMismatch(
 ): string | undefined {
   const { code, names, ...texts } = expected;
   const found = isObject(error) ? error : {};
-  const codes = code === undefined ? [] : [code].flat();
-  if (codes.length > 0 && !codes.some((one) => one === found["code"])) {
-    return `the error's code is ${found["code"]}, not ${codes.join(" or ")}: ${JSON.stringify(error)}`;
-  }
+  const wrongCode = code === undefined ? undefined : codeMismatch(found["code"], [code].flat());
+  if (wrongCode !== undefined) return `${wrongCode}: ${JSON.stringify(error)}`;
   const said = `${found["msg"]} ${found["details"] ?? ""}`;
   if (names !== undefined && !new RegExp(filled(world, names)).test(said))
     return `the error says nothing like /${names}/: ${JSON.stringify(error)}`;

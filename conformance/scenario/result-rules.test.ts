@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { errorProblems, resultProblems } from "./result-rules.ts";
+import { codeMismatch, errorProblems, resultProblems } from "./result-rules.ts";
 
 const good: [version: string, result: object][] = [
   ["0.1.0", { ip4: { ip: "10.1.0.2/24", gateway: "10.1.0.1", routes: [{ dst: "0.0.0.0/0" }] }, dns: {} }],
@@ -65,6 +65,10 @@ test("an error has a code that means something, and a text", () => {
     [undefined, /one JSON object/],
     [{ code: 0, msg: "x" }, /no positive number/],
     [{ code: "7", msg: "x" }, /no positive number/],
+    [{ code: -7, msg: "x" }, /no positive number/],
+    [{ msg: "x" }, /no positive number/],
+    [{ cniVersion: 1.1, code: 7, msg: "x" }, /cniVersion is no text/],
+    [{ cniVersion: null, code: 7, msg: "x" }, /cniVersion is no text/],
     [{ code: 7.5, msg: "x" }, /no positive number/],
     [{ code: 12, msg: "x" }, /code 12 is reserved/],
     [{ code: 99, msg: "x" }, /code 99 is reserved/],
@@ -72,4 +76,11 @@ test("an error has a code that means something, and a text", () => {
     [{ code: 7, msg: "x", details: {} }, /details is no text/],
   ];
   for (const [error, problem] of problems) assert.match(errorProblems(error)[0] ?? "", problem);
+});
+
+test("an expected code is one of a list, or any from one on", () => {
+  const right = [6, { atLeast: 100 }];
+  for (const code of [6, 100, 101, 999, 4711]) assert.equal(codeMismatch(code, right), undefined);
+  for (const code of [7, 99, "6", "100", undefined])
+    assert.match(codeMismatch(code, right) ?? "", /not 6 or 100 and more$/);
 });

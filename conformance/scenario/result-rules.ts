@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { isObject, type JsonObject } from "../harness/json.ts";
+import type { ErrorCode } from "./scenario.ts";
 import { isAtLeast } from "./versions.ts";
 
 /**
@@ -97,14 +98,24 @@ const assignedCodes: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7, 8, 11, 
 export function errorProblems(error: unknown): string[] {
   if (!isObject(error)) return ["an error is one JSON object on standard output"];
   const problems: string[] = [];
-  const { code, msg, details } = error;
-  if (!Number.isInteger(code) || code === 0)
+  const { cniVersion, code, msg, details } = error;
+  if (typeof code !== "number" || !Number.isInteger(code) || code <= 0)
     problems.push(`code ${JSON.stringify(code)} is no positive number`);
-  if (typeof code === "number" && code > 0 && code < 100 && !assignedCodes.has(code))
+  else if (code < 100 && !assignedCodes.has(code))
     problems.push(`code ${code} is reserved, and stands for nothing`);
   if (typeof msg !== "string" || msg === "") problems.push("msg is empty");
+  if (cniVersion !== undefined && typeof cniVersion !== "string") problems.push("cniVersion is no text");
   if (details !== undefined && typeof details !== "string") problems.push("details is no text");
   return problems;
+}
+
+/** Why an error's code is none of those that are right; undefined when it is one. */
+export function codeMismatch(code: unknown, right: readonly ErrorCode[]): string | undefined {
+  const isRight = right.some((one) =>
+    typeof one === "number" ? code === one : typeof code === "number" && code >= one.atLeast,
+  );
+  const texts = right.map((one) => (typeof one === "number" ? `${one}` : `${one.atLeast} and more`));
+  return isRight ? undefined : `the error's code is ${JSON.stringify(code)}, not ${texts.join(" or ")}`;
 }
 
 function list(object: JsonObject, key: string, problems: string[]): JsonObject[] {

@@ -83,10 +83,13 @@ export type Stdin = string | { hex: string } | readonly (string | { repeat: stri
 export type Expect =
   | { result: Pattern }
   /** `names` is a regular expression for what must be in `msg` or `details`. */
-  | { error: { code?: number | readonly number[]; msg?: Pattern; details?: Pattern; names?: string } }
+  | { error: { code?: ErrorCode | readonly ErrorCode[]; msg?: Pattern; details?: Pattern; names?: string } }
   | { success: true }
   /** Both outcomes are right, as long as they are well-formed. */
   | { either: true };
+
+/** One code, or all from one on: those from 100 on are left to the plugins, each of which may choose its own. */
+export type ErrorCode = number | { atLeast: number };
 
 /** All plugins of a list, as a runtime calls them: ADD and CHECK in order, DEL in reverse. */
 export type ChainStep = {

@@ -49,7 +49,7 @@ function wholeChain(backend: "iptables" | "nftables"): Scenario {
     name: `${crowd} containers come and go at once, ${backend}`,
     plugin: "bridge",
     source:
-      "SPEC 1.1.0, section 2, Lifecycle & Ordering: the runtime may call for different containers in parallel",
+      "SPEC 1.1.0, section 3, Lifecycle & Ordering: the runtime may call for different containers in parallel",
     needs: [backend, "iptables"],
     containers: names,
     steps: [
@@ -87,7 +87,7 @@ export const concurrency: Suite = {
       name: `${crowd} ADDs give ${crowd} different addresses, ${crowd} DELs give them back`,
       plugin: "host-local",
       source:
-        "SPEC 1.1.0, section 2: parallel calls; containernetworking/plugins, host-local: exclusive addresses",
+        "SPEC 1.1.0, section 3, Lifecycle & Ordering: parallel calls; containernetworking/plugins, host-local: exclusive addresses",
       steps: [
         together(names, (container) => ({ call: "ADD", container, config: lease })),
         allDifferent,
@@ -119,7 +119,7 @@ export const concurrency: Suite = {
     {
       name: "GC beside ADDs takes no lease of those it lists",
       plugin: "host-local",
-      source: "SPEC 1.1.0, section 4, GC: only resources of attachments that are not listed",
+      source: "SPEC 1.1.0, section 2, GC: only resources of attachments that are not listed",
       steps: [
         {
           parallel: [
@@ -141,7 +141,7 @@ export const concurrency: Suite = {
     {
       name: "DELs of the same container at the same time all succeed",
       plugin: "bridge",
-      source: "SPEC 1.1.0, section 4, DEL: must accept repeated calls",
+      source: "SPEC 1.1.0, section 2, DEL: must accept repeated calls",
       needs: ["iptables"],
       steps: [
         { chain: "ADD", plugins: chain("iptables"), capabilityArgs: publish(0) },
@@ -152,7 +152,7 @@ export const concurrency: Suite = {
     {
       name: "DELs of the same container at the same time all succeed, nftables",
       plugin: "portmap",
-      source: "SPEC 1.1.0, section 4, DEL: must accept repeated calls",
+      source: "SPEC 1.1.0, section 2, DEL: must accept repeated calls",
       needs: ["nftables", "iptables"],
       steps: [
         { chain: "ADD", plugins: chain("nftables"), capabilityArgs: publish(0) },
@@ -164,7 +164,7 @@ export const concurrency: Suite = {
       name: "two networks of one container at the same time",
       plugin: "bridge",
       source:
-        "SPEC 1.1.0, section 2: a container may be added to several networks; go-cni attaches all at once",
+        "SPEC 1.1.0, section 3, Lifecycle & Ordering: a container may be added to several networks; go-cni attaches all at once",
       steps: [
         {
           parallel: [

@@ -167,7 +167,7 @@ const scenarios = subjects.flatMap(
       {
         ...common,
         name: `${name}: a second ADD is ${again === "refused" ? "refused, and changes nothing" : "the same as one"}`,
-        source: "SPEC section 4, ADD: not twice without a DEL between; interfaces that exist are an error",
+        source: "SPEC section 2, ADD: not twice without a DEL between; interfaces that exist are an error",
         steps: [
           ...before("c1"),
           call("ADD"),
@@ -184,7 +184,7 @@ const scenarios = subjects.flatMap(
       {
         ...common,
         name: `${name}: DEL before ADD, and DEL again, succeed and change nothing`,
-        source: "SPEC section 4, DEL: should complete even if some resources are missing",
+        source: "SPEC section 2, DEL: should complete even if some resources are missing",
         versions: isList ? { from: "0.4.0" } : ["1.1.0"],
         steps: [
           ...before("c1"),
@@ -202,7 +202,7 @@ const scenarios = subjects.flatMap(
       {
         ...common,
         name: `${name}: DEL after the namespace vanished leaves nothing, with CNI_NETNS and without`,
-        source: "SPEC section 4, DEL: CNI_NETNS is optional",
+        source: "SPEC section 2, DEL: CNI_NETNS is optional",
         versions: isList ? { from: "0.4.0" } : ["1.1.0"],
         containers: ["c1", "c2"],
         steps: [
@@ -221,7 +221,7 @@ const scenarios = subjects.flatMap(
       {
         ...common,
         name: `${name}: CHECK and STATUS change nothing, however often`,
-        source: "SPEC section 4, CHECK and STATUS",
+        source: "SPEC section 2, CHECK and STATUS",
         steps: [
           ...before("c1"),
           call("STATUS"),
@@ -239,7 +239,7 @@ const scenarios = subjects.flatMap(
       {
         ...common,
         name: `${name}: GC keeps what is listed; with an empty list, a second GC changes nothing`,
-        source: "SPEC 1.1.0, section 4, GC",
+        source: "SPEC 1.1.0, section 2, GC",
         steps: [
           ...before("c1"),
           call("GC", { config: empty }),
@@ -266,7 +266,7 @@ const scenarios = subjects.flatMap(
       {
         ...common,
         name: `${name}: DEL with another configuration than ADD's leaves nothing`,
-        source: "SPEC section 4, DEL; an administrator edits the list while containers run",
+        source: "SPEC section 2, DEL; an administrator edits the list while containers run",
         steps: [...before("c1"), call("ADD"), changed("DEL"), { unchanged: true, except: "furniture" }],
       },
     ];

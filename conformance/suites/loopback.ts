@@ -15,7 +15,7 @@ const scenarios: Scenario[] = [
   {
     name: "brings lo up and reports its addresses",
     plugin,
-    source: `${manual}; SPEC section 4, ADD`,
+    source: `${manual}; SPEC section 2, ADD`,
     versions: "all",
     steps: [
       {
@@ -119,7 +119,7 @@ const scenarios: Scenario[] = [
   {
     name: "CHECK notices that lo is down",
     plugin,
-    source: "SPEC section 4, CHECK",
+    source: "SPEC section 2, CHECK",
     versions: { from: "0.4.0" },
     steps: [
       add,
@@ -131,7 +131,7 @@ const scenarios: Scenario[] = [
   {
     name: "CHECK notices that an address of the result is gone",
     plugin,
-    source: "SPEC section 4, CHECK: the result of ADD must still be true",
+    source: "SPEC section 2, CHECK: the result of ADD must still be true",
     steps: [
       add,
       { run: ["ip", "address", "delete", "127.0.0.1/8", "dev", "lo"], in: "c1" },
@@ -156,7 +156,7 @@ const scenarios: Scenario[] = [
   {
     name: "DEL works without ADD, twice, and without the namespace",
     plugin,
-    source: "SPEC section 4, DEL: should complete even if some resources are missing",
+    source: "SPEC section 2, DEL: should complete even if some resources are missing",
     versions: "all",
     steps: [
       del,
@@ -173,7 +173,7 @@ const scenarios: Scenario[] = [
   {
     name: "GC and STATUS have nothing to do",
     plugin,
-    source: "SPEC 1.1.0, section 4, GC and STATUS",
+    source: "SPEC 1.1.0, section 2, GC and STATUS",
     steps: [
       add,
       { call: "GC", config: { "cni.dev/valid-attachments": [] } },
@@ -185,7 +185,7 @@ const scenarios: Scenario[] = [
   {
     name: "VERSION tells every version of the specification",
     plugin,
-    source: "SPEC section 4, VERSION",
+    source: "SPEC section 2, VERSION",
     steps: [
       {
         call: "VERSION",

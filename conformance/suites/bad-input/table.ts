@@ -1,5 +1,5 @@
 import { type JsonObject, parse } from "../../harness/json.ts";
-import type { CallStep, Scenario, Stdin, Step } from "../../scenario/scenario.ts";
+import type { CallStep, ErrorCode, Scenario, Stdin, Step } from "../../scenario/scenario.ts";
 import { unplugged } from "../bridge/parts.ts";
 
 /**
@@ -9,7 +9,7 @@ import { unplugged } from "../bridge/parts.ts";
 export type Broken = readonly [
   what: string,
   input: string | Partial<CallStep>,
-  code: number | readonly number[] | "legal",
+  code: ErrorCode | readonly ErrorCode[] | "legal",
   names?: string,
 ];
 
@@ -35,8 +35,8 @@ export const invalid = 7;
 export const environment = 4;
 /** Either may be said of a value of the right type that is none, such as a number that is too big. */
 export const value = [6, 7] as const;
-/** What a plugin may say of its own: 100 and more. */
-export const own = [7, 100, 101, 102, 103, 104, 999] as const;
+/** Where no code of the specification says it better, a plugin may also choose one of its own. */
+export const own: readonly ErrorCode[] = [invalid, { atLeast: 100 }];
 
 /** So many inputs make a scenario. */
 const size = 25;

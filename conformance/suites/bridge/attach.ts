@@ -284,7 +284,7 @@ export const attach: readonly Scenario[] = [
   {
     name: "a MAC that is none is refused, and nothing is made",
     plugin: "bridge",
-    source: "SPEC, section 2, Error: code 7",
+    source: "SPEC, section 5, Error: code 7",
     steps: [
       {
         call: "ADD",
@@ -387,7 +387,7 @@ export const attach: readonly Scenario[] = [
   {
     name: "two interfaces of a container in two networks",
     plugin: "bridge",
-    source: "SPEC, section 2: an attachment is a container ID and an interface name",
+    source: "SPEC, section 3: an attachment is a container ID and an interface name",
     steps: [
       { call: "ADD", config: routed },
       {
@@ -405,7 +405,7 @@ export const attach: readonly Scenario[] = [
   {
     name: "two interfaces of a container in one network: DEL of one leaves the other",
     plugin: "bridge",
-    source: "SPEC, section 2: an attachment is a container ID and an interface name",
+    source: "SPEC, section 3: an attachment is a container ID and an interface name",
     steps: [
       { call: "ADD", config: dual },
       {

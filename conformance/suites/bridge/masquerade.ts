@@ -141,7 +141,7 @@ export const masquerade: readonly Scenario[] = [
       name: `ipMasq with ${backend}: DEL removes the rules when it was switched off since`,
       plugin: "bridge",
       source:
-        "SPEC, section 4, DEL: should generally complete without error even if some resources are missing",
+        "SPEC, section 2, DEL: should generally complete without error even if some resources are missing",
       needs: [backend],
       leaves: baseRules,
       steps: [
@@ -202,7 +202,7 @@ export const masquerade: readonly Scenario[] = [
     (backend): Scenario => ({
       name: `ipMasq with ${backend}: two interfaces in one network, DEL of one leaves the other masqueraded`,
       plugin: "bridge",
-      source: "SPEC, section 2: an attachment is a container ID and an interface name",
+      source: "SPEC, section 3: an attachment is a container ID and an interface name",
       needs: [backend],
       outside: true,
       leaves,
@@ -264,7 +264,7 @@ export const masquerade: readonly Scenario[] = [
   {
     name: "an unknown ipMasqBackend is refused, and nothing is made",
     plugin: "bridge",
-    source: "SPEC, section 2, Error: code 7",
+    source: "SPEC, section 5, Error: code 7",
     steps: [
       {
         call: "ADD",

@@ -96,8 +96,7 @@ function scenariosOf({ plugin, kind, config, chained, needs = [] }: Victim): Sce
   return [
     {
       name: `${name} killed in ADD, then DEL`,
-      source:
-        "SPEC 1.1.0, section 4, DEL: after a failed ADD the runtime calls DEL, which removes what there is",
+      source: "SPEC 1.1.0, section 3, Lifecycle: DEL is called even when ADD failed; section 2, DEL",
       ...common,
       steps: [
         ...setUp,
@@ -109,7 +108,7 @@ function scenariosOf({ plugin, kind, config, chained, needs = [] }: Victim): Sce
     },
     {
       name: `${name} killed in DEL, then DEL again`,
-      source: "SPEC 1.1.0, section 4, DEL: must complete, also when it is repeated",
+      source: "SPEC 1.1.0, section 2, DEL: must complete, also when it is repeated",
       ...common,
       steps: [
         ...setUp,

@@ -36,7 +36,7 @@ const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 const ipamFails = (name: string, script: string): Scenario => ({
   name: `an IPAM plugin that ${name}`,
   plugin: "bridge",
-  source: "SPEC 1.1.0, section 4, ADD: a failed ADD must not leave anything; section 5: errors are passed on",
+  source: "SPEC 1.1.0, section 2, ADD: a failed ADD must not leave anything; section 5: errors are passed on",
   steps: [
     ipamScript(script),
     { call: "ADD", config: withFake, path: fakePath, expect: error },
@@ -103,7 +103,7 @@ export const resources: Suite = {
     {
       name: "bridge is undone when its leases cannot be written",
       plugin: "bridge",
-      source: "SPEC 1.1.0, section 4, ADD",
+      source: "SPEC 1.1.0, section 2, ADD",
       steps: [
         folder,
         mounted("ro"),
@@ -132,7 +132,7 @@ export const resources: Suite = {
     {
       name: "a result that nobody can take",
       plugin: "bridge",
-      source: "SPEC 1.1.0, section 4, ADD: without a result there is no attachment to end",
+      source: "SPEC 1.1.0, section 2, ADD: without a result there is no attachment to end",
       steps: [
         {
           do: async ({ host, binDir, version }) => {
@@ -178,7 +178,7 @@ export const resources: Suite = {
     {
       name: "an IPAM plugin that cannot be found",
       plugin: "bridge",
-      source: "SPEC 1.1.0, section 4, Plugin Delegation: the runtime searches CNI_PATH",
+      source: "SPEC 1.1.0, section 4, Plugin Delegation: the executable is searched in CNI_PATH",
       steps: [
         {
           call: "ADD",
@@ -201,7 +201,7 @@ export const resources: Suite = {
     {
       name: "an interface of that name is there already",
       plugin: "bridge",
-      source: "SPEC 1.1.0, section 4, ADD: an interface name that exists already must be an error",
+      source: "SPEC 1.1.0, section 2, ADD: an interface name that exists already must be an error",
       steps: [
         { run: ["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "other"], in: "c1" },
         { call: "ADD", config: { ...bridge(), ...lease("/run/nets") }, expect: { error: { names: "eth0" } } },

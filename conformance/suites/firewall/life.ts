@@ -36,7 +36,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: DEL without a namespace, twice`,
-      source: 'SPEC 1.1.0, section 4, DEL: "plugins should generally complete a DEL action without error"',
+      source: 'SPEC 1.1.0, section 2, DEL: "plugins should generally complete a DEL action without error"',
       versions: { from: "0.4.0" },
       steps: [
         addAlone(config(), addresses),
@@ -51,7 +51,7 @@ function scenariosOf(backend: Backend): Scenario[] {
       ([what, known, prevResult]): Scenario => ({
         ...common,
         name: `${backend}: DEL with ${what} removes everything`,
-        source: "SPEC 1.1.0, section 4, DEL",
+        source: "SPEC 1.1.0, section 2, DEL",
         steps: [
           addAlone(config(), addresses),
           {
@@ -65,7 +65,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: a late DEL does not cut off the next owner of the address`,
-      source: "SPEC 1.1.0, section 4, DEL: an attachment is network, container and interface",
+      source: "SPEC 1.1.0, section 2, DEL: an attachment is network, container and interface",
       steps: [
         { ...addAlone(config(), addresses), id: "dead" },
         { ...addAlone(config(), addresses), id: "alive" },
@@ -80,7 +80,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: two networks on one container, each with its address`,
-      source: "SPEC 1.1.0, section 4, DEL: an attachment is network, container and interface",
+      source: "SPEC 1.1.0, section 2, DEL: an attachment is network, container and interface",
       steps: [
         addAlone(config(), addresses),
         { ...addAlone(config({ name: "net2" }), ["10.23.0.2/24"], "cni1", "veth2"), ifname: "eth1" },
@@ -93,7 +93,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: CHECK finds what is missing and mends nothing; ADD mends it`,
-      source: "SPEC 1.1.0, section 4, CHECK",
+      source: "SPEC 1.1.0, section 2, CHECK",
       versions: ["0.4.0", "1.1.0"],
       steps: [
         addAlone(config(), addresses),
@@ -109,7 +109,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: CHECK finds that ADD never was`,
-      source: "SPEC 1.1.0, section 4, CHECK",
+      source: "SPEC 1.1.0, section 2, CHECK",
       steps: [
         { call: "CHECK", config: config(), prevResult: resultOf(addresses), expect: { error: {} } },
         { unchanged: true },
@@ -118,7 +118,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: GC removes attachments that are not listed, of its network only`,
-      source: "SPEC 1.1.0, section 4, GC",
+      source: "SPEC 1.1.0, section 2, GC",
       steps: [
         inC(1),
         inC(2),
@@ -135,7 +135,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: STATUS says that all is well, and changes nothing`,
-      source: "SPEC 1.1.0, section 4, STATUS",
+      source: "SPEC 1.1.0, section 2, STATUS",
       steps: [{ call: "STATUS", config: { backend } }, { unchanged: true }],
     },
     ...refusals(config).map(
@@ -192,7 +192,7 @@ export const firewallLife: Suite = {
     {
       name: "iptables: every instance of an address's rules goes with DEL",
       plugin: "firewall",
-      source: "SPEC 1.1.0, section 4, DEL",
+      source: "SPEC 1.1.0, section 2, DEL",
       needs: ["iptables"],
       steps: [
         addAlone({ backend: "iptables" }),

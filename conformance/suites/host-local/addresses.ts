@@ -12,7 +12,7 @@ export const addresses: Scenario[] = [
   {
     name: "gives out the first address behind the gateway's, CHECK finds it, DEL frees it",
     plugin,
-    source: `SPEC section 4, ADD, CHECK, DEL; ${manual}`,
+    source: `SPEC section 2, ADD, CHECK, DEL; ${manual}`,
     versions: "all",
     steps: [
       {

@@ -85,7 +85,7 @@ export const leaseFiles: Scenario[] = [
   {
     name: "a lease without interface stays while the container has one with it",
     plugin,
-    source: "SPEC section 4, DEL: of this attachment only",
+    source: "SPEC section 2, DEL: of this attachment only",
     containers: ["c1"],
     leaves: { files: ["10\\.9\\.0\\.9 "] },
     steps: [
@@ -97,7 +97,7 @@ export const leaseFiles: Scenario[] = [
   {
     name: "the interfaces of a container have leases of their own",
     plugin,
-    source: "SPEC section 2: an attachment is network, container and interface",
+    source: "SPEC section 3: an attachment is network, container and interface",
     steps: [
       { call: "ADD", config: one, ifname: "eth0", expect: { result: { ips: [{ address: "10.1.0.2/24" }] } } },
       lease("10.1.0.2", "c1", "eth0"),

@@ -123,7 +123,7 @@ export const requests: Scenario[] = [
   {
     name: "a request that cannot be met takes nothing from a container that runs",
     plugin,
-    source: "SPEC section 4, ADD: a failed ADD changes nothing",
+    source: "SPEC section 2, ADD: a failed ADD changes nothing",
     steps: [
       ...calls(one, ["+c1 10.1.0.2/24"]),
       ...calls({ ...one, ...byRuntime("10.1.0.5", "10.1.0.6") }, ["+c1 !."]),

@@ -196,7 +196,7 @@ export const results: Scenario[] = [
   {
     name: "VERSION tells every version of the specification",
     plugin,
-    source: "SPEC section 4, VERSION",
+    source: "SPEC section 2, VERSION",
     steps: [
       {
         call: "VERSION",

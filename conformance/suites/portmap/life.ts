@@ -63,7 +63,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: DEL without a namespace, twice`,
-      source: 'SPEC 1.1.0, section 4, DEL: "plugins should generally complete a DEL action without error"',
+      source: 'SPEC 1.1.0, section 2, DEL: "plugins should generally complete a DEL action without error"',
       versions: "all",
       steps: [
         addAlone(config(), [v4, v6]),
@@ -78,7 +78,7 @@ function scenariosOf(backend: Backend): Scenario[] {
       ([what, known, prevResult]): Scenario => ({
         ...common,
         name: `${backend}: DEL with ${what} removes everything`,
-        source: "SPEC 1.1.0, section 4, DEL; CNI plugins issues 683 and 752: rules that stayed",
+        source: "SPEC 1.1.0, section 2, DEL; CNI plugins issues 683 and 752: rules that stayed",
         steps: [
           addAlone(config(), [v4, v6]),
           {
@@ -92,7 +92,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: DEL of what was never added`,
-      source: "SPEC 1.1.0, section 4, DEL",
+      source: "SPEC 1.1.0, section 2, DEL",
       versions: "all",
       steps: [
         { call: "DEL", config: config(), prevResult: "none" },
@@ -102,7 +102,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: a late DEL leaves the next owner of address and port alone`,
-      source: "SPEC 1.1.0, section 4, DEL: an attachment is network, container and interface",
+      source: "SPEC 1.1.0, section 2, DEL: an attachment is network, container and interface",
       steps: [
         { ...addAlone(config(), [v4, v6]), id: "dead" },
         { ...addAlone(config(), [v4, v6]), id: "alive" },
@@ -117,7 +117,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: CHECK finds what is missing and mends nothing; ADD mends it`,
-      source: "SPEC 1.1.0, section 4, CHECK",
+      source: "SPEC 1.1.0, section 2, CHECK",
       versions: ["0.4.0", "1.1.0"],
       steps: [
         addAlone(config(), [v4, v6]),
@@ -133,7 +133,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: CHECK finds that ADD never was`,
-      source: "SPEC 1.1.0, section 4, CHECK",
+      source: "SPEC 1.1.0, section 2, CHECK",
       steps: [
         {
           ...{ call: "CHECK", config: config() },
@@ -145,7 +145,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: CHECK finds other ports than were added`,
-      source: "SPEC 1.1.0, section 4, CHECK",
+      source: "SPEC 1.1.0, section 2, CHECK",
       steps: [
         addAlone(config()),
         ...[
@@ -160,7 +160,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: GC removes attachments that are not listed, of its network only`,
-      source: "SPEC 1.1.0, section 4, GC",
+      source: "SPEC 1.1.0, section 2, GC",
       steps: [
         inC(1),
         inC(2),
@@ -177,7 +177,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: STATUS says that all is well, and changes nothing`,
-      source: "SPEC 1.1.0, section 4, STATUS",
+      source: "SPEC 1.1.0, section 2, STATUS",
       steps: [{ call: "STATUS", config: { backend } }, { unchanged: true }],
     },
     {
@@ -353,7 +353,7 @@ export const portmapLife: Suite = {
       (to): Scenario => ({
         name: `iptables: CHECK finds that the jump from ${to} is missing`,
         plugin: "portmap",
-        source: "SPEC 1.1.0, section 4, CHECK; firewalld issue 779: a reload drops rules",
+        source: "SPEC 1.1.0, section 2, CHECK; firewalld issue 779: a reload drops rules",
         needs: ["iptables"],
         steps: [
           addAlone(publish(one)),

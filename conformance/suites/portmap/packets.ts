@@ -45,7 +45,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: a published port answers the world, the host, and the container itself`,
-      source: "CNI plugins, portmap; SPEC 1.1.0, section 4, ADD and DEL",
+      source: "CNI plugins, portmap; SPEC 1.1.0, section 2, ADD and DEL",
       versions: "all",
       steps: [
         ...attach("c1"),
@@ -313,7 +313,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: two networks on one container, each with a port`,
-      source: "SPEC 1.1.0, section 4, DEL: an attachment is network, container and interface",
+      source: "SPEC 1.1.0, section 2, DEL: an attachment is network, container and interface",
       steps: [
         ...attach("c1"),
         { run: ["ip", "address", "add", "10.22.0.12/24", "dev", "eth0"], in: "c1" },
@@ -338,7 +338,7 @@ function scenariosOf(backend: Backend): Scenario[] {
     {
       ...common,
       name: `${backend}: a container with another address is reached there`,
-      source: "SPEC 1.1.0, section 4, ADD",
+      source: "SPEC 1.1.0, section 2, ADD",
       containers: ["c1", "c2"],
       steps: [
         ...attach("c1", "c2"),

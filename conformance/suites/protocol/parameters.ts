@@ -1,11 +1,25 @@
 import type { CallStep, Scenario } from "../../scenario/scenario.ts";
-import { callOf, forEach, refused, type Subject, subjects } from "./subjects.ts";
+import {
+  bridge,
+  callOf,
+  firewall,
+  forEach,
+  ipam,
+  loopback,
+  portmap,
+  refused,
+  type Subject,
+  subjects,
+  tuning,
+} from "./subjects.ts";
 
 const source = "SPEC 1.1.0, section 2, Parameters";
 
 const badIds = ["a/b", "../c1", "-c1", ".c1", "_c1", "a b", "c1\n", "ä", "c1;ls", "a:b"];
 const goodIds = ["c", "0", "A_b.c-9", "f".repeat(64), "a".repeat(240)];
 const badIfnames = ["a".repeat(16), "äääääääää", ".", "..", "a/b", "../eth0", "a:b", "a b", "a\tb", "eth0\n"];
+
+const badNamespaces = ["/run/netns/gone", "/etc/passwd", "/", "/dev/null", "relative"];
 
 /** What every call needs in its environment, and what is refused there. */
 export const parameters: readonly Scenario[] = [
@@ -98,25 +112,34 @@ export const parameters: readonly Scenario[] = [
       callOf(subject, "DEL", { args: "IgnoreUnknown=1;K8S_POD_NAME=web-0" }),
     ],
   })),
-  ...forEach(subjects, (subject) => ({
+  ...forEach([loopback, bridge, tuning], (subject) => ({
     name: "needs a namespace that is one, for ADD and CHECK",
-    source: `${source}, CNI_NETNS: a path to the network namespace; section 2, ADD`,
+    source: `${source}, CNI_NETNS: a path to the network namespace; section 2, ADD and CHECK`,
     steps: [
-      {
-        each: isAboutNamespace(subject)
-          ? ["/run/netns/gone", "/etc/passwd", "/", "/dev/null", "relative"].flatMap((netns) => [
-              callOf(subject, "ADD", { netns, what: netns, expect: { error: { names: netns } } }),
-            ])
-          : [callOf(subject, "DEL", { netns: "/run/netns/gone" })],
-      },
+      { each: badNamespaces.map((netns) => inNamespace(subject, "ADD", netns)) },
+      { unchanged: true, except: "furniture" },
+      callOf(subject, "ADD"),
+      { mark: true },
+      { each: badNamespaces.map((netns) => inNamespace(subject, "CHECK", netns)) },
+      { unchanged: true },
+      callOf(subject, "DEL"),
+    ],
+  })),
+  // These work on the host alone.
+  ...forEach([ipam, portmap, firewall], (subject) => ({
+    name: "deletes what it made on the host when the namespace is gone",
+    source: `${source}, CNI_NETNS; section 2, DEL: what is missing is no error`,
+    steps: [
+      callOf(subject, "ADD"),
+      { run: ["ip", "netns", "del", "c1"] },
+      callOf(subject, "DEL", { netns: "/run/netns/c1" }),
       { unchanged: true, except: "furniture" },
     ],
   })),
 ];
 
-/** host-local, portmap and firewall work on the host alone. */
-function isAboutNamespace({ plugin }: Subject): boolean {
-  return ["loopback", "bridge", "tuning"].includes(plugin);
+function inNamespace(subject: Subject, command: "ADD" | "CHECK", netns: string): CallStep {
+  return callOf(subject, command, { netns, what: netns, expect: { error: { names: netns } } });
 }
 
 function missing(subject: Subject): CallStep[] {

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../harness/json.ts";
 import type { Command } from "../../harness/plugin-call.ts";
-import type { CallStep, Need, Scenario, Versions } from "../../scenario/scenario.ts";
+import type { CallStep, ErrorCode, Need, Scenario, Versions } from "../../scenario/scenario.ts";
 
 /** A plugin with a configuration that makes it do its work, for what the specification demands of every plugin. */
 export type Subject = {
@@ -122,6 +122,6 @@ function withoutOlder(versions: Versions, since: string): Versions {
 }
 
 /** An error with this code, whose text names something. */
-export function refused(code: number | readonly number[], names = ""): Pick<CallStep, "expect"> {
+export function refused(code: ErrorCode | readonly ErrorCode[], names = ""): Pick<CallStep, "expect"> {
   return { expect: { error: { code, ...(names !== "" && { names }) } } };
 }

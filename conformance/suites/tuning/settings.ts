@@ -39,7 +39,7 @@ export const settings: Scenario[] = [
   {
     name: "sets everything in ADD, CHECK sees it, DEL restores it, and the result goes through",
     plugin,
-    source: `SPEC section 4, ADD, CHECK, DEL; ${manual}`,
+    source: `SPEC section 2, ADD, CHECK, DEL; ${manual}`,
     versions: "all",
     steps: [
       ...madeLink,
@@ -194,7 +194,7 @@ export const settings: Scenario[] = [
   {
     name: "CHECK of a container whose packets are captured finds no difference",
     plugin,
-    source: "SPEC section 4, CHECK: only what the configuration asks for",
+    source: "SPEC section 2, CHECK: only what the configuration asks for",
     steps: [
       ...madeLink,
       add({ mtu: 1400 }),
@@ -205,7 +205,7 @@ export const settings: Scenario[] = [
   {
     name: "CHECK notices that the interface is gone, and changes nothing",
     plugin,
-    source: "SPEC section 4, CHECK",
+    source: "SPEC section 2, CHECK",
     versions: { from: "0.4.0" },
     // What is left for whom is another scenario's affair.
     leaves: { files: [backup] },
@@ -224,7 +224,7 @@ export const settings: Scenario[] = [
   {
     name: "what the kernel or the specification does not allow is refused, and nothing is changed",
     plugin,
-    source: "SPEC section 4, ADD: a failed ADD changes nothing",
+    source: "SPEC section 2, ADD: a failed ADD changes nothing",
     steps: [
       ...madeLink,
       ...refused({ mtu: "1400" }, "mtu"),
@@ -240,7 +240,7 @@ export const settings: Scenario[] = [
   {
     name: "a setting that the kernel refuses undoes those before it",
     plugin,
-    source: "SPEC section 4, ADD: a failed ADD changes nothing",
+    source: "SPEC section 2, ADD: a failed ADD changes nothing",
     steps: [
       ...madeLink,
       ...refused({ mac: "zz" }, "zz"),
@@ -304,7 +304,7 @@ export const settings: Scenario[] = [
   {
     name: "DEL restores the originals also after a repeated ADD",
     plugin,
-    source: "SPEC section 4, DEL; reference: the Go plugin overwrites what it kept",
+    source: "SPEC section 2, DEL; reference: the Go plugin overwrites what it kept",
     steps: [
       ...madeLink,
       add(all),
@@ -317,7 +317,7 @@ export const settings: Scenario[] = [
   {
     name: "DEL needs neither the namespace, nor the interface, nor the result, nor a valid configuration",
     plugin,
-    source: "SPEC section 4, DEL: should complete even if some resources are missing",
+    source: "SPEC section 2, DEL: should complete even if some resources are missing",
     steps: [
       ...madeLink,
       { call: "DEL", config: all, prevResult: "none" },
@@ -331,7 +331,7 @@ export const settings: Scenario[] = [
   {
     name: "DEL without the interface or the namespace leaves no file",
     plugin,
-    source: "SPEC section 4, DEL: should complete even if some resources are missing",
+    source: "SPEC section 2, DEL: should complete even if some resources are missing",
     versions: "all",
     steps: [
       ...madeLink,
@@ -356,7 +356,7 @@ export const settings: Scenario[] = [
   {
     name: "VERSION tells every version of the specification",
     plugin,
-    source: "SPEC section 4, VERSION",
+    source: "SPEC section 2, VERSION",
     steps: [
       {
         call: "VERSION",

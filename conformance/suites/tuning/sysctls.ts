@@ -30,7 +30,7 @@ export const sysctls: Scenario[] = [
   {
     name: "CHECK names a sysctl that somebody changed",
     plugin,
-    source: "SPEC section 4, CHECK",
+    source: "SPEC section 2, CHECK",
     versions: { from: "0.4.0" },
     steps: [
       ...madeLink,
@@ -112,7 +112,7 @@ export const sysctls: Scenario[] = [
   {
     name: "CHECK compares numbers, not the white space between them",
     plugin,
-    source: "SPEC section 4, CHECK; the kernel separates by tabs",
+    source: "SPEC section 2, CHECK; the kernel separates by tabs",
     steps: [
       ...madeLink,
       add({ sysctl: { "net.ipv4.ip_local_port_range": "2000 65000" } }),
@@ -162,7 +162,7 @@ export const sysctls: Scenario[] = [
   {
     name: "a sysctl that is refused undoes those before it",
     plugin,
-    source: "SPEC section 4, ADD: a failed ADD changes nothing",
+    source: "SPEC section 2, ADD: a failed ADD changes nothing",
     steps: [
       ...madeLink,
       ...refused({ sysctl: { "net.core.somaxconn": "500", "net.ipv4.ip_forward": "maybe" } }, "ip_forward"),
@@ -231,7 +231,7 @@ export const sysctls: Scenario[] = [
   {
     name: "the allow-list counts for ADD: who is there is checked and removed also when it became narrower",
     plugin,
-    source: "SPEC section 4, DEL: should complete without error",
+    source: "SPEC section 2, DEL: should complete without error",
     steps: [
       ...madeLink,
       add({ ...somaxconn, mtu: 1400 }),
@@ -251,7 +251,7 @@ export const sysctls: Scenario[] = [
   {
     name: "STATUS tells whether ADD could work: allow-list and dataDir",
     plugin,
-    source: "SPEC 1.1.0, section 4, STATUS: code 50",
+    source: "SPEC 1.1.0, section 2, STATUS: code 50",
     steps: [
       { call: "STATUS", config: somaxconn },
       { call: "STATUS", config: { mtu: 1400, dataDir: "/run/test/none/yet" } },
@@ -271,7 +271,7 @@ export const sysctls: Scenario[] = [
   {
     name: "GC changes no container",
     plugin,
-    source: "SPEC 1.1.0, section 4, GC; files of other networks are in the same folder",
+    source: "SPEC 1.1.0, section 2, GC; files of other networks are in the same folder",
     steps: [
       ...madeLink,
       add({ mtu: 1400 }),
