@@ -146,9 +146,24 @@ test("packets of a container pass where the default zone drops, and only while i
   assert.ok(!reaches(), "after DEL");
 });
 
-test("CHECK tells what a reload has forgotten, and a new ADD binds it again", async (t) => {
+test("CHECK tells what a reload has forgotten, and reapply, or a new ADD, binds it again", async (t) => {
   const { host, firewalld } = await hostWithFirewalld(t);
   succeed(host, ours, "ADD");
+  const plugins = [{ type: "firewall" }];
+  const list = JSON.stringify({ cniVersion: "1.1.0", name: "mynet", plugins });
+  const noted = {
+    ...{ kind: "cniCacheV1", containerId: "c1", ifName: "eth0", networkName: "mynet" },
+    ...{ netns: "/run/netns/c1", config: Buffer.from(list).toString("base64") },
+    result: { cniVersion: "1.1.0", interfaces: [{ name: "cni0" }], ips: [{ address: "10.0.0.2/24" }] },
+  };
+  host.writeFile("/var/lib/cni/results/mynet-c1-eth0", JSON.stringify(noted));
+  firewallCmd(host, "--reload");
+  assert.equal(refuse(host, "CHECK").code, 105);
+  const { stdout, stderr } = host.run(ours, ["reapply"], { env: {} });
+  assert.deepEqual([stdout, stderr], ["firewall: mynet/c1/eth0: in place\n", ""]);
+  assert.deepEqual(sourcesOf(host), ["10.0.0.2/32"]);
+  succeed(host, ours, "CHECK");
+
   firewallCmd(host, "--reload");
   succeed(host, peers, "CHECK");
   const { code, msg, details } = refuse(host, "CHECK");

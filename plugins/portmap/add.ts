@@ -19,7 +19,7 @@ import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
 import { createHolders, type Holders } from "./holders.ts";
 import { holdersOf } from "./iptables-holders.ts";
-import { allowLocalhost } from "./localhost-access.ts";
+import { allowLocalhost, localhostFamily } from "./localhost-access.ts";
 import { mappingsOf, type PortMapping } from "./mappings.ts";
 import { containerChain, dnatChain } from "./names.ts";
 import { clearPorts, publish, unpublish } from "./nftables/publish.ts";
@@ -64,10 +64,8 @@ function addBy(request: Request, config: PortmapConfig, previous: Result): void 
     for (const { family, address } of families) {
       forgetEarlierConnections(mappingsOf(config.mappings, family), address.address);
     }
-    const four = families.find(({ family }) => family === 4);
-    if (four !== undefined && config.masquerade.kind !== "off") {
-      allowLocalhost(four.address.address, previous);
-    }
+    const four = localhostFamily(config, families);
+    if (four !== undefined) allowLocalhost(four.address.address, previous);
   });
 }
 

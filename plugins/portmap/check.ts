@@ -9,6 +9,7 @@ import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import { hasNftables, withNftables } from "../../shared/nftables/client.ts";
 import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
+import { localhostFamily, localhostRefusal } from "./localhost-access.ts";
 import { containerChain, dnatChain } from "./names.ts";
 import { firstMissing as firstMissingElement } from "./nftables/missing.ts";
 import { type DesiredRules, desiredRules, entryWords, isEntryRule } from "./rules.ts";
@@ -19,15 +20,22 @@ import { type DesiredRules, desiredRules, entryWords, isEntryRule } from "./rule
  */
 export function check(request: Request, config: PortmapConfig): void {
   const previous = requirePrevResult(request, "portmap");
-  for (const published of publishedFamilies(config, previous, request.ifname)) {
+  const families = publishedFamilies(config, previous, request.ifname);
+  for (const published of families) {
     const missing = missingIn(request, config, published);
-    if (missing === undefined || isInOther(request, config, published)) continue;
-    throw new CniError(
-      ErrorCode.checkMismatch,
-      `could not check ipv${published.family} dnat: ${missing}`,
-      "the ports are not published as configured: DEL and ADD the container again",
-    );
+    if (missing !== undefined && !isInOther(request, config, published)) throw mismatch(published, missing);
   }
+  const four = localhostFamily(config, families);
+  const refusal = four && localhostRefusal(four.address.address, previous);
+  if (four !== undefined && refusal !== undefined) throw mismatch(four, refusal);
+}
+
+function mismatch({ family }: PublishedFamily, what: string): CniError {
+  return new CniError(
+    ErrorCode.checkMismatch,
+    `could not check ipv${family} dnat: ${what}`,
+    "the ports are not published as configured: DEL and ADD the container again",
+  );
 }
 
 function missingIn(

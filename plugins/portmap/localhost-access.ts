@@ -1,11 +1,21 @@
 import type { Result } from "../../shared/cni/result.ts";
 import { type IpAddress, isLoopback } from "../../shared/ip/address.ts";
 import { isDefaultPrefix, prefixContains } from "../../shared/ip/prefix.ts";
-import { ensureSysctl } from "../../shared/linux/sysctl.ts";
+import { ensureSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLinkByIndex } from "../../shared/rtnetlink/link.ts";
 import { listRoutes, lookupRoute } from "../../shared/rtnetlink/route.ts";
+import type { PortmapConfig } from "./config.ts";
+import type { PublishedFamily } from "./families.ts";
+
+/** What the host's 127.0.0.1 leads to, if anything: the kernel has no such thing for IPv6. */
+export function localhostFamily(
+  { masquerade }: PortmapConfig,
+  families: readonly PublishedFamily[],
+): PublishedFamily | undefined {
+  return masquerade.kind === "off" ? undefined : families.find(({ family }) => family === 4);
+}
 
 /**
  * Lets connections to 127.0.0.1 of the host be forwarded to the container: the kernel refuses to send packets with a
@@ -16,16 +26,33 @@ import { listRoutes, lookupRoute } from "../../shared/rtnetlink/route.ts";
  * @throws SystemError
  */
 export function allowLocalhost(container: IpAddress, previous: Result): void {
+  const name = hostInterface(container, previous);
+  if (name !== undefined) ensureSysctl(routeLocalnet(name), "1");
+}
+
+/** What keeps connections to 127.0.0.1 from the container, in words; undefined when nothing does. Throws SystemError. */
+export function localhostRefusal(container: IpAddress, previous: Result): string | undefined {
+  const name = hostInterface(container, previous);
+  // The kernel looks at both.
+  const allows = (place: string) => readSysctl(routeLocalnet(place)) !== "0";
+  if (name === undefined || allows(name) || allows("all")) return undefined;
+  return `sysctl ${routeLocalnet(name)} is 0: 127.0.0.1 does not lead to the container`;
+}
+
+function routeLocalnet(name: string): string {
+  return `net/ipv4/conf/${name}/route_localnet`;
+}
+
+function hostInterface(container: IpAddress, previous: Result): string | undefined {
   const rt = openRtnetlink();
   try {
-    const name = hostInterface(rt, container, previous);
-    if (name !== undefined) ensureSysctl(`net/ipv4/conf/${name}/route_localnet`, "1");
+    return connectedInterface(rt, container, previous);
   } finally {
     rt.close();
   }
 }
 
-function hostInterface(rt: NetlinkSocket, container: IpAddress, previous: Result): string | undefined {
+function connectedInterface(rt: NetlinkSocket, container: IpAddress, previous: Result): string | undefined {
   const route = lookupRoute(rt, container);
   if (route?.oif === undefined || route.gateway !== undefined || isLoopback(container)) return undefined;
   const { oif } = route;

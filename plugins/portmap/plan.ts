@@ -5,6 +5,15 @@ import { type Operation, Transaction } from "../../shared/iptables/transaction.t
 import { dnatChain } from "./names.ts";
 import { type DesiredRules, entryWords, isEntryRule } from "./rules.ts";
 
+/** Says that a chain of somebody else, which the configuration names, is not there. */
+export function noMarkChain(chain: string): CniError {
+  return new CniError(
+    ErrorCode.invalidConfig,
+    `externalSetMarkChain: chain ${chain} not found in iptables table nat`,
+    "whoever marks packets for masquerading there (kube-proxy, for example) has to create it first",
+  );
+}
+
 /**
  * What is to be done so that the table holds the desired rules. Rules are there before the jump to them.
  *
@@ -14,11 +23,7 @@ import { type DesiredRules, entryWords, isEntryRule } from "./rules.ts";
 export function planAdd(current: Ruleset, desired: DesiredRules, gone: readonly string[] = []): Transaction {
   const { requiredChain } = desired;
   if (requiredChain !== undefined && !current.has(requiredChain)) {
-    throw new CniError(
-      ErrorCode.invalidConfig,
-      `externalSetMarkChain: chain ${requiredChain} not found in iptables table nat`,
-      "whoever marks packets for masquerading there (kube-proxy, for example) has to create it first",
-    );
+    throw noMarkChain(requiredChain);
   }
   const transaction = new Transaction();
   for (const { chain, rule } of desired.sharedChains) {

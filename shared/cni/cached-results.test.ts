@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { test } from "node:test";
-import { attachmentsOf } from "./cached-results.ts";
+import { attachmentsOf, cachedAttachments } from "./cached-results.ts";
 
 const list = {
   cniVersion: "1.0.0",
@@ -51,6 +53,32 @@ test("an attachment becomes the request that the plugin got, with the list's res
     runtimeConfig: { portMappings: [{ hostPort: 80 }] },
     prevResult: entry.result,
   });
+});
+
+test("what the list itself says of runtimeConfig counts where the runtime has nothing, as with libcni", () => {
+  const runtimeConfig = { portMappings: [{ hostPort: 81 }] };
+  const plugins = [{ type: "portmap", capabilities: { portMappings: true }, runtimeConfig }];
+  const config = Buffer.from(JSON.stringify({ ...list, plugins })).toString("base64");
+  const seen = (changes: object) =>
+    JSON.stringify(read({ config, ...changes })[0]?.request.document["runtimeConfig"]);
+  assert.equal(seen({ capabilityArgs: {} }), JSON.stringify(runtimeConfig));
+  assert.equal(seen({}), JSON.stringify({ portMappings: [{ hostPort: 80 }] }));
+});
+
+test("attachments come in the order in which they were made", (t) => {
+  const directory = mkdtempSync(`${tmpdir()}/cached-results-`);
+  t.after(() => rmSync(directory, { recursive: true }));
+  mkdirSync(`${directory}/results`);
+  for (const [index, network] of ["b", "c", "a"].entries()) {
+    const file = `${directory}/results/${network}-c1-eth0`;
+    writeFileSync(file, JSON.stringify({ ...entry, networkName: network, netns: "/proc/self/ns/net" }));
+    utimesSync(file, 1000 + index, 1000 + index);
+  }
+  assert.deepEqual(
+    cachedAttachments(directory, "portmap").map(({ name }) => name),
+    ["b/c1/eth0", "c/c1/eth0", "a/c1/eth0"],
+  );
+  assert.deepEqual(cachedAttachments(`${directory}/none`, "portmap"), []);
 });
 
 test("lists without the plugin, containers that are gone and foreign files give nothing", () => {

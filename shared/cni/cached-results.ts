@@ -51,9 +51,16 @@ export function cachedAttachments(cacheDirectory: string, plugin: string): Cache
   });
 }
 
+/** In the order in which libcni wrote them: of two networks with the same port the first one has it. */
 function fileNames(directory: string): string[] {
+  const writtenAt = (name: string) =>
+    statSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   try {
-    return readdirSync(directory).sort();
+    return readdirSync(directory)
+      .sort()
+      .map((name) => ({ name, at: writtenAt(name) }))
+      .sort((one, other) => one.at - other.at)
+      .map(({ name }) => name);
   } catch (error) {
     if (nodeErrno(error) === "ENOENT") return [];
     throw asSystemError(`cannot read the cached results in ${directory}`, error);
@@ -82,7 +89,8 @@ export function attachmentsOf(content: string, plugin: string, exists = isPresen
         ...config,
         name: networkName,
         cniVersion,
-        runtimeConfig,
+        // As libcni: what the runtime has replaces what the list has, if it has anything.
+        ...(Object.keys(runtimeConfig).length > 0 && { runtimeConfig }),
         prevResult: result,
       };
       const request: Request = {

@@ -9,17 +9,22 @@ import type { Family } from "./program.ts";
  * @returns false only when there is no such chain.
  */
 export function chainMayExist(family: Family, table: "nat" | "filter", chain: string): boolean {
-  return legacyTableExists(family, table) || nftChainMayExist(family, table, chain);
+  return legacyTableExists(family, table) || nftChainExists(family, table, chain) !== false;
 }
 
-function nftChainMayExist(family: Family, table: string, chain: string): boolean {
-  if (!hasNftables()) return true;
+/**
+ * Whether a table of iptables-nft holds a chain of this name. Called in the namespace concerned.
+ *
+ * @returns undefined when the kernel does not tell.
+ */
+export function nftChainExists(family: Family, table: "nat" | "filter", chain: string): boolean | undefined {
+  if (!hasNftables()) return undefined;
   const name = { table: { family: family === 4 ? "ip" : "ip6", name: table }, name: chain } as const;
   try {
     return withNftables((nftables) => nftables.getChain(name) !== undefined);
   } catch {
     // The programs will say it in words.
-    return true;
+    return undefined;
   }
 }
 

@@ -108,12 +108,15 @@ test("the rules are as many for fifty containers as for one", beyondPeer, async 
   succeed(host, "ADD", { mappings: [tcp(7000, 80)] });
   const frame = (text: string) => lines(text).filter((line) => !line.includes('comment "mynet'));
   const one = frame(listing(host));
-  for (let port = 7001; port < 7050; port += 7) {
-    const mappings = Array.from({ length: 7 }, (_, index) => tcp(port + index, 80));
-    succeed(host, "ADD", { containerId: "c1", mappings });
-  }
+  const others = Array.from({ length: 49 }, (_, index) => ({
+    containerId: `more${index}`,
+    last: 100 + index,
+    mappings: [tcp(7001 + index, 80)],
+  }));
+  for (const other of others) succeed(host, "ADD", other);
+  assert.match(listing(host), /more48/);
   assert.deepEqual(frame(listing(host)), one);
-  succeed(host, "DEL", {});
+  for (const setting of [{}, ...others]) succeed(host, "DEL", setting);
   assert.doesNotMatch(listing(host), /elements/);
 });
 

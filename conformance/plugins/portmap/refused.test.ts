@@ -5,7 +5,20 @@ import type { Host } from "../../harness/host.ts";
 import { asObject } from "../../harness/json.ts";
 import { callPlugin, type PluginResponse } from "../../harness/plugin-call.ts";
 import { difference, snapshot } from "../../harness/snapshot.ts";
-import { beyondPeer, call, configOf, hostWith, ours, type Setting, succeed, tcp, v4, v6 } from "./setting.ts";
+import {
+  beyondPeer,
+  call,
+  choose,
+  configOf,
+  hostWith,
+  ours,
+  rules,
+  type Setting,
+  succeed,
+  tcp,
+  v4,
+  v6,
+} from "./setting.ts";
 
 function assertRefused({ status, stdout, stderr, json }: PluginResponse, code: number, names: RegExp): void {
   assert.equal(status, 1, stdout);
@@ -142,6 +155,20 @@ test("without iptables", beyondPeer, async (t) => {
   succeed(host, ours, "DEL", {});
 });
 
+test("rules of a removed iptables are not forgotten", beyondPeer, async (t) => {
+  const host = await hostWith(t, "nft");
+  succeed(host, ours, "ADD", {});
+  const before = rules(host);
+  uninstall(host, "iptables", "ip6tables");
+  assertRefused(call(host, ours, "DEL", {}), 101, /iptables not found/);
+  succeed(host, ours, "DEL", { containerId: "other" });
+  succeed(host, ours, "GC", {});
+  choose(host, "nft");
+  assert.deepEqual(rules(host), before);
+  succeed(host, ours, "DEL", {});
+  assert.ok(!rules(host).ipv4.some((line) => line.includes("8080")));
+});
+
 test("without ip6tables only IPv6 cannot be published", beyondPeer, async (t) => {
   const host = await hostWith(t, "nft");
   host.run("rm", ["/etc/alternatives/ip6tables-save"]);
@@ -163,4 +190,10 @@ test("STATUS tells what ADD would", beyondPeer, async (t) => {
   succeed(host, ours, "STATUS", { keys: { backend: "nftables" } });
   assert.equal(difference(before, snapshot(host)), "");
   assertRefused(call(host, ours, "STATUS", { keys: { markMasqBit: 40 } }), 7, /MasqMarkBit/);
+  const marked = { keys: { externalSetMarkChain: "KUBE-MARK-MASQ" } };
+  assertRefused(call(host, ours, "STATUS", marked), 50, /chain KUBE-MARK-MASQ not found/);
+  host.run("ip6tables", ["-t", "nat", "-N", "KUBE-MARK-MASQ"]);
+  succeed(host, ours, "STATUS", marked);
+  succeed(host, ours, "ADD", { ...marked, ips: [v6] });
+  succeed(host, ours, "DEL", { ...marked, ips: [v6] });
 });

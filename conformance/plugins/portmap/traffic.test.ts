@@ -6,6 +6,7 @@ import {
   addressOf,
   assertNoPage,
   assertPage,
+  assertRefused,
   type Call,
   families,
   gateway,
@@ -216,6 +217,22 @@ test("nftables: what is published on 127.0.0.1 is for the host alone", beyondPee
   assert.match(host.inNetns("c2", "ip", ["route", "get", "127.0.0.1"]).stdout, /via/);
   assertNoPage(host, "c2", url("127.0.0.1", 8080));
 });
+
+for (const backend of ["nftables", "iptables"] as const) {
+  test(`${backend}: CHECK says when the kernel refuses 127.0.0.1`, beyondPeer, async (t) => {
+    const host = await network(t);
+    await serveHttp(host, "c1", 80, "c1");
+    const setting: Call = { backend };
+    succeed(host, "ADD", setting);
+    succeed(host, "CHECK", setting);
+    host.run("sysctl", ["-qw", "net.ipv4.conf.cni0.route_localnet=0"]);
+    assertNoPage(host, undefined, url("127.0.0.1", 8080));
+    assertRefused(host, "CHECK", setting, 105, /ipv4 dnat: sysctl .*cni0\/route_localnet is 0/);
+    host.run("sysctl", ["-qw", "net.ipv4.conf.all.route_localnet=1"]);
+    assertPage(host, undefined, url("127.0.0.1", 8080), "c1");
+    succeed(host, "CHECK", setting);
+  });
+}
 
 test(
   "nftables: every address of 127.0.0.0/8 as source, and ::1 is left to the host",
