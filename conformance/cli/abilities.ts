@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { Host } from "../harness/host.ts";
 import { isObject } from "../harness/json.ts";
 import { callPlugin } from "../harness/plugin-call.ts";
-import type { Need } from "../scenario/scenario.ts";
+import { type Need, needs } from "../scenario/scenario.ts";
 
 /** What a folder of executables and the machine can do. */
 export type Abilities = {
@@ -19,30 +19,36 @@ export async function findAbilities(binDir: string, plugins: readonly string[]):
     const found = plugins.filter((plugin) => existsSync(`${binDir}/${plugin}`));
     return {
       plugins: new Map(found.map((plugin) => [plugin, versionsOf(host, `${binDir}/${plugin}`)])),
-      lacks: new Map(needs.filter(([, argv]) => !works(host, argv)).map(([need, , why]) => [need, why])),
+      lacks: new Map(
+        needs.filter((need) => !works(host, probes[need].shownBy)).map((need) => [need, probes[need].lack]),
+      ),
     };
   } finally {
     await host.dispose();
   }
 }
 
-const vlanBridge = ["ip", "link", "add", "br-probe", "type", "bridge", "vlan_filtering", "1"];
-
 /** What shows that the machine has something, and what to say when it has not. */
-const needs: [Need, string[], string][] = [
-  ["iptables", ["iptables-save", "-t", "nat"], "this machine has no iptables with a NAT table"],
-  ["nftables", ["nft", "list", "ruleset"], "this machine has no nftables (program nft)"],
-  [
-    "bridge netfilter",
-    ["test", "-e", "/proc/sys/net/bridge/bridge-nf-call-iptables"],
-    "this kernel has no br_netfilter (modprobe br_netfilter)",
-  ],
-  ["vlan", vlanBridge, "this kernel has no VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING): try --kernel"],
-  ["firewalld", ["firewalld", "--help"], "this machine has no firewalld"],
-  ["strace", ["strace", "--version"], "this machine has no strace"],
-  ["sctp", ["test", "-e", "/proc/net/sctp"], "this kernel has no SCTP (CONFIG_IP_SCTP): try --kernel"],
-  ["full kernel", ["test", "-n", process.env["CNI_TEST_VM"] ?? ""], "only on the kernel of --kernel"],
-];
+const probes: Record<Need, { shownBy: string[]; lack: string }> = {
+  iptables: {
+    shownBy: ["iptables-save", "-t", "nat"],
+    lack: "this machine has no iptables with a NAT table",
+  },
+  nftables: { shownBy: ["nft", "list", "ruleset"], lack: "this machine has no nftables (program nft)" },
+  "bridge netfilter": {
+    shownBy: ["test", "-e", "/proc/sys/net/bridge/bridge-nf-call-iptables"],
+    lack: "this kernel has no br_netfilter (modprobe br_netfilter)",
+  },
+  "bridge nftables": {
+    shownBy: ["nft", "add", "table", "bridge", "probe"],
+    lack: "this kernel has no nftables for bridges (CONFIG_NF_TABLES_BRIDGE): try --kernel",
+  },
+  vlan: {
+    shownBy: ["ip", "link", "add", "br-probe", "type", "bridge", "vlan_filtering", "1"],
+    lack: "this kernel has no VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING): try --kernel",
+  },
+  strace: { shownBy: ["strace", "--version"], lack: "this machine has no strace" },
+};
 
 function works(host: Host, [command = "", ...args]: readonly string[]): boolean {
   try {

@@ -52,6 +52,21 @@ test("a host can only be kept one at a time", () => {
   assert.equal(read("--keep", "--jobs", "8").jobs, 1);
 });
 
+test("a host cannot be kept in the virtual machine", () => {
+  assert.throws(() => read("--keep", "--kernel"), /--keep does not go with --kernel/);
+  assert.ok(read("--kernel").kernel);
+});
+
+test("what the machine may lack is named; without a name anything may be", () => {
+  assert.equal(read().mayLack, undefined);
+  assert.deepEqual(read("--may-lack", "nothing").mayLack, []);
+  assert.deepEqual(read("--may-lack", "vlan", "--may-lack=bridge nftables").mayLack, [
+    "vlan",
+    "bridge nftables",
+  ]);
+  assert.throws(() => read("--may-lack", "vlna"), /--may-lack vlna: it must be one of .*vlan/);
+});
+
 test("what there is not is refused", () => {
   for (const jobs of ["0", "-1", "1.5", "x", ""]) assert.throws(() => read(`--jobs=${jobs}`), /--jobs/);
   assert.throws(() => read("--unknown"), /unknown/);

@@ -1,4 +1,8 @@
 import { parseArgs } from "node:util";
+import { type Need, needs } from "../scenario/scenario.ts";
+
+/** The word of `--may-lack` for a machine that has all. */
+const nothing = "nothing";
 
 /** What the command line asks for. */
 export type Arguments = {
@@ -11,6 +15,8 @@ export type Arguments = {
   keep: boolean;
   list: boolean;
   kernel: boolean;
+  /** What the machine may lack, when nothing else may keep a scenario from being tried. */
+  mayLack: readonly Need[] | undefined;
   jobs: number;
 };
 
@@ -23,9 +29,13 @@ Runs the scenarios against the CNI plugins in DIR. Root is needed; the machine's
                   Go plugins v1.9.1, which are built with Go
   --filter TEXT   only scenarios with this in their ID (SUITE/NAME@VERSION); /…/ is a regular expression; repeatable
   --report FILE   writes a report: .xml is JUnit, .json, or .tap; repeatable
-  --keep          stops at the first failure and leaves its host for a look
-  --kernel        on Debian's kernel in QEMU, with VLANs, spoof checks and reboots (from a checkout only)
-  --jobs N        how many at the same time (default: the number of processors)
+  --keep          stops at the first failure and leaves its host for a look; not with --kernel
+  --kernel        on Debian's kernel in QEMU (from a checkout only); without --filter only what depends on the
+                  kernel: VLANs and spoof checks
+  --jobs N        how many at the same time (default: the number of processors); with --keep and --kernel it is one
+  --may-lack NEED fails when a scenario is not tried, unless the machine lacks NEED, or the plugin does not support
+                  the version; repeatable; NEED is one of:
+                  ${needs.join(", ")}; or ${nothing}
   --list          only lists the scenarios, with where each comes from
 
 Ends with status 0 when nothing failed, 1 when something did, 2 when it could not run.
@@ -44,11 +54,14 @@ export function readArguments(argv: readonly string[], defaultBinDir: string, pr
       kernel: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       jobs: { type: "string", default: String(processors) },
+      "may-lack": { type: "string", multiple: true },
     },
   });
   const jobs = Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1)
     throw new Error(`--jobs ${values.jobs}: a number from 1 is needed`);
+  if (values.keep && values.kernel)
+    throw new Error("--keep does not go with --kernel: the virtual machine ends with its last scenario");
   return {
     binDir: values["bin-dir"],
     against: values.against,
@@ -56,9 +69,16 @@ export function readArguments(argv: readonly string[], defaultBinDir: string, pr
     reports: values.report,
     keep: values.keep,
     kernel: values.kernel,
+    mayLack: values["may-lack"]?.filter((word) => word !== nothing).map(needOf),
     list: values.list,
     jobs: values.keep ? 1 : jobs,
   };
+}
+
+function needOf(word: string): Need {
+  const need = needs.find((one) => one === word);
+  if (need === undefined) throw new Error(`--may-lack ${word}: it must be one of ${needs.join(", ")}`);
+  return need;
 }
 
 /** Whether an ID has one of the filters in it, or there is none. */

@@ -11,6 +11,7 @@ import { suites } from "../suites/all.ts";
 import { findAbilities } from "./abilities.ts";
 import { type Comparison, compareImplementations, comparisonText } from "./against.ts";
 import { type Arguments, readArguments, usage } from "./arguments.ts";
+import { untriedText, wronglyUntried } from "./may-lack.ts";
 import { allTasks, type Task, wantedTasks, whyNot } from "./plan.ts";
 import { runTasks } from "./workers.ts";
 
@@ -43,7 +44,9 @@ async function run(asked: Arguments): Promise<number> {
   for (const file of asked.reports) writeFileSync(file, reportText(file, rows, asked));
   const kept = rows.find(({ outcome }) => outcome?.keptHost !== undefined)?.outcome?.keptHost;
   if (kept !== undefined) console.log(keptText(kept));
-  const isRight = rows.every(({ status }) => status !== "fail");
+  const untried = asked.mayLack === undefined ? [] : wronglyUntried(rows, asked.mayLack);
+  if (untried.length > 0) console.log(`\n${untriedText(untried)}`);
+  const isRight = rows.every(({ status }) => status !== "fail") && untried.length === 0;
   if (asked.against === undefined) return isRight ? 0 : 1;
   const against = asked.against === "go" ? ensurePeer().binDir : resolve(asked.against);
   const comparison = await compare(tasks, rows, against, asked);
@@ -56,15 +59,15 @@ async function runAll(tasks: readonly Task[], binDir: string, asked: Arguments):
   const plugins = [...new Set(tasks.map(({ row }) => row.plugin))];
   const abilities = await findAbilities(binDir, plugins);
   if (abilities.plugins.size === 0) throw new Error(`${binDir} has none of ${plugins.join(", ")}`);
-  const reasons = tasks.map((task) => whyNot(task, abilities));
-  const possible = tasks.filter((_task, index) => reasons[index] === undefined);
+  const obstacles = tasks.map((task) => whyNot(task, abilities));
+  const possible = tasks.filter((_task, index) => obstacles[index] === undefined);
   const progress = new Progress(possible.length);
   const options = { binDir, keep: asked.keep, observe: asked.against !== undefined };
   const done = await runTasks(possible, options, asked.jobs, (row) => progress.ended(row));
   const byId = new Map(done.map((row) => [row.id, row]));
   return tasks.flatMap(({ row }, index): Row[] => {
-    const reason = reasons[index];
-    if (reason !== undefined) return [{ ...row, status: "not supported", reason }];
+    const obstacle = obstacles[index];
+    if (obstacle !== undefined) return [{ ...row, status: "not supported", ...obstacle }];
     const own = byId.get(row.id);
     return own === undefined ? [] : [own];
   });

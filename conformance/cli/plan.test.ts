@@ -43,14 +43,22 @@ test("what cannot be tried has a reason", () => {
   assert.ok(task !== undefined);
   const reason = (abilities: Partial<Abilities>) =>
     whyNot(task, { plugins: new Map(), lacks: new Map(), ...abilities });
-  assert.match(reason({}) ?? "", /no executable bridge/);
-  assert.match(
-    reason({ plugins: new Map([["bridge", ["0.4.0"]]]) }) ?? "",
-    /does not support version 1\.1\.0/,
-  );
+  assert.match(reason({})?.reason ?? "", /no executable bridge/);
+  assert.deepEqual(reason({})?.missing, ["executable"]);
+  const other = reason({ plugins: new Map([["bridge", ["0.4.0"]]]) });
+  assert.match(other?.reason ?? "", /does not support version 1\.1\.0/);
+  assert.equal(other?.missing, undefined);
   const plugins = new Map([["bridge", ["1.1.0"]]]);
   assert.equal(reason({ plugins }), undefined);
   assert.equal(reason({ plugins: new Map([["bridge", []]]) }), undefined);
-  assert.equal(reason({ plugins, lacks: new Map([["vlan", "no VLANs here"]]) }), "no VLANs here");
-  assert.equal(reason({ plugins, lacks: new Map([["sctp", "no SCTP"]]) }), undefined);
+  assert.deepEqual(reason({ plugins, lacks: new Map([["vlan", "no VLANs here"]]) }), {
+    reason: "no VLANs here",
+    missing: ["vlan"],
+  });
+  const both: Abilities["lacks"] = new Map([
+    ["vlan", "no VLANs here"],
+    ["nftables", "no nft"],
+  ]);
+  assert.deepEqual(reason({ plugins, lacks: both })?.missing, ["vlan", "nftables"]);
+  assert.equal(reason({ plugins, lacks: new Map([["strace", "no strace"]]) }), undefined);
 });

@@ -7,6 +7,9 @@ import { isWanted } from "./arguments.ts";
 /** One scenario in one version, to be run. */
 export type Task = { row: Omit<Row, "status">; scenario: Scenario };
 
+/** Why a task is not tried, as its row says it. */
+export type Obstacle = { reason: string } & Pick<Row, "missing">;
+
 /** Every scenario in each of its versions, in the suites' order. Throws when two have the same ID. */
 export function allTasks(suites: readonly Suite[]): Task[] {
   const tasks = suites.flatMap(({ name: suite, scenarios }) =>
@@ -31,11 +34,12 @@ export function wantedTasks(tasks: readonly Task[], filters: readonly string[]):
 }
 
 /** Why a task cannot be tried with some executables on this machine; undefined when it can. */
-export function whyNot({ row, scenario }: Task, { plugins, lacks }: Abilities): string | undefined {
+export function whyNot({ row, scenario }: Task, { plugins, lacks }: Abilities): Obstacle | undefined {
   const known = plugins.get(row.plugin);
-  if (known === undefined) return `there is no executable ${row.plugin}`;
+  if (known === undefined) return { reason: `there is no executable ${row.plugin}`, missing: ["executable"] };
   if (known.length > 0 && !known.includes(row.version))
-    return `${row.plugin} does not support version ${row.version}, as its VERSION says`;
-  const lacking = (scenario.needs ?? []).find((need) => lacks.has(need));
-  return lacking === undefined ? undefined : lacks.get(lacking);
+    return { reason: `${row.plugin} does not support version ${row.version}, as its VERSION says` };
+  const missing = (scenario.needs ?? []).filter((need) => lacks.has(need));
+  if (missing.length === 0) return undefined;
+  return { reason: missing.map((need) => lacks.get(need)).join("; "), missing };
 }

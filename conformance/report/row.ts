@@ -1,4 +1,8 @@
 import type { Outcome } from "../scenario/run-scenario.ts";
+import type { Need } from "../scenario/scenario.ts";
+
+/** What a scenario can lack: something of the machine, or the plugin itself. */
+export type Missing = Need | "executable";
 
 /** One scenario in one version, with what came of it. */
 export type Row = {
@@ -12,6 +16,8 @@ export type Row = {
   status: "pass" | "fail" | "not supported";
   /** Why it failed or is not supported. */
   reason?: string;
+  /** What is not there for it; nothing when it is the plugin that does not support the version. */
+  missing?: readonly Missing[];
   outcome?: Outcome;
 };
 

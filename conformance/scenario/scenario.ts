@@ -34,16 +34,16 @@ export type Scenario = {
 
 export type Versions = "all" | readonly string[] | { from?: string; to?: string };
 
-/** `nft`, `vlan`, …: what some kernels and machines lack; `iptables` also stands for its IPv6 half. */
-export type Need =
-  | "iptables"
-  | "nftables"
-  | "bridge netfilter"
-  | "vlan"
-  | "firewalld"
-  | "strace"
-  | "sctp"
-  | "full kernel";
+/** What some kernels and machines lack; `iptables` also stands for its IPv6 half. */
+export const needs = [
+  "iptables",
+  "nftables",
+  "bridge netfilter",
+  "bridge nftables",
+  "vlan",
+  "strace",
+] as const;
+export type Need = (typeof needs)[number];
 
 /** One call of one executable. `name`, `type` and `cniVersion` of `config` are filled in where they are missing. */
 export type CallStep = {

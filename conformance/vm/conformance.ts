@@ -6,7 +6,7 @@ import { rowOfLine } from "./outcome.ts";
 import { bootWith, whyNoVm } from "./run.ts";
 
 /** What only the virtual machine's kernel may have. */
-const fullKernelOnly: readonly Need[] = ["vlan", "sctp", "full kernel"];
+const fullKernelOnly: readonly Need[] = ["vlan", "bridge nftables"];
 
 /** The scenarios for which the virtual machine is worth its time: an ADD takes 2 s there. */
 export function needsFullKernel({ scenario }: Task): boolean {

@@ -17,9 +17,9 @@ export async function runGuestScenarios(ids: readonly string[], observe: boolean
   );
   const rows: Row[] = [];
   for (const task of tasks) {
-    const reason = whyNot(task, abilities);
+    const obstacle = whyNot(task, abilities);
     const row: Row =
-      reason === undefined ? await rowOf(task) : { ...task.row, status: "not supported", reason };
+      obstacle === undefined ? await rowOf(task) : { ...task.row, status: "not supported", ...obstacle };
     rows.push(row);
     console.log(rowLine(row));
   }

@@ -10,7 +10,7 @@ export const spoofCheck: readonly Scenario[] = [
     name: "macspoofchk: a container with another MAC is not heard, others are not concerned",
     plugin: "bridge",
     source: "CNI plugins, bridge: macspoofchk",
-    needs: ["nftables"],
+    needs: ["nftables", "bridge nftables"],
     containers: ["c1", "c2", "c3"],
     leaves: baseRules,
     steps: [
@@ -29,7 +29,7 @@ export const spoofCheck: readonly Scenario[] = [
     name: "macspoofchk: in every version; DEL removes the rules",
     plugin: "bridge",
     source: "CNI plugins, bridge: macspoofchk",
-    needs: ["nftables"],
+    needs: ["nftables", "bridge nftables"],
     versions: "all",
     leaves: baseRules,
     steps: [
@@ -45,7 +45,7 @@ export const spoofCheck: readonly Scenario[] = [
     name: "macspoofchk: DEL without a namespace, and GC, remove the rules",
     plugin: "bridge",
     source: "SPEC, section 2, DEL, GC; containernetworking/plugins#810",
-    needs: ["nftables"],
+    needs: ["nftables", "bridge nftables"],
     containers: ["c1", "c2"],
     leaves: baseRules,
     steps: [
