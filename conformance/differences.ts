@@ -51,8 +51,9 @@ export const differences: Difference[] = [
   {
     scenarios: /^(bridge|dual stack|chains)\//,
     aspects: /^files$/,
-    text: /^[^\n]*(\n(ours|the other's) only: files: (\S*\/(\.host-local\/|last_reserved_ip\.|lock )|\/run\/cni\/firewall\/).*)+$/,
-    reason: "host-local and firewall keep notes of what is whose; the leases themselves are the same.",
+    text: /^[^\n]*(\n(ours|the other's) only: files: (\S*\/(\.host-local\/|last_reserved_ip\.|lock )|\/run\/cni\/(firewall\/|tuning\/\.)).*)+$/,
+    reason:
+      "host-local, firewall and tuning keep notes of what is whose; the leases themselves are the same.",
     source: "plugins/host-local/README.md",
   },
   {
@@ -222,9 +223,9 @@ export const differences: Difference[] = [
   {
     scenarios: /^(host-local|tuning|idempotence)\//,
     aspects: /^files$/,
-    text: /^[^\n]*(\n(ours only: files: \S*\/(\.host-local|cni\/firewall)\/|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
+    text: /^[^\n]*(\n(ours only: files: \S*\/(\.host-local\/|cni\/firewall\/|cni\/tuning\/\.)|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
     reason:
-      "host-local and firewall keep a note of owners; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
+      "host-local, firewall and tuning keep a note of owners; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
     source: "plugins/host-local/README.md; plugins/firewall/README.md",
   },
   {
@@ -576,6 +577,13 @@ export const differences: Difference[] = [
 
   // tuning
   {
+    scenarios: /^tuning\/GC changes no container/,
+    aspects: /^outcome$/,
+    text: /c1_eth0\.json should not be there/,
+    reason: "The Go plugin's GC does nothing.",
+    source: "SPEC, section 2, GC",
+  },
+  {
     scenarios: /^tuning\/(a setting that the kernel refuses|a sysctl that is refused)/,
     aspects: /^outcome$/,
     text: /should not be there|got "500"|expected "?\w/,
@@ -729,9 +737,9 @@ export const differences: Difference[] = [
   {
     scenarios: /^protocol\//,
     aspects: /^files$/,
-    text: /^[^\n]*(\n(ours only: files: \S*\/(\.host-local|cni\/firewall)\/|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
+    text: /^[^\n]*(\n(ours only: files: \S*\/(\.host-local\/|cni\/firewall\/|cni\/tuning\/\.)|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
     reason:
-      "host-local and firewall keep a note of owners; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
+      "host-local, firewall and tuning keep a note of owners; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
     source: "plugins/host-local/README.md; plugins/firewall/README.md",
   },
   {
@@ -856,11 +864,24 @@ export const differences: Difference[] = [
     source: "SPEC 1.1.0, section 2, DEL: should generally complete without error",
   },
   {
-    scenarios: /^faults\/(bridge is undone|a result that nobody|an IPAM plugin that)/,
+    scenarios: /^faults\/(bridge is undone|bridge without iptables|a result that nobody|an IPAM plugin that)/,
     aspects: /^outcome$/,
     text: /host is not as it was:\nlinks: \+ veth\S+ veth|link show type veth: .*"ifname":"veth/,
     reason: "An ADD that fails takes back what it made; the Go bridge leaves the interfaces, until DEL.",
     source: "SPEC 1.1.0, section 2, ADD: what is left must not be in the way of the next ADD",
+  },
+  {
+    scenarios: /^faults\/tuning changes nothing when/,
+    aspects: /^outcome$/,
+    text: /arp_notify in c1: .*got "1"/,
+    reason: "The Go plugin sets sysctls before it notes what was before, and takes none of them back.",
+    source: "SPEC, section 2, ADD: what is left must not be in the way; reference/tuning.md, 2",
+  },
+  {
+    scenarios: /^faults\/GC goes on/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's GC does nothing.",
+    source: "containernetworking/plugins#1047",
   },
   {
     scenarios: /^faults\/an IPAM plugin that (fails without a word|is killed|is no program)/,

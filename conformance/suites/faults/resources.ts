@@ -1,118 +1,18 @@
-import type { JsonObject } from "../../harness/json.ts";
-import type { Scenario, Step, Suite } from "../../scenario/scenario.ts";
+import type { Scenario, Suite } from "../../scenario/scenario.ts";
+import { StepFailure } from "../../scenario/world.ts";
 import { unplugged } from "../bridge/parts.ts";
-
-const full = "/run/small";
-const subnet = "10.9.0.0/24";
-const lease = (dataDir: string) => ({ ipam: { type: "host-local", subnet, dataDir } });
-const bridge = (more: JsonObject = {}): JsonObject => ({
-  bridge: "br0",
-  isGateway: true,
-  ...more,
-});
-const result = {
-  interfaces: [{ name: "eth0", sandbox: "/run/netns/c1" }],
-  ips: [{ address: "10.9.0.2/24", gateway: "10.9.0.1", interface: 0 }],
-};
-const mapping = { runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] } };
-const error = { error: {} };
-const same: Step = { unchanged: true, except: "furniture" };
-
-/** A small file system at /run/small, with some mount options, that goes before the scenario ends. */
-const mounted = (options: string): Step => ({ run: ["mount", "-t", "tmpfs", "-o", options, "tmpfs", full] });
-const folder: Step = { run: ["mkdir", "-p", full] };
-
-/** A program in place of an IPAM plugin, by its script. */
-const ipamScript = (script: string): Step => ({
-  write: "/run/ipam/fake",
-  content: `#!/bin/sh\n${script}\n`,
-  mode: 0o755,
-});
-const withFake = { ...bridge(), ipam: { type: "fake" } };
-const fakePath = `\${bin}:/run/ipam`;
+import { disks } from "./disks.ts";
+import { bridge, error, lease, mapping, result, same } from "./parts.ts";
+import { programs } from "./programs.ts";
 
 const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-
-const ipamFails = (name: string, script: string): Scenario => ({
-  name: `an IPAM plugin that ${name}`,
-  plugin: "bridge",
-  source: "SPEC 1.1.0, section 2, ADD: a failed ADD must not leave anything; section 5: errors are passed on",
-  steps: [
-    ipamScript(script),
-    { call: "ADD", config: withFake, path: fakePath, expect: error },
-    same,
-    unplugged(),
-  ],
-});
 
 /** What holds when the machine refuses something. */
 export const resources: Suite = {
   name: "faults",
   scenarios: [
-    {
-      name: "leases on a full disk",
-      plugin: "host-local",
-      source: "SPEC 1.1.0, section 5, Error: every failure is reported; DEL must complete",
-      steps: [
-        folder,
-        mounted("size=8k"),
-        { run: ["sh", "-c", `head -c 100000 /dev/zero > ${full}/filler`], status: null },
-        { call: "ADD", config: lease(`${full}/nets`), expect: error },
-        { call: "DEL", config: lease(`${full}/nets`), expect: { either: true } },
-        { run: ["rm", `${full}/filler`] },
-        {
-          call: "ADD",
-          config: lease(`${full}/nets`),
-          expect: { result: { ips: [{ address: "10.9.0.2/24" }] } },
-        },
-        { run: ["sh", "-c", `head -c 100000 /dev/zero > ${full}/filler`], status: null },
-        { call: "DEL", config: lease(`${full}/nets`) },
-        { run: ["test", "!", "-e", `${full}/nets/net1/10.9.0.2`] },
-      ],
-    },
-    {
-      name: "leases on a file system without a free inode",
-      plugin: "host-local",
-      source: "SPEC 1.1.0, section 5, Error",
-      steps: [
-        folder,
-        mounted("nr_inodes=2"),
-        { call: "ADD", config: lease(`${full}/nets`), expect: error },
-        { call: "DEL", config: lease(`${full}/nets`), expect: { either: true } },
-      ],
-    },
-    {
-      name: "leases on a read-only file system",
-      plugin: "host-local",
-      source: "SPEC 1.1.0, section 5, Error",
-      steps: [
-        folder,
-        mounted("ro"),
-        { call: "ADD", config: lease(`${full}/nets`), expect: { error: { names: "[Rr]ead-only|EROFS" } } },
-      ],
-    },
-    {
-      name: "a folder of leases that is a file",
-      plugin: "host-local",
-      source: "SPEC 1.1.0, section 5, Error",
-      steps: [
-        { write: "/run/file", content: "" },
-        { call: "ADD", config: lease("/run/file/nets"), expect: { error: { names: "/run/file" } } },
-      ],
-    },
-    {
-      name: "bridge is undone when its leases cannot be written",
-      plugin: "bridge",
-      source: "SPEC 1.1.0, section 2, ADD",
-      steps: [
-        folder,
-        mounted("ro"),
-        { call: "ADD", config: { ...bridge(), ...lease(`${full}/nets`) }, expect: error },
-        { look: ["ip", "-j", "link", "show", "type", "veth"], shows: [] },
-        unplugged(),
-      ],
-    },
-    ...(["bridge", "portmap", "firewall", "tuning", "loopback"] as const).map(
+    ...disks,
+    ...(["bridge", "host-local", "portmap", "firewall", "tuning", "loopback"] as const).map(
       (plugin): Scenario => ({
         name: `${plugin} without the privileges it needs`,
         plugin,
@@ -121,8 +21,8 @@ export const resources: Suite = {
           {
             call: "ADD",
             under: asNobody,
-            config: { ...bridge(), ...mapping, ...(plugin === "bridge" && lease("/run/nets")), mtu: 1400 },
-            ...(plugin !== "bridge" && plugin !== "loopback" && { prevResult: result }),
+            config: { ...bridge, ...mapping, ...lease("/run/nets"), mtu: 1400 },
+            ...(isChained(plugin) && { prevResult: result }),
             expect: error,
           },
           { unchanged: true },
@@ -140,7 +40,7 @@ export const resources: Suite = {
               cniVersion: version,
               name: "net1",
               type: "bridge",
-              ...bridge(),
+              ...bridge,
               ...lease("/run/nets"),
             };
             const env = {
@@ -157,7 +57,8 @@ export const resources: Suite = {
               input: JSON.stringify(config),
               check: false,
             });
-            if (status === 0) throw new Error("the exit status is 0, though the result went nowhere");
+            if (status === 0)
+              throw new StepFailure("the exit status is 0, though the result went nowhere", "ADD");
           },
           what: "ADD with a full standard output ends with another status than 0",
         },
@@ -165,48 +66,16 @@ export const resources: Suite = {
         unplugged(),
       ],
     },
-    ipamFails("fails", `echo '{"cniVersion": "1.1.0", "code": 11, "msg": "try again later"}'; exit 1`),
-    ipamFails("fails without a word", "exit 1"),
-    ipamFails("prints what is no result", "echo hello"),
-    ipamFails("prints nothing", "exit 0"),
-    ipamFails("is killed", "kill -9 $$"),
-    ipamFails("gives no address", `[ "$CNI_COMMAND" = DEL ] || echo '{"cniVersion": "1.1.0", "ips": []}'`),
-    ipamFails(
-      "gives an address that is none",
-      `[ "$CNI_COMMAND" = DEL ] || echo '{"cniVersion": "1.1.0", "ips": [{"address": "10.0.0.300/24"}]}'`,
-    ),
-    {
-      name: "an IPAM plugin that cannot be found",
-      plugin: "bridge",
-      source: "SPEC 1.1.0, section 4, Plugin Delegation: the executable is searched in CNI_PATH",
-      steps: [
-        {
-          call: "ADD",
-          config: { ...bridge(), ipam: { type: "nowhere" } },
-          expect: { error: { names: "nowhere" } },
-        },
-        same,
-      ],
-    },
-    {
-      name: "an IPAM plugin that is no program",
-      plugin: "bridge",
-      source: "SPEC 1.1.0, section 4, Plugin Delegation",
-      steps: [
-        { write: "/run/ipam/fake", content: "not a program", mode: 0o755 },
-        { call: "ADD", config: withFake, path: fakePath, expect: error },
-        same,
-      ],
-    },
+    ...programs,
     {
       name: "an interface of that name is there already",
       plugin: "bridge",
       source: "SPEC 1.1.0, section 2, ADD: an interface name that exists already must be an error",
       steps: [
         { run: ["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "other"], in: "c1" },
-        { call: "ADD", config: { ...bridge(), ...lease("/run/nets") }, expect: { error: { names: "eth0" } } },
+        { call: "ADD", config: { ...bridge, ...lease("/run/nets") }, expect: { error: { names: "eth0" } } },
         { look: ["ip", "-j", "link", "show", "dev", "eth0"], in: "c1", shows: [{ ifname: "eth0" }] },
-        { unchanged: true, except: "furniture" },
+        same,
       ],
     },
     {
@@ -217,19 +86,23 @@ export const resources: Suite = {
         { write: "/run/file", content: "" },
         {
           call: "ADD",
-          config: { ...bridge(), ...lease("/run/nets") },
+          config: { ...bridge, ...lease("/run/nets") },
           netns: "/run/file",
           expect: { error: { names: "/run/file" } },
         },
-        { unchanged: true, except: "furniture" },
+        same,
         {
           call: "ADD",
-          config: { ...bridge(), ...lease("/run/nets") },
+          config: { ...bridge, ...lease("/run/nets") },
           netns: "/run/none",
           expect: { error: { names: "/run/none" } },
         },
-        { unchanged: true, except: "furniture" },
+        same,
       ],
     },
   ],
 };
+
+function isChained(plugin: string): boolean {
+  return ["portmap", "firewall", "tuning"].includes(plugin);
+}

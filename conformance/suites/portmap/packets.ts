@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../harness/json.ts";
 import type { PacketStep, Scenario, Step, Suite } from "../../scenario/scenario.ts";
+import { hideIptables, showIptables } from "../hidden-iptables.ts";
 import {
   add,
   attach,
@@ -362,11 +363,6 @@ function conditionsOf(backend: Backend) {
 }
 
 const ownChains = { iptables: ["KUBE-", "0x4000"], ip6tables: ["KUBE-", "0x4000"] };
-
-/** Hides iptables, in all its names, from everything on the host; and shows it again. */
-const hide = "realpath $(which iptables ip6tables iptables-save ip6tables-save) | sort -u > /run/hidden";
-const hideIptables: Step = { run: ["sh", "-c", `${hide}; xargs -n1 mount --bind /dev/null < /run/hidden`] };
-const showIptables: Step = { run: ["sh", "-c", "xargs -n1 umount < /run/hidden"] };
 
 /** Packets to published ports arrive from everywhere, and packets that are not for them are left alone. */
 export const portmapPackets: Suite = {
