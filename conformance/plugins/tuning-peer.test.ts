@@ -309,10 +309,17 @@ test("GC and STATUS as the manual says", { skip }, () => {
   };
   const c = container("eth0");
   assert.equal(c.call("ours", "ADD", { config: { mtu: 1400 } }).status, 0);
+  const left = () => host.run("ls", ["-A", c.dataDir]).stdout;
   const gc = { dataDir: c.dataDir, "cni.dev/valid-attachments": [] };
+  const valid = [{ containerID: `p${count}`, ifname: "eth0" }];
+  assert.equal(status({ ...gc, "cni.dev/valid-attachments": valid }, "GC"), 0);
+  assert.equal(status({ ...gc, name: "other" }, "GC"), 0);
+  assert.notEqual(c.backup(), undefined, "listed, or another network's");
   assert.equal(status(gc, "GC"), 0);
-  assert.notEqual(c.backup(), undefined, "the name does not tell the network: DEL still restores");
+  assert.equal(left(), "", "neither listed nor another network's");
+  assert.equal(c.call("ours", "ADD", { config: { mtu: 1300 } }).status, 0);
   assert.equal(c.call("ours", "DEL", { config: {} }).status, 0);
+  assert.equal(left(), "");
   assert.equal(status({}), 0);
   assert.equal(status({ dataDir: "/etc/hostname" }), 50, "no directory");
   try {

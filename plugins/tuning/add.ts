@@ -27,7 +27,7 @@ export function add(request: Request): Result {
   resultDocument(previous, request.cniVersion);
   const netns = openNetns(request.netns);
   try {
-    const link = inNetns(netns, () => tune(request, settings, wanted, backupPath(dataDir, request)));
+    const link = inNetns(netns, () => tune(request, settings, wanted, dataDir));
     return link === undefined ? previous : updatedResult(previous, request.ifname, link, wanted);
   } finally {
     netns.close();
@@ -39,7 +39,7 @@ function tune(
   request: Request,
   settings: readonly SysctlSetting[],
   wanted: LinkSettings,
-  backup: string,
+  dataDir: string,
 ): Link | undefined {
   const sysctls = settings.map(findSysctl);
   if (isEmpty(wanted)) {
@@ -52,7 +52,7 @@ function tune(
     refuseOddMac(link, wanted);
     withUndo((undo) => {
       applySysctls(sysctls, undo);
-      saveSettings(backup, currentSettings(link, wanted), undo);
+      saveSettings(request, dataDir, currentSettings(link, wanted), undo);
       applySettings(rt, link, wanted, undo);
     });
     return findLink(rt, request.ifname);
@@ -84,7 +84,8 @@ function refuseOddMac(link: Link, { mac }: LinkSettings): void {
   );
 }
 
-function saveSettings(path: string, current: LinkSettings, undo: UndoStack): void {
+function saveSettings(request: Request, dataDir: string, current: LinkSettings, undo: UndoStack): void {
+  const path = backupPath(dataDir, request);
   const earlier = readBackup(path);
   const content = formatBackup(
     mergeBackups(earlier === undefined ? undefined : parseBackup(earlier), current),
@@ -92,9 +93,9 @@ function saveSettings(path: string, current: LinkSettings, undo: UndoStack): voi
   if (content === earlier) return;
   undo.push(() => {
     if (earlier === undefined) removeBackup(path);
-    else writeBackup(path, earlier);
+    else writeBackup(path, earlier, request.network);
   });
-  writeBackup(path, content);
+  writeBackup(path, content, request.network);
 }
 
 /** The result with what became of the interface: its MAC as the kernel shows it, and its MTU where one is told. */

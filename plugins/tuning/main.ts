@@ -3,6 +3,7 @@ import { allVersions } from "../../shared/cni/versions.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
 import { del } from "./del.ts";
+import { gc } from "./gc.ts";
 import { status } from "./status.ts";
 
 runPlugin({
@@ -13,7 +14,6 @@ runPlugin({
   add,
   del,
   check,
-  // A backup file's name does not tell the network, so none can be known to be stale; see README.md.
-  gc: () => {},
+  gc,
   status,
 });

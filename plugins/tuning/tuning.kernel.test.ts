@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Host } from "../../conformance/harness/host.ts";
@@ -25,11 +25,11 @@ class Container {
   readonly dataDir: string;
   readonly ifname: string;
 
-  constructor(ifname = "eth0") {
+  constructor(ifname = "eth0", dataDir = `${host.tempDir()}/tuning`) {
     Container.#count += 1;
     this.name = `c${Container.#count}`;
     this.netns = host.addNetns(this.name);
-    this.dataDir = `${host.tempDir()}/tuning`;
+    this.dataDir = dataDir;
     this.ifname = ifname;
     const veth = ["type", "veth", "peer", "name", "peer0"];
     host.inNetns(this.name, "ip", ["link", "add", ifname, "address", originalMac, ...veth]);
@@ -324,11 +324,20 @@ test("STATUS looks at the directory for backups and makes nothing", () => {
   assert.match(message, /dataDir \/run\/test\/file\/x is not usable: ENOTDIR/);
 });
 
-test("GC leaves every backup", () => {
-  const container = new Container();
-  container.succeed("ADD", { mtu: 1400 });
-  container.succeed("GC", { "cni.dev/valid-attachments": [] });
-  assert.equal(container.hasBackup(), true);
+test("GC goes on where a backup cannot be removed, and says so", () => {
+  const dataDir = `${host.tempDir()}/tuning`;
+  const containers = Array.from({ length: 3 }, () => new Container("eth0", dataDir));
+  for (const container of containers) container.succeed("ADD", { mtu: 1400 });
+  const [first, odd, last] = containers;
+  if (first === undefined || odd === undefined || last === undefined) throw new Error("three were made");
+  rmSync(host.outside(odd.backup));
+  mkdirSync(host.outside(`${odd.backup}/x`), { recursive: true });
+  const [, message] = odd.fail("GC", { "cni.dev/valid-attachments": [] });
+  assert.match(message, /^cannot remove backup file .*_eth0\.json: /);
+  assert.deepEqual([first.hasBackup(), last.hasBackup()], [false, false]);
+  rmSync(host.outside(odd.backup), { recursive: true });
+  odd.succeed("GC", { "cni.dev/valid-attachments": [] });
+  assert.equal(host.run("ls", ["-A", dataDir]).stdout, "");
 });
 
 test("a backup's place is taken by a directory", () => {
