@@ -8,7 +8,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Mutant, mutants } from "./mutants.ts";
+import { mutants } from "./mutants.ts";
+import type { Mutant } from "./mutation.ts";
 
 /** A folder of plugins in which one is a mutant, and what the mutant notes of its calls. */
 export type MutantFolder = {

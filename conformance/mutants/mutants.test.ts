@@ -16,7 +16,7 @@ const tasks = allTasks(suites);
 const abilities = await findAbilities(realDir, pluginNames);
 
 for (const mutant of mutants) {
-  const { plugin, name, killedBy, limitSeconds } = mutant;
+  const { plugin, name, killedBy, reason, limitSeconds } = mutant;
   test(`${plugin} that ${name} is caught by ${killedBy}`, async (t) => {
     const task = taskOf(killedBy);
     assert.ok(task !== undefined, "there is no such scenario");
@@ -35,6 +35,7 @@ for (const mutant of mutants) {
     const hung = limitSeconds === undefined ? 0 : 1;
     assert.equal(begun - answered, hung, `the mutant itself broke: ${broken.join("; ") || outcome.reason}`);
     t.diagnostic(shortened(outcome.reason ?? ""));
+    assert.match(outcome.reason ?? "", reason, "the scenario noticed something else");
   });
 }
 

@@ -18,6 +18,22 @@ export type Mutation = {
   answer?: (answer: Answer, request: Request) => Answer;
 };
 
+/** A plugin that is deliberately wrong, and the scenario that must notice. */
+export type Mutant = {
+  name: string;
+  plugin: string;
+  mutation: Mutation;
+  /**
+   * The ID of the scenario that must fail for it: `SUITE/NAME@VERSION`, or `SUITE/NAME` for the newest version that the
+   * scenario has.
+   */
+  killedBy: string;
+  /** What the scenario must say then: that it noticed this mistake, and does not fail for something else. */
+  reason: RegExp;
+  /** How long its calls may take, in seconds, where a hang is the mistake. Default: the runner's limit. */
+  limitSeconds?: number;
+};
+
 export const silence: Answer = { status: 0, stdout: "", stderr: "" };
 
 /** The mutation for some commands only. */
