@@ -1,7 +1,15 @@
 /** The conformance suite as one executable, `dist/conformance`, which other makers of plugins get. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -78,6 +86,19 @@ test("a loopback that does nothing fails, and its host is kept for a look", asyn
 
   shell(kill, "");
   await waitUntil("the kept host is gone", () => !isThere());
+});
+
+test("with --may-lack a plugin that is not there fails the run, and is named", async (t) => {
+  const binDir = folderFor(t);
+  symlinkSync(`${pluginFolder()}/loopback`, `${binDir}/loopback`);
+  const some = ["loopback/brings lo up and reports its addresses@1.1.0", "tuning/VERSION"];
+  const args = ["--bin-dir", binDir, ...some.flatMap((filter) => ["--filter", filter])];
+  const lenient = await runSuite(...args);
+  assert.match(lenient.stdout, /^1 passed, 0 failed, 1 not supported$/m);
+  assert.equal(lenient.status, 0, lenient.stdout + lenient.stderr);
+  const strict = await runSuite(...args, "--may-lack", "nothing");
+  assert.equal(strict.status, 1, strict.stdout + strict.stderr);
+  assert.match(strict.stdout, /^✗ tuning\/VERSION [^\n]*@1\.1\.0: there is no executable tuning$/m);
 });
 
 test("a filter that no scenario has is a mistake of the caller", async () => {
