@@ -1,5 +1,6 @@
 import { delegate } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
+import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
 import { inNetns, openNetnsIfPresent } from "../../shared/linux/netns.ts";
@@ -20,6 +21,7 @@ import { findHostEnds } from "./veth.ts";
  */
 export function del(request: Request, config: BridgeConfig): void {
   const owner: Owner = request;
+  const promised = prevResultIfUsable(request)?.ips.map(({ address }) => address) ?? [];
   let remaining: readonly IpAddress[] = [];
   runAll([
     () => {
@@ -28,7 +30,7 @@ export function del(request: Request, config: BridgeConfig): void {
     () => removeFromHost(owner),
     // Whatever the configuration says by now: it may have been another when the attachment was made.
     () => removeSpoofCheck(owner),
-    () => removeMasquerade(owner, remaining),
+    () => removeMasquerade(owner, promised, remaining),
     () => {
       if (config.ipam.type !== "") delegate(request, config.ipam, "DEL");
     },

@@ -11,6 +11,7 @@ import {
   readRules,
 } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
+import { parseRuleset, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import {
   type ChainOwner,
   chainName,
@@ -24,12 +25,15 @@ import {
 
 const families: readonly Family[] = [4, 6];
 
+const noRules = parseRuleset("");
+
 /** Masquerades what these addresses send beyond their own networks. Throws CniError. */
 export function addRules(owner: ChainOwner, addresses: readonly IpPrefix[], undo: UndoStack): void {
   for (const family of families) {
     const ofFamily = addresses.filter(({ address }) => address.family === family);
     if (ofFamily.length === 0) continue;
-    changeRules(family, "nat", (current) => planMasquerade(current, owner, ofFamily));
+    const guess = chainMayExist(family, "nat", chainName(owner)) ? undefined : noRules;
+    changeRules(family, "nat", (current) => planMasquerade(current, owner, ofFamily), guess);
     undo.push(() => {
       const added = ofFamily.map(({ address }) => formatIp(address));
       changeRules(family, "nat", (current) =>
@@ -49,22 +53,38 @@ export function hasEntryRule(owner: ChainOwner, address: IpAddress): boolean {
 /**
  * Removes the masquerade rules of a container on this network, those of the Go plugin included.
  *
+ * @param promised addresses that it was given, as far as they are known.
  * @param remaining addresses that the container still has: on another interface of this network.
  * @throws CniError, the first cause, after all families were tried.
  */
-export function removeRules(owner: ChainOwner, remaining: readonly IpAddress[]): void {
+export function removeRules(
+  owner: ChainOwner,
+  promised: readonly IpPrefix[],
+  remaining: readonly IpAddress[],
+): void {
   const staying = remaining.map(formatIp);
   runAll(
     families.map((family) => () => {
       // Most calls of one family, and every second DEL, end here: a look costs a tenth of a program's start.
       if (!chainMayExist(family, "nat", chainName(owner))) return;
-      const done = changeRulesIfAvailable(family, "nat", (current) =>
-        planRemoval(current, owner, (source) => staying.includes(source)),
+      const ofFamily = promised.filter(({ address }) => address.family === family);
+      const isWhole =
+        ofFamily.length > 0 && !ofFamily.some(({ address }) => staying.includes(formatIp(address)));
+      const done = changeRulesIfAvailable(
+        family,
+        "nat",
+        (current) => planRemoval(current, owner, (source) => staying.includes(source)),
+        isWhole ? rulesetWith(owner, ofFamily) : undefined,
       );
       // Translated connections would go on with the address's next owner.
       forgetConnectionsOf(sourcesOf(done));
     }),
   );
+}
+
+/** What ADD makes for these addresses where there is nothing yet. */
+function rulesetWith(owner: ChainOwner, addresses: readonly IpPrefix[]): Ruleset {
+  return parseRuleset(planMasquerade(noRules, owner, addresses).toText("nat"));
 }
 
 /** Removes the masquerade rules of the network's containers that `isStale` names. Throws CniError. */

@@ -29,11 +29,16 @@ export function addMasquerade(
 /**
  * Removes what masquerades an attachment, by whichever backend and plugin it was made.
  *
+ * @param promised addresses that it was given, as far as they are known.
  * @param remaining addresses that the container still has: on another interface of this network.
  * @throws CniError, the first cause, after everything was tried.
  */
-export function removeMasquerade(owner: Owner, remaining: readonly IpAddress[]): void {
-  runAll([() => removeRules(owner, remaining), () => removeElementsOf(owner)]);
+export function removeMasquerade(
+  owner: Owner,
+  promised: readonly IpPrefix[],
+  remaining: readonly IpAddress[],
+): void {
+  runAll([() => removeRules(owner, promised, remaining), () => removeElementsOf(owner)]);
 }
 
 /**
