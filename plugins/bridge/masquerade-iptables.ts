@@ -32,8 +32,9 @@ export function addRules(owner: ChainOwner, addresses: readonly IpPrefix[], undo
   for (const family of families) {
     const ofFamily = addresses.filter(({ address }) => address.family === family);
     if (ofFamily.length === 0) continue;
-    const guess = chainMayExist(family, "nat", chainName(owner)) ? undefined : noRules;
-    changeRules(family, "nat", (current) => planMasquerade(current, owner, ofFamily), guess);
+    const plan = (current: Ruleset) => planMasquerade(current, owner, ofFamily);
+    const guess = chainMayExist(family, "nat", chainName(owner)) ? undefined : plan(noRules);
+    changeRules(family, "nat", plan, guess);
     undo.push(() => {
       const added = ofFamily.map(({ address }) => formatIp(address));
       changeRules(family, "nat", (current) =>
@@ -70,12 +71,9 @@ export function removeRules(
       const ofFamily = promised.filter(({ address }) => address.family === family);
       const isWhole =
         ofFamily.length > 0 && !ofFamily.some(({ address }) => staying.includes(formatIp(address)));
-      const done = changeRulesIfAvailable(
-        family,
-        "nat",
-        (current) => planRemoval(current, owner, (source) => staying.includes(source)),
-        isWhole ? rulesetWith(owner, ofFamily) : undefined,
-      );
+      const plan = (current: Ruleset) => planRemoval(current, owner, (source) => staying.includes(source));
+      const guess = isWhole ? plan(rulesetWith(owner, ofFamily)) : undefined;
+      const done = changeRulesIfAvailable(family, "nat", plan, guess);
       // Translated connections would go on with the address's next owner.
       forgetConnectionsOf(sourcesOf(done));
     }),

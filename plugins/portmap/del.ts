@@ -1,14 +1,18 @@
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
+import { lazy } from "../../shared/errors/lazy.ts";
 import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.ts";
 import { chainMayExist, nftChainExists } from "../../shared/iptables/presence.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import { containerAddresses } from "./addresses.ts";
+import { decodeConfig } from "./config.ts";
+import { publishedFamilies } from "./families.ts";
 import { containerChain, legacyChain } from "./names.ts";
 import { removeAttachment } from "./nftables/remove.ts";
-import { planRemoval } from "./plan.ts";
-import { type PublishedPort, publishedPorts } from "./published.ts";
+import { planExactRemoval, planRemoval } from "./plan.ts";
+import { portsOfRules, publishedPorts } from "./published.ts";
+import { type DesiredRules, desiredRules } from "./rules.ts";
 import { forgetLeftConnections } from "./stale-connections.ts";
 
 /**
@@ -21,36 +25,62 @@ export function del(request: Request): void {
   const known = previous === undefined ? {} : containerAddresses(previous, ifname);
   const addresses = Object.values(known).map(({ address }) => address);
   const chains = [containerChain(network, containerId), legacyChain(network, containerId)];
+  const promised = lazy(() => promisedRules(request));
   runAll([
-    () => removeRules(chains, () => chains, chains),
+    () =>
+      removeRules({
+        ...{ signs: chains, chainsIn: () => chains, own: chains },
+        promised: (family) => promised()[family],
+      }),
     () => removeAttachment({ network, containerId, ifname }, addresses),
   ]);
 }
 
-/**
- * Removes containers' chains from iptables, and the connections that still use them.
- *
- * @param signs where none of these chains is, there is nothing to remove.
- * @param chainsIn says which chains of a table are meant.
- * @param own chains that have to go: where one is there, missing programs are a failure.
- * @throws CniError
- */
-export function removeRules(
-  signs: readonly string[],
-  chainsIn: (current: Ruleset) => readonly string[],
-  own: readonly string[] = [],
-): void {
+/** The rules of each family that an ADD with this configuration would have made; none where that cannot be told. */
+function promisedRules(request: Request): { 4?: DesiredRules; 6?: DesiredRules } {
+  const rules: { 4?: DesiredRules; 6?: DesiredRules } = {};
+  try {
+    const config = decodeConfig({ ...request, command: "CHECK" });
+    const previous = prevResultIfUsable(request);
+    if (previous === undefined) return rules;
+    for (const { family, address } of publishedFamilies(config, previous, request.ifname)) {
+      rules[family] = desiredRules(request, config, address);
+    }
+  } catch {
+    // DEL works with any configuration.
+  }
+  return rules;
+}
+
+/** Which containers' chains are to be removed. */
+interface Removal {
+  /** Where none of these chains is, there is nothing to remove. */
+  readonly signs: readonly string[];
+  /** Says which chains of a table are meant. */
+  readonly chainsIn: (current: Ruleset) => readonly string[];
+  /** Chains that have to go: where one is there, missing programs are a failure. */
+  readonly own?: readonly string[];
+  /** What is probably all that is there. */
+  readonly promised?: (family: 4 | 6) => DesiredRules | undefined;
+}
+
+/** Removes containers' chains from iptables, and the connections that still use them. Throws CniError. */
+export function removeRules({ signs, chainsIn, own = [], promised = () => undefined }: Removal): void {
   runAll(
     ([4, 6] as const).map((family) => () => {
-      if (!signs.some((chain) => chainMayExist(family, "nat", chain))) return;
-      let published: PublishedPort[] = [];
+      const present = signs.filter((chain) => chainMayExist(family, "nat", chain));
+      if (present.length === 0) return;
+      const rules = promised(family);
+      const isAll = rules !== undefined && present.every((chain) => chain === rules.chain);
+      const guess = isAll ? planExactRemoval(rules) : undefined;
+      let published = guess === undefined ? [] : portsOfRules(rules?.rules ?? []);
       const plan = (current: Ruleset) => {
         const chains = chainsIn(current);
         published = publishedPorts(current, chains);
         return planRemoval(current, chains);
       };
       try {
-        changeRules(family, "nat", plan);
+        changeRules(family, "nat", plan, guess);
       } catch (error) {
         if (!(error instanceof IptablesUnavailable)) throw error;
         // The programs were removed, but not what they have made.

@@ -10,7 +10,7 @@ import { removeStale } from "./nftables/remove.ts";
 /** GC: removes from both backends the ports of containers of this network that are not listed. */
 export function gc({ network }: Request, valid: readonly Attachment[]): void {
   runAll([
-    () => removeRules([dnatChain], (current) => staleChains(current, network, valid)),
+    () => removeRules({ signs: [dnatChain], chainsIn: (current) => staleChains(current, network, valid) }),
     () => removeStale(network, valid),
   ]);
 }

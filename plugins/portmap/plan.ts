@@ -74,6 +74,19 @@ export function planRemoval(current: Ruleset, chains: readonly string[]): Transa
   return transaction;
 }
 
+/**
+ * Removes one by one what an ADD makes for a container, and then its chain. It fails as a whole where there is more or
+ * less than that. Undefined with conditions: how iptables writes them is not known.
+ */
+export function planExactRemoval({ chain, rules, entries }: DesiredRules): Transaction | undefined {
+  if (entries.some(({ conditions }) => conditions.length > 0)) return undefined;
+  const transaction = new Transaction();
+  for (const entry of entries) transaction.deleteRule(dnatChain, entryWords(entry));
+  for (const rule of rules) transaction.deleteRule(chain, rule);
+  transaction.deleteChain(chain);
+  return transaction;
+}
+
 function removeChains(transaction: Transaction, current: Ruleset, chains: readonly string[]): void {
   const present = chains.filter((chain) => current.has(chain));
   for (const chain of present) {

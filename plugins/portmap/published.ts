@@ -14,10 +14,12 @@ export interface PublishedPort {
 
 /** The ports that containers' chains publish: after the rules are gone nothing else tells. */
 export function publishedPorts(current: Ruleset, chains: readonly string[]): PublishedPort[] {
-  return chains
-    .flatMap((chain) => current.rules(chain))
-    .map(publishedPort)
-    .filter((port) => port !== undefined);
+  return portsOfRules(chains.flatMap((chain) => current.rules(chain)));
+}
+
+/** The ports that the rules of a container's chain publish. */
+export function portsOfRules(rules: readonly Rule[]): PublishedPort[] {
+  return rules.map(publishedPort).filter((port) => port !== undefined);
 }
 
 function publishedPort(rule: Rule): PublishedPort | undefined {

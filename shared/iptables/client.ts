@@ -29,9 +29,9 @@ const attempts = 10;
  * iptables-restore. Nothing is run when the plan is empty. When somebody else changed the table in between so that
  * the transaction no longer fits, it is read and planned again.
  *
- * @param guess what the table probably holds, as far as the plan looks. It is planned for first, without reading: with
- *   a thousand containers reading costs ten times what the change does. The plan must be one that fails as a whole
- *   where the guess is wrong: it makes chains that are not there, removes rules and empty chains that are.
+ * @param guess a plan for what the table probably holds, which is tried first, without reading: with a thousand
+ *   containers reading costs ten times what the change does. It must be one that fails as a whole where that is wrong:
+ *   it makes chains that are not there, removes rules that are, and the chains that are then empty and unused.
  * @returns what was done.
  * @throws CniError code 101 (programs not installed) or 102 (a program failed); what `plan` throws.
  */
@@ -39,17 +39,14 @@ export function changeRules(
   family: Family,
   table: Table,
   plan: (current: Ruleset) => Transaction,
-  guess?: Ruleset,
+  guess?: Transaction,
 ): readonly Operation[] {
   const restore = requireIptables(family);
   const apply = (text: string, lockFd: number | undefined) =>
     runProgram(restore, ["--noflush", "--wait"], text, lockFd);
   // Every change is atomic and fits what it was planned for, so the work may go on without the lock.
   return withLockFile(lockFile, lockTimeoutMilliseconds, (lockFd) => {
-    const guessed = guess && plan(guess);
-    if (guessed?.isEmpty === false && apply(guessed.toText(table), lockFd).status === 0) {
-      return guessed.operations;
-    }
+    if (guess !== undefined && apply(guess.toText(table), lockFd).status === 0) return guess.operations;
     let before = readTable(family, table);
     for (let attempt = 1; ; attempt++) {
       const transaction = plan(parseRuleset(before));
@@ -73,7 +70,7 @@ export function changeRulesIfAvailable(
   family: Family,
   table: Table,
   plan: (current: Ruleset) => Transaction,
-  guess?: Ruleset,
+  guess?: Transaction,
 ): readonly Operation[] {
   try {
     return changeRules(family, table, plan, guess);

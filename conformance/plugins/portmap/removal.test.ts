@@ -70,6 +70,7 @@ for (const flavour of ["nft", "legacy"] as const) {
         ["-N", legacy],
         ["-N", "CNI-HOSTPORT-SNAT"],
         ["-A", "CNI-HOSTPORT-SNAT", "-j", legacy],
+        ["-A", chain, "-j", "RETURN"],
       ]) {
         host.run("iptables", ["-t", "nat", ...args]);
       }
