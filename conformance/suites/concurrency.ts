@@ -1,7 +1,7 @@
 import type { JsonObject } from "../harness/json.ts";
 import type { Pattern } from "../scenario/match.ts";
 import type { Scenario, Step, Suite } from "../scenario/scenario.ts";
-import type { World } from "../scenario/world.ts";
+import { StepFailure, type World } from "../scenario/world.ts";
 
 const crowd = 50;
 const names = Array.from({ length: crowd }, (_none, index) => `c${index + 1}`);
@@ -37,8 +37,9 @@ const allDifferent: Step = {
   do: (world) => {
     const all = names.flatMap((container) => given(world, container));
     const twice = all.find((address, index) => all.indexOf(address) !== index);
-    if (twice !== undefined) throw new Error(`${twice} was given twice`);
-    if (all.length !== 2 * crowd) throw new Error(`${all.length} addresses were given, not ${2 * crowd}`);
+    if (twice !== undefined) throw new StepFailure(`${twice} was given twice`, "ADD");
+    if (all.length !== 2 * crowd)
+      throw new StepFailure(`${all.length} addresses were given, not ${2 * crowd}`, "ADD");
   },
 };
 
@@ -111,7 +112,7 @@ export const concurrency: Suite = {
           do: (world) => {
             const all = names.flatMap((container) => given(world, container));
             if (all.length !== 13 || new Set(all).size !== 13)
-              throw new Error(`of 13 addresses were given: ${all.join(", ")}`);
+              throw new StepFailure(`of 13 addresses were given: ${all.join(", ")}`, "ADD");
           },
         },
       ],
@@ -209,7 +210,7 @@ export const concurrency: Suite = {
               .stdout.split("\n")
               .filter((line) => line.startsWith("-A"));
             const twice = lines.find((line, index) => lines.indexOf(line) !== index);
-            if (twice !== undefined) throw new Error(`twice: ${twice}`);
+            if (twice !== undefined) throw new StepFailure(`twice: ${twice}`, "ADD");
           },
         },
       ],
