@@ -54,7 +54,7 @@ export const differences: Difference[] = [
     text: /^[^\n]*(\n(ours|the other's) only: files: (\S*\/(\.host-local\/|last_reserved_ip\.|lock )|\/run\/cni\/(firewall\/|tuning\/\.)).*)+$/,
     reason:
       "host-local, firewall and tuning keep notes of what is whose; the leases themselves are the same.",
-    source: "plugins/host-local/README.md",
+    source: "SPEC 1.1.0, section 2, DEL and GC: what is whose has to be known without the result",
   },
   {
     scenarios: /^(bridge|dual stack|chains)\//,
@@ -140,7 +140,8 @@ export const differences: Difference[] = [
     scenarios: /^bridge\/CHECK says that the container's interface is another link/,
     aspects: /^c1 link$/,
     reason: "DEL removes a link that the plugin made, the Go plugin any link of that name.",
-    source: "plugins/bridge/README.md, DEL",
+    source:
+      "SPEC 1.1.0, section 2, DEL: what this plugin made for the attachment, not what somebody else did",
   },
   {
     scenarios: /^bridge\/ipMasq with (iptables: two interfaces|several addresses)/,
@@ -187,7 +188,8 @@ export const differences: Difference[] = [
     text: /^[^\n]*(\nthe other's only: iptables: filter -A CNI-ISOLATION-STAGE-[12] .*)+$/,
     reason:
       "The last DEL of a bridge takes its isolation rules along, where the Go plugin keeps them for ever.",
-    source: "plugins/firewall/README.md",
+    source:
+      "SPEC 1.1.0, section 2, DEL: an attachment's resources are released; containernetworking/plugins#683",
   },
   {
     scenarios: /^bridge\/STATUS: another link/,
@@ -226,7 +228,7 @@ export const differences: Difference[] = [
     text: /^[^\n]*(\n(ours only: files: \S*\/(\.host-local\/|cni\/firewall\/|cni\/tuning\/\.)|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
     reason:
       "host-local, firewall and tuning keep a note of owners; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
-    source: "plugins/host-local/README.md; plugins/firewall/README.md",
+    source: "SPEC 1.1.0, section 2, DEL and GC: what is whose has to be known without the result",
   },
   {
     scenarios: /^host-local\/an ADD that fails at the second set leases/,
@@ -282,7 +284,7 @@ export const differences: Difference[] = [
     scenarios: /^host-local\/a container whose ID is an address/,
     aspects: /^outcome$/,
     reason: "The Go plugin takes last_reserved_ip.0 for a lease of this container, and DEL removes it.",
-    source: "reference/host-local.md, 13 (20)",
+    source: "SPEC 1.1.0, section 2, DEL: only the attachment's own; reference/host-local.md, 13 (20)",
   },
   {
     scenarios: /^host-local\/an empty lease file/,
@@ -296,7 +298,7 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /Failed to find address/,
     reason: "The Go plugin finds no lease in such a directory.",
-    source: "reference/host-local.md, 5.2",
+    source: "SPEC 1.1.0, section 2, DEL: as much as possible is cleaned up; reference/host-local.md, 5.2",
   },
   {
     scenarios: /^host-local\/CHECK notices that the address in use/,
@@ -345,7 +347,8 @@ export const differences: Difference[] = [
     aspects: /^(files|routes|links|addresses)$/,
     sometimes: true,
     reason: "What the bridge and host-local plugins before it have made; see theirs.",
-    source: "conformance/suites/portmap/settings.ts, attach",
+    source:
+      "the entries of bridge and host-local above: conformance/suites/portmap/settings.ts attaches by both",
   },
   {
     scenarios: /^portmap-(packets|life)\//,
@@ -359,7 +362,7 @@ export const differences: Difference[] = [
     scenarios: /^portmap-(packets|life)\/(nftables|without)/,
     aspects: /^nft$/,
     reason: "A table of maps in place of a rule for each port: a DEL or CHECK need not list them all.",
-    source: "plugins/portmap/README.md, What is on the host: nftables",
+    source: "containernetworking/plugins#510: calls that take longer with every container; nft(8), maps",
   },
   {
     scenarios: /^portmap-life\//,
@@ -437,7 +440,7 @@ export const differences: Difference[] = [
     aspects: /^(iptables|ip6tables)$/,
     reason:
       "An address and a port have one owner: an ADD for the next one removes the rules of the one before.",
-    source: "plugins/portmap/README.md, A port belongs to one container",
+    source: "SPEC 1.1.0, section 2, DEL: only the attachment's own; containernetworking/plugins#683",
   },
   {
     scenarios: /^portmap-packets\//,
@@ -489,14 +492,14 @@ export const differences: Difference[] = [
     sometimes: true,
     reason:
       "A record of who has which address, for a DEL that knows less; and what the bridge plugin before it has made.",
-    source: "plugins/firewall/README.md, Records",
+    source: "SPEC 1.1.0, section 2, DEL: prevResult is optional; plugins/firewall/README.md, Records",
   },
   {
     scenarios: /^firewall-packets\//,
     aspects: /^conntrack$/,
     sometimes: true,
     reason: "The ports of clients differ in every run.",
-    source: "conformance/harness/snapshot.ts",
+    source: "Linux, ip_local_port_range: clients' ports are chosen by chance",
   },
   {
     scenarios: /^firewall-(life|packets)\/nftables/,
@@ -652,7 +655,7 @@ export const differences: Difference[] = [
     aspects: /^outcome$/,
     text: /error parsing regexp/,
     reason: "The Go plugin has no comments: it takes such lines for patterns.",
-    source: "plugins/tuning/README.md",
+    source: "plugins/tuning/README.md, allow-list: a file that administrators write by hand",
   },
   {
     scenarios: /^tuning\/STATUS tells/,
@@ -740,7 +743,7 @@ export const differences: Difference[] = [
     text: /^[^\n]*(\n(ours only: files: \S*\/(\.host-local\/|cni\/firewall\/|cni\/tuning\/\.)|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
     reason:
       "host-local, firewall and tuning keep a note of owners; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
-    source: "plugins/host-local/README.md; plugins/firewall/README.md",
+    source: "SPEC 1.1.0, section 2, DEL and GC: what is whose has to be known without the result",
   },
   {
     scenarios:
