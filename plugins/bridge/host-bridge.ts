@@ -6,6 +6,7 @@ import { ensureSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { addAddress, deleteAddress, IFA_F_NODAD, listAddresses } from "../../shared/rtnetlink/address.ts";
 import { createBridge } from "../../shared/rtnetlink/bridge.ts";
+import { randomMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { deleteLink, findLink, type Link, listLinks, setLink } from "../../shared/rtnetlink/link.ts";
 import type { BridgeConfig } from "./config.ts";
 
@@ -50,9 +51,13 @@ export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: Undo
   }
 }
 
-function makeBridge(rt: NetlinkSocket, { bridge: name, mtu, vlanFiltering }: BridgeConfig): boolean {
+function makeBridge(rt: NetlinkSocket, config: BridgeConfig): boolean {
+  const { bridge: name, mtu, vlanFiltering } = config;
+  // A gateway's is fixed from the beginning: calls at the same time would otherwise see what it is in between, or each
+  // fix another one.
+  const mac = config.isGateway && config.vlans.vlan === 0 ? { mac: randomMac() } : {};
   try {
-    return createBridge(rt, { name, mtu, vlanFiltering });
+    return createBridge(rt, { name, mtu, vlanFiltering, ...mac });
   } catch (error) {
     if (!vlanFiltering || !isErrno(error, "EOPNOTSUPP")) throw error;
     throw new CniError(
@@ -92,9 +97,9 @@ export function refuseRouterAdvertisements(link: string): void {
 }
 
 /**
- * Gives the bridge (or the gateway interface of a VLAN) a gateway address, or finds that it has it. The link's MAC is fixed
- * to what it was before the container's port was added: without that the kernel changes a bridge's with each port
- * that comes or goes.
+ * Gives the bridge (or the gateway interface of a VLAN) a gateway address, or finds that it has it. The MAC of a bridge that
+ * was there before is fixed to what it was before the container's port was added: without that the kernel changes it
+ * with each port that comes or goes.
  *
  * @throws CniError when the bridge has an address that contradicts it and `forceAddress` is off.
  */

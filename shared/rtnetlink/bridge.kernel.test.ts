@@ -7,6 +7,7 @@ import { inNetns, openNetns } from "../linux/netns.ts";
 import { createBridge, setBridgePort } from "./bridge.ts";
 import { addPortVlan, deletePortVlan, listPortVlans } from "./bridge-vlan.ts";
 import { openRtnetlink } from "./client.ts";
+import { formatMac, randomMac } from "./hardware-address.ts";
 import { findLink, listLinks, requireLink, setLink } from "./link.ts";
 
 async function scratch(t: TestContext) {
@@ -44,6 +45,20 @@ test("a bridge is made once, with the MTU asked for", async (t) => {
     ["br0", "bridge", 1400, false],
     ["br1", "bridge", 1500, false],
   ]);
+});
+
+test("a MAC that is given from the beginning stays whatever ports come; another is the lowest of the ports'", async (t) => {
+  const { rt, ip } = await scratch(t);
+  const mac = randomMac();
+  createBridge(rt, { name: "br0", mtu: 0, mac });
+  createBridge(rt, { name: "br1", mtu: 0 });
+  const macOf = (name: string) => findLink(rt, name)?.mac;
+  assert.equal(macOf("br0"), formatMac(mac));
+  for (const bridge of ["br0", "br1"]) {
+    ip("link", "add", `p-${bridge}`, "address", "00:00:00:00:00:01", "type", "veth", "peer", `q-${bridge}`);
+    ip("link", "set", `p-${bridge}`, "master", bridge);
+  }
+  assert.deepEqual([macOf("br0"), macOf("br1")], [formatMac(mac), "00:00:00:00:00:01"]);
 });
 
 test("a bridge that filters by VLAN says so, and its ports' VLANs are those that iproute2 sees", async (t) => {

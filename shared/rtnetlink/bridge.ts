@@ -3,6 +3,7 @@ import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import {
+  IFLA_ADDRESS,
   IFLA_BR_VLAN_FILTERING,
   IFLA_IFNAME,
   IFLA_INFO_DATA,
@@ -25,13 +26,17 @@ export interface NewBridge {
   readonly name: string;
   /** 0 leaves the kernel's default. */
   readonly mtu: number;
+  /** Without it the kernel gives the bridge one, and another with each port that comes or goes. */
+  readonly mac?: Uint8Array;
   /** Keeps frames apart by VLAN (needs CONFIG_BRIDGE_VLAN_FILTERING). */
   readonly vlanFiltering?: boolean;
 }
 
 /** Creates a bridge. Returns false when a link of this name exists already. Throws SystemError. */
-export function createBridge(rt: NetlinkSocket, { name, mtu, vlanFiltering = false }: NewBridge): boolean {
+export function createBridge(rt: NetlinkSocket, bridge: NewBridge): boolean {
+  const { name, mtu, mac, vlanFiltering = false } = bridge;
   const body = new AttributeWriter().raw(linkHeader(0)).text(IFLA_IFNAME, name);
+  if (mac !== undefined) body.bytes(IFLA_ADDRESS, mac);
   if (mtu > 0) body.u32(IFLA_MTU, mtu);
   body.nested(IFLA_LINKINFO, (info) => {
     info.text(IFLA_INFO_KIND, "bridge");

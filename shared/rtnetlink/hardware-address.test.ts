@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatMac, parseMac } from "./hardware-address.ts";
+import { formatMac, parseMac, randomMac } from "./hardware-address.ts";
 
 // What Go's net.ParseMAC takes and refuses, https://pkg.go.dev/net#ParseMAC.
 const accepted: readonly (readonly [string, string])[] = [
@@ -62,3 +62,9 @@ for (const text of refused) {
     assert.equal(parseMac(text), undefined);
   });
 }
+
+test("a new address is one interface's, for everybody's own use, and another one each time", () => {
+  const some = Array.from({ length: 100 }, randomMac);
+  assert.equal(new Set(some.map(formatMac)).size, 100);
+  for (const bytes of some) assert.deepEqual([bytes.length, (bytes[0] ?? 0) & 3], [6, 2]);
+});

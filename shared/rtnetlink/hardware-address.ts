@@ -14,3 +14,10 @@ export function parseMac(text: string): Uint8Array | undefined {
 export function formatMac(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
+
+/** A new address of one interface, from the range that is for everybody's own use (IEEE 802, locally administered). */
+export function randomMac(): Uint8Array {
+  const bytes = Uint8Array.from({ length: 6 }, () => Math.floor(Math.random() * 256));
+  bytes[0] = ((bytes[0] ?? 0) & 0xfe) | 0x02;
+  return bytes;
+}
