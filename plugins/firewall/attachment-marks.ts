@@ -18,39 +18,32 @@ export function removeMark(directory: string, owner: Owner, address: IpAddress):
   removeFile(`${directory}/${markOf(owner, address)}`);
 }
 
-/**
- * The addresses for which an attachment has a mark. They may be another's by now, and those of an attachment whose name
- * ends alike may be among them: the record of an address tells whose it is.
- */
-export function markedAddresses(directory: string, owner: Owner): IpAddress[] {
-  const start = startOf(owner);
-  return fileNames(directory).flatMap((name) => {
-    if (!name.startsWith(start)) return [];
-    return parseIp(name.slice(start.length)) ?? [];
-  });
-}
-
-/** Removes the marks of records that are gone, or that are somebody else's by now. */
-export function removeStaleMarks(directory: string, ownerNow: OwnerOf): void {
-  removeStale(directory, prefix, ownerNow);
-}
-
-/** The same for the marks of one attachment. */
-export function removeStaleMarksOf(directory: string, owner: Owner, ownerNow: OwnerOf): void {
-  removeStale(directory, startOf(owner), ownerNow);
-}
-
 /** Whose an address is, by its record. */
 type OwnerOf = (address: IpAddress) => Owner | undefined;
 
-function removeStale(directory: string, start: string, ownerNow: OwnerOf): void {
-  for (const name of fileNames(directory)) {
-    if (!name.startsWith(start)) continue;
+/** Removes the marks of records that are gone, or that are somebody else's by now. Throws CniError code 5. */
+export function removeStaleMarks(directory: string, ownerNow: OwnerOf): void {
+  rightMarks(directory, prefix, ownerNow);
+}
+
+/**
+ * The same for the marks of one attachment. Returns the addresses of those that stay: its own, and where names are too
+ * long for a file, those of an attachment whose name ends alike. The record of an address tells whose it is.
+ */
+export function markedAddresses(directory: string, owner: Owner, ownerNow: OwnerOf): IpAddress[] {
+  return rightMarks(directory, startOf(owner), ownerNow);
+}
+
+/** The addresses of the marks that begin in this way and are right; the others are removed. */
+function rightMarks(directory: string, start: string, ownerNow: OwnerOf): IpAddress[] {
+  return fileNames(directory).flatMap((name) => {
+    if (!name.startsWith(start)) return [];
     const address = parseIp(name.slice(name.lastIndexOf("_") + 1));
     const owner = address && ownerNow(address);
-    const isRight = address !== undefined && owner !== undefined && markOf(owner, address) === name;
-    if (!isRight) removeFile(`${directory}/${name}`);
-  }
+    if (address !== undefined && owner !== undefined && markOf(owner, address) === name) return [address];
+    removeFile(`${directory}/${name}`);
+    return [];
+  });
 }
 
 function markOf(owner: Owner, address: IpAddress): string {

@@ -13,9 +13,9 @@ import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, openFirewalld } from "./firewalld.ts";
 import { checkWithNftables } from "./nftables/commands.ts";
 import { isInRuleset } from "./nftables/ruleset.ts";
-import { sameOwner } from "./owner.ts";
+import { type Owner, sameOwner } from "./owner.ts";
 import { isolationIsBypassed, type Wanted, wantedJumps, wantedRules } from "./plan.ts";
-import { readRecord, recordDirectory } from "./records.ts";
+import { type AddressRecord, readRecord, recordDirectory } from "./records.ts";
 
 /**
  * Compares rules, or bindings to firewalld's zone, with what ADD makes; changes nothing. The record, or else the nf_tables
@@ -24,14 +24,20 @@ import { readRecord, recordDirectory } from "./records.ts";
  * @throws CniError code 105 at the first difference.
  */
 export function check(request: Request, config: FirewallConfig): void {
-  if (usesNftables(config) || isInRulesetOnly(request, config)) {
+  const result = requirePrevResult(request, "firewall");
+  const addresses = addressesOf(result);
+  const owner = ownerOf(request);
+  if (usesNftables(config)) {
     checkWithNftables(request, config);
     return;
   }
-  const result = requirePrevResult(request, "firewall");
+  const record = ownRecord(config, owner, addresses);
+  if (record === undefined && choseNftables(config, owner)) {
+    checkWithNftables(request, config);
+    return;
+  }
   const isolation = isolationOf(config, result);
-  const addresses = addressesOf(result);
-  const firewalld = whereBound(request, config, addresses);
+  const firewalld = whereBound(config, record);
   try {
     if (firewalld !== undefined) checkBindings(firewalld, addresses);
   } finally {
@@ -46,17 +52,21 @@ export function check(request: Request, config: FirewallConfig): void {
   }
 }
 
-/** Whether ADD chose nftables where no backend is named: iptables or firewalld may have come since. */
-function isInRulesetOnly(request: Request, { backend, dataDir }: FirewallConfig): boolean {
-  if (backend !== "detect") return false;
-  const owner = ownerOf(request);
+/** The record of one of the attachment's addresses. */
+function ownRecord(
+  { dataDir }: FirewallConfig,
+  owner: Owner,
+  addresses: readonly IpAddress[],
+): AddressRecord | undefined {
   const directory = recordDirectory(dataDir);
-  const isOwn = (address: IpAddress) => {
-    const record = readRecord(directory, address);
-    return record !== undefined && sameOwner(record.owner, owner);
-  };
-  const result = requirePrevResult(request, "firewall");
-  return !addressesOf(result).some(isOwn) && isInRuleset(owner);
+  return addresses
+    .map((address) => readRecord(directory, address))
+    .find((found) => found !== undefined && sameOwner(found.owner, owner));
+}
+
+/** Whether ADD chose nftables where no backend is named: iptables or firewalld may have come since. */
+function choseNftables({ backend }: FirewallConfig, owner: Owner): boolean {
+  return backend === "detect" && isInRuleset(owner);
 }
 
 /** firewalld, and the zone that the addresses are bound to. */
@@ -65,16 +75,7 @@ interface Bound {
   readonly zone: string;
 }
 
-function whereBound(
-  request: Request,
-  config: FirewallConfig,
-  addresses: readonly IpAddress[],
-): Bound | undefined {
-  const directory = recordDirectory(config.dataDir);
-  const owner = ownerOf(request);
-  const record = addresses
-    .map((address) => readRecord(directory, address))
-    .find((found) => found !== undefined && sameOwner(found.owner, owner));
+function whereBound(config: FirewallConfig, record: AddressRecord | undefined): Bound | undefined {
   if (record !== undefined) {
     return record.zone === undefined ? undefined : { client: openFirewalld(), zone: record.zone };
   }

@@ -1,5 +1,6 @@
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
+import type { Result } from "../../shared/cni/result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { lazy } from "../../shared/errors/lazy.ts";
 import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.ts";
@@ -25,7 +26,7 @@ export function del(request: Request): void {
   const known = previous === undefined ? {} : containerAddresses(previous, ifname);
   const addresses = Object.values(known).map(({ address }) => address);
   const chains = [containerChain(network, containerId), legacyChain(network, containerId)];
-  const promised = lazy(() => promisedRules(request));
+  const promised = lazy(() => promisedRules(request, previous));
   runAll([
     () =>
       removeRules({
@@ -37,12 +38,14 @@ export function del(request: Request): void {
 }
 
 /** The rules of each family that an ADD with this configuration would have made; none where that cannot be told. */
-function promisedRules(request: Request): { 4?: DesiredRules; 6?: DesiredRules } {
+function promisedRules(
+  request: Request,
+  previous: Result | undefined,
+): { 4?: DesiredRules; 6?: DesiredRules } {
   const rules: { 4?: DesiredRules; 6?: DesiredRules } = {};
+  if (previous === undefined) return rules;
   try {
     const config = decodeConfig({ ...request, command: "CHECK" });
-    const previous = prevResultIfUsable(request);
-    if (previous === undefined) return rules;
     for (const { family, address } of publishedFamilies(config, previous, request.ifname)) {
       rules[family] = desiredRules(request, config, address);
     }
