@@ -55,6 +55,14 @@ export function askUdp(
   return status === 0 ? stdout.trim() : null;
 }
 
+/**
+ * Links made afterwards in a namespace have their link-local addresses at once. A router asks for a neighbour from such
+ * an address: while duplicates are still looked for (up to two seconds) it reaches no neighbour that it does not know.
+ */
+export function skipDuplicateDetection(host: Host, place: Place = {}): void {
+  host.run("sysctl", ["-qw", "net.ipv6.conf.default.accept_dad=0"], place);
+}
+
 /** The host's address on the link to `addOutside`'s namespace, and that namespace's own. */
 export const outsideAddresses = {
   host: { ipv4: "192.0.2.1", ipv6: "2001:db8:ffff::1" },
@@ -73,6 +81,7 @@ export function addOutside(host: Host, name = "outside"): void {
     ["uplink0", near, {}],
     ["eth0", far, { netns: name }],
   ] as const) {
+    host.run("sysctl", ["-qw", `net.ipv6.conf.${device}.accept_dad=0`], place);
     host.run("ip", ["address", "add", `${side.ipv4}/24`, "dev", device], place);
     host.run("ip", ["address", "add", `${side.ipv6}/64`, "dev", device, "nodad"], place);
     host.run("ip", ["link", "set", device, "up"], place);

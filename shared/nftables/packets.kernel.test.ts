@@ -8,6 +8,7 @@ import {
   isUnreachable,
   outsideAddresses,
   serveHttp,
+  skipDuplicateDetection,
 } from "../../conformance/harness/traffic.ts";
 import { ipToBytes, parseIp } from "../ip/address.ts";
 import { parsePrefix } from "../ip/prefix.ts";
@@ -34,6 +35,7 @@ function bytes(address: string): Uint8Array {
  */
 async function hostWithContainers(t: TestContext): Promise<{ host: Host; nftables: Nftables }> {
   const host = await hostFor(t);
+  skipDuplicateDetection(host);
   addOutside(host);
   const ip = (...args: string[]) => host.run("ip", args);
   const setting = (name: string) => host.run("sysctl", ["-qw", name]);
@@ -46,6 +48,7 @@ async function hostWithContainers(t: TestContext): Promise<{ host: Host; nftable
   ip("link", "set", "cni0", "up");
   const attach = (name: string, last: number, master: string | undefined) => {
     host.addNetns(name);
+    skipDuplicateDetection(host, { netns: name });
     const [four, six] = [`10.22.0.${last}`, `fd00:22::${last}`];
     const inside = (...args: string[]) => host.inNetns(name, "ip", args);
     ip("link", "add", `veth-${name}`, "type", "veth", "peer", "name", "eth0", "netns", name);
