@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { pinnedNode, v8Flags } from "./runtime.ts";
+import { v8Flags } from "./runtime.ts";
 
 /** What the compiled text evaluates to. `codeCacheRejected` is there for a test of the packaging. */
 export type Program = (require: (id: string) => unknown, codeCacheRejected: boolean) => void;
@@ -18,12 +18,12 @@ export function asBuiltIn(bundle: string): string {
 
 /**
  * Compiles the text in the file `source` and writes V8's code cache of it to `cache`. A process of its own does it:
- * V8 takes a code cache only from the same version with the same flags, so it gets the executable's flags, and neither
- * another Node nor a NODE_OPTIONS of whoever runs the build may have a part in it.
+ * V8 takes a code cache only from the same version with the same flags, so it is the executable's Node with its flags,
+ * and neither another Node nor a NODE_OPTIONS of whoever runs the build may have a part in it.
  */
-export function writeCodeCache(source: string, cache: string): void {
+export function writeCodeCache(node: string, source: string, cache: string): void {
   const worker = join(import.meta.dirname, "compile-worker.ts");
-  const run = spawnSync(pinnedNode, [...v8Flags, worker, source, cache], { env: {}, encoding: "utf8" });
+  const run = spawnSync(node, [...v8Flags, worker, source, cache], { env: {}, encoding: "utf8" });
   if (run.status !== 0) throw new Error(`compiling ${source} failed: ${run.error?.message ?? run.stderr}`);
   if (readFileSync(cache).length === 0) throw new Error(`compiling ${source} gave an empty code cache`);
 }

@@ -48,12 +48,12 @@ export async function buildExecutable({ entry, output, base, builtIn }: Executab
       const { name, script } = text.builtIn;
       const files = [join(work, `${name}.js`), join(work, `${name}.cache`)] as const;
       writeFileSync(files[0], asBuiltIn(script));
-      writeCodeCache(...files);
+      writeCodeCache(base, ...files);
       for (const file of files) assets[basename(file)] = file;
     }
     writeFileSync(loader, loaderText);
     writeFileSync(program, asFunction(text.program));
-    writeCodeCache(program, cache);
+    writeCodeCache(base, program, cache);
     const packed = join(work, "packed");
     await pack({ loader, assets, base, packed, work });
     stamp(packed, text.identity);

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { deadlockDetection, setVariable } from "./node-binary.ts";
+import { applyChange } from "./node-binary.ts";
+import { changesOf } from "./node-changes.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -15,10 +16,8 @@ export const koffiAddon = join(
 );
 
 /**
- * How V8 runs in an executable: for a life of a few milliseconds, nearly all of it code that runs once.
- *
- * The price: Node's code cache of its own modules is for V8's usual flags, so those that are not in Node's start-up
- * snapshot are compiled anew: 0.3 ms for node:vm and node:sea, which the loader needs, but 6 ms for node:child_process.
+ * How V8 runs in an executable: for a life of a few milliseconds, nearly all of it code that runs once. None of them
+ * changes what V8 compiles to: node-changes.ts relies on it.
  */
 export const v8Flags: readonly string[] = [
   // V8's start-up snapshot keeps its hash seed, which saves hashing all of it anew. With a seed that is known, somebody
@@ -37,15 +36,18 @@ export const v8Flags: readonly string[] = [
 ];
 
 /**
- * Writes a copy of the pinned Node binary for a life of milliseconds: see node-binary.ts. It has no symbols and no
+ * Writes a copy of the pinned Node binary for a life of milliseconds: see node-changes.ts. It has no symbols and no
  * debugging sections, which saves about 18 MB in each executable and changes nothing at run time; without `strip`
  * (binutils) it keeps them, and a notice says so.
  */
 export function writeBaseBinary(path: string): void {
   const binary = readFileSync(pinnedNode);
-  if (setVariable(binary, deadlockDetection) === undefined) {
+  const missing = changesOf(pinnedNode).filter((change) => applyChange(binary, change) === undefined);
+  if (missing.length > 0) {
+    const saves = missing.reduce((sum, change) => sum + change.saves, 0);
+    const symbols = missing.map(({ symbol }) => symbol).join(", ");
     console.log(
-      "notice: executables will start 0.7 ms later: this Node has no deadlock detection to switch off",
+      `notice: executables will start ${saves.toFixed(1)} ms later: this Node has no ${symbols} to change`,
     );
   }
   writeFileSync(path, binary, { mode: 0o755 });

@@ -1,0 +1,107 @@
+/**
+ * What the pinned Node does in every start and no plugin needs. All of it together is a quarter of the start of an
+ * empty program. The code is that of x86-64; elsewhere only what is no code is changed.
+ */
+import { spawnSync } from "node:child_process";
+import type { Change } from "./node-binary.ts";
+
+/** `ret`, in place of a function's beginning: it does nothing. */
+const returns = "c3";
+
+/**
+ * Abseil's detector of possible deadlocks, which release builds do not have and Node's has: the first lock taken makes
+ * a graph of 1 MB (third_party/abseil-cpp/absl/synchronization/mutex.cc; kAbort is 2, kIgnore is 0).
+ */
+const deadlockDetection: Change = {
+  symbol: "_ZN4absl12_GLOBAL__N_124synch_deadlock_detectionE",
+  from: "02000000",
+  to: "00000000",
+  saves: 0.7,
+};
+
+/**
+ * Node as for an embedder that passes kNoInitOpenSSL (src/node.cc): OpenSSL makes itself ready when it is first used,
+ * and no openssl.cnf, OPENSSL_CONF or NODE_EXTRA_CA_CERTS has a say in whether a plugin starts. V8 then takes its
+ * random numbers from /dev/urandom. `jne` becomes `jmp`.
+ */
+const openSsl: Change = {
+  symbol:
+    "_ZN4nodeL32InitializeOncePerProcessInternalERKSt6vectorINSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEESaIS6_EENS_26ProcessInitializationFlags5FlagsE",
+  offset: 0x20e,
+  from: "41f7c4000100000f851d070000",
+  to: "41f7c40001000090e91d070000",
+  saves: 2,
+};
+
+/** The rest of it, node::crypto::InitCryptoOnce(v8::Isolate*), which the main thread runs before the program. */
+const openSslOfMainThread: Change = {
+  symbol: "_ZN4node6crypto14InitCryptoOnceEPN2v87IsolateE",
+  from: "554889fe4889e553488d7dc04883ec38",
+  to: returns,
+  saves: 1.5,
+};
+
+/**
+ * v8::CpuProfiler::UseDetailedSourcePositionsForProfiling looks at every object of the heap for functions that a
+ * profiler could not tell the lines of.
+ */
+const sourcePositions: Change = {
+  symbol: "_ZN2v811CpuProfiler38UseDetailedSourcePositionsForProfilingEPNS_7IsolateE",
+  from: "554889e5534889fb4883ec08",
+  to: returns,
+  saves: 0.5,
+};
+
+/** The versions of ICU and of its data in `process.versions`, for which the data are opened. */
+const intlVersions: Change = {
+  symbol: "_ZN4node8Metadata8Versions22InitializeIntlVersionsEv",
+  from: "554889e54157415641554154534889fb",
+  to: returns,
+  saves: 0.2,
+};
+
+/** libuv's io_uring of each event loop, of which a start makes three. It does as on a kernel without. */
+const ioUring: Change = {
+  symbol: "uv__io_uring_setup",
+  from: "554889f231c089febfa9010000",
+  to: "b8ffffffffc3", // mov eax, -1; ret
+  saves: 0.2,
+};
+
+/**
+ * v8::internal::FlagList::Hash gives what it gives without flags. V8 compares it before it takes a code cache, and with
+ * the executables' flags turns down all of those of Node's own modules, compiles these anew, and makes new caches for
+ * nobody. The flags (runtime.ts) do not change what V8 compiles to.
+ */
+function flagHash(node: string): Change {
+  const hash = Buffer.alloc(4);
+  hash.writeUInt32LE(flagHashOf(node));
+  return {
+    symbol: "_ZN2v88internal8FlagList4HashEv",
+    from: "8b052200910585c07406c3",
+    to: `b8${hash.toString("hex")}c3`, // mov eax, hash; ret
+    saves: 1,
+  };
+}
+
+/** The hash of V8's flags in a Node that is started without any. */
+export function flagHashOf(node: string): number {
+  // The fourth word of a code cache's header (v8/src/snapshot/code-serializer.h, SerializedCodeData).
+  const program = 'console.log(new vm.Script("").createCachedData().readUInt32LE(12))';
+  const { status, stdout, stderr } = spawnSync(node, ["-e", program], { env: {}, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${node} does not run: ${stderr}`);
+  return Number(stdout);
+}
+
+/** All that can be changed in a Node binary. */
+export function changesOf(node: string): readonly Change[] {
+  return [
+    deadlockDetection,
+    openSsl,
+    openSslOfMainThread,
+    sourcePositions,
+    intlVersions,
+    ioUring,
+    flagHash(node),
+  ];
+}
