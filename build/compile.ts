@@ -1,7 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { warmFunctions } from "./functions.ts";
 import { v8Flags } from "./runtime.ts";
+
+/** Hashes of functions that no usual call calls, a line each; written by profile.ts. */
+export const coldFunctionsFile = join(import.meta.dirname, "cold-functions.txt");
+
+export function coldFunctions(): Set<string> {
+  return new Set(readFileSync(coldFunctionsFile, "utf8").trimEnd().split("\n"));
+}
 
 /** What the compiled text evaluates to. `codeCacheRejected` is there for a test of the packaging. */
 export type Program = (require: (id: string) => unknown, codeCacheRejected: boolean) => void;
@@ -17,13 +25,18 @@ export function asBuiltIn(bundle: string): string {
 }
 
 /**
- * Compiles the text in the file `source` and writes V8's code cache of it to `cache`. A process of its own does it:
- * V8 takes a code cache only from the same version with the same flags, so it is the executable's Node with its flags,
- * and neither another Node nor a NODE_OPTIONS of whoever runs the build may have a part in it.
+ * Compiles the text in the file `source` and writes V8's code cache of it to `cache`: of all functions but the cold
+ * ones, since V8 reads the whole cache in each start. A process of its own does it: V8 takes a code cache only from the
+ * same version with the same flags, so it is the executable's Node with its flags, and neither another Node nor a
+ * NODE_OPTIONS of whoever runs the build may have a part in it.
  */
-export function writeCodeCache(node: string, source: string, cache: string): void {
+export function writeCodeCache(node: string, source: string, cache: string, cold = coldFunctions()): void {
   const worker = join(import.meta.dirname, "compile-worker.ts");
-  const run = spawnSync(node, [...v8Flags, worker, source, cache], { env: {}, encoding: "utf8" });
+  const places = `${cache}.places`;
+  const warm = warmFunctions(readFileSync(source, "latin1"), cold);
+  writeFileSync(places, JSON.stringify(warm.map(({ inside }) => inside)));
+  const args = [...v8Flags, worker, source, cache, places];
+  const run = spawnSync(node, args, { env: {}, encoding: "utf8" });
   if (run.status !== 0) throw new Error(`compiling ${source} failed: ${run.error?.message ?? run.stderr}`);
   if (readFileSync(cache).length === 0) throw new Error(`compiling ${source} gave an empty code cache`);
 }

@@ -74,7 +74,11 @@ interface ProgramText {
   builtIn?: { name: string; script: string };
 }
 
-async function programText(
+/**
+ * The text of a program and that of the plugin within, neither compiled nor wrapped. `identify` makes an identity of
+ * what an executable is made of.
+ */
+export async function programText(
   { entry, builtIn }: Pick<Executable, "entry" | "builtIn">,
   identify: (text: string) => string,
 ): Promise<ProgramText> {

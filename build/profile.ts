@@ -1,0 +1,73 @@
+/**
+ * `npm run profile`, as root: writes cold-functions.txt, the functions of the plugins that no usual call calls. Usual
+ * is what runtimes do all day, seen in the conformance suite's chains of plugins: ADD, CHECK and DEL, also after a
+ * node's restart, and VERSION and STATUS. What GC alone calls, and what errors are told with, is cold.
+ *
+ * A function that is not in the list, such as a new or changed one, counts as warm: a list that is out of date costs
+ * some time in each start, and nothing else.
+ */
+import { spawnSync } from "node:child_process";
+import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { asFunction, coldFunctionsFile } from "./compile.ts";
+import { programText } from "./executable.ts";
+import { calledFunctions } from "./functions.ts";
+import { executableOf, plugins } from "./plugins.ts";
+import { pinnedNode } from "./runtime.ts";
+
+const commands = ["ADD", "CHECK", "DEL", "STATUS", "VERSION"];
+const scenarios = [
+  "/^chains/",
+  "adds, checks, deletes, and deletes again",
+  "is ready, and says so by saying nothing",
+  "tells its versions",
+  "a published port is reached in both families",
+];
+const filters = scenarios.flatMap((scenario) => ["--filter", scenario]);
+
+const root = join(import.meta.dirname, "..");
+const work = mkdtempSync(join(tmpdir(), "cni-profile-"));
+try {
+  const bin = join(work, "bin");
+  mkdirSync(bin);
+  const scripts = new Map<string, string>();
+  for (const name of plugins) {
+    const { program } = await programText(executableOf(name), () => "");
+    const script = asFunction(program);
+    scripts.set(name, script);
+    writeFileSync(join(work, `${name}.js`), script);
+    for (const command of commands) mkdirSync(join(work, name, command), { recursive: true });
+    mkdirSync(join(work, name, "GC"));
+    writeFileSync(join(bin, name), wrapper(name));
+    chmodSync(join(bin, name), 0o755);
+  }
+  const cli = join(root, "conformance/cli/main.ts");
+  const { status } = spawnSync(process.execPath, [cli, "--bin-dir", bin, ...filters], { stdio: "inherit" });
+  if (status !== 0)
+    console.log("notice: what failed above is not the plugins' fault if it passes without a profile");
+  const all = new Map<string, boolean>();
+  for (const [name, script] of scripts) {
+    for (const [hash, called] of calledFunctions(script, endsOf(name))) {
+      all.set(hash, called || all.get(hash) === true);
+    }
+  }
+  const cold = [...all].filter(([, called]) => !called).map(([hash]) => hash);
+  writeFileSync(coldFunctionsFile, `${cold.sort().join("\n")}\n`);
+  console.log(`${cold.length} of ${all.size} functions are cold`);
+} finally {
+  rmSync(work, { recursive: true });
+}
+
+/** What stands in for a plugin's executable. */
+function wrapper(name: string): string {
+  const runner = join(import.meta.dirname, "profile-runner.ts");
+  return `#!/bin/sh\nexec ${pinnedNode} ${runner} ${work}/${name}.js ${work}/${name}/"\${CNI_COMMAND:-GC}"\n`;
+}
+
+/** Where the functions of a program end that any of the usual calls called. */
+function endsOf(name: string): Set<number> {
+  const files = globSync(`${name}/{${commands.join(",")}}/*.json`, { cwd: work });
+  const ends: unknown[] = files.flatMap((file) => JSON.parse(readFileSync(join(work, file), "utf8")));
+  return new Set(ends.map(Number));
+}
