@@ -53,6 +53,11 @@ export function importProblems(path: string, text: string): string[] {
   if (isProgram && path !== stdoutWriter && writesStdout(code)) {
     problems.push(`${path} writes to standard output or the console: only ${stdoutWriter} may`);
   }
+  if (isProgram && /\bperformance\b/.test(code)) {
+    problems.push(
+      `${path} mentions performance, which has Node load modules for 1.5 ms: see shared/linux/wait.ts`,
+    );
+  }
   return problems;
 }
 

@@ -1,4 +1,5 @@
 import { isErrno, SystemError } from "../errors/system-error.ts";
+import { monotonicNow } from "../linux/wait.ts";
 import { formatBusAddress, parseBusAddresses, type UnixAddress } from "./address.ts";
 import { BusTimeout, BusUnavailable, DbusError } from "./errors.ts";
 import {
@@ -55,7 +56,7 @@ export function openSystemBus(
 }
 
 function connect(address: UnixAddress, milliseconds: number): BusConnection {
-  const deadline = performance.now() + milliseconds;
+  const deadline = monotonicNow() + milliseconds;
   let stream: ByteStream;
   try {
     stream = connectUnix(address, deadline);
@@ -85,7 +86,7 @@ export class BusConnection {
   /** Authenticates and says hello. Throws like `openSystemBus`. */
   constructor(stream: ByteStream, milliseconds: number) {
     this.#stream = stream;
-    const deadline = performance.now() + milliseconds;
+    const deadline = monotonicNow() + milliseconds;
     limited(what, milliseconds, () => {
       this.#authenticate(deadline);
       this.#call({ ...messageBus, member: "Hello", args: [] }, deadline);
@@ -99,7 +100,7 @@ export class BusConnection {
    * @throws DbusError (an error reply), BusTimeout, BusUnavailable (the connection has ended)
    */
   call(call: MethodCall, milliseconds: number): readonly Value[] {
-    const deadline = performance.now() + milliseconds;
+    const deadline = monotonicNow() + milliseconds;
     return limited(`${call.destination} (D-Bus)`, milliseconds, () => this.#call(call, deadline));
   }
 

@@ -1,6 +1,7 @@
 import { closeSync, statSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
+import { monotonicNow } from "../linux/wait.ts";
 import type { UnixAddress } from "./address.ts";
 
 // sys/socket.h
@@ -23,7 +24,7 @@ const prototypes = {
 } as const;
 
 /**
- * A stream of bytes to somebody. Deadlines are times of `performance.now()`. Errors are SystemErrors; EAGAIN when the
+ * A stream of bytes to somebody. Deadlines are times of `monotonicNow()`. Errors are SystemErrors; EAGAIN when the
  * deadline has passed.
  */
 export interface ByteStream {
@@ -107,7 +108,7 @@ class UnixSocket implements ByteStream {
   }
 
   #limit(option: number, deadline: number): void {
-    const microseconds = Math.round((deadline - performance.now()) * 1000);
+    const microseconds = Math.round((deadline - monotonicNow()) * 1000);
     // The kernel takes 0 for "without limit".
     if (microseconds <= 0) throw new SystemError("wait", "EAGAIN");
     // struct timeval

@@ -1,6 +1,6 @@
 import { SystemError } from "../errors/system-error.ts";
 import { call } from "./libc.ts";
-import { sleep } from "./wait.ts";
+import { monotonicNow, sleep } from "./wait.ts";
 
 // sys/file.h
 const LOCK_EX = 2;
@@ -19,12 +19,12 @@ const flock = "int flock(int fd, int operation)";
  * @throws SystemError when the file cannot be locked at all.
  */
 export function lockExclusive(fd: number, timeoutMilliseconds: number): boolean {
-  const deadline = performance.now() + timeoutMilliseconds;
+  const deadline = monotonicNow() + timeoutMilliseconds;
   for (let wait = 0.2; ; wait = Math.min(wait * 2, 20)) {
     const outcome = call(flock, fd, LOCK_EX | LOCK_NB);
     if (outcome >= 0) return true;
     if (outcome !== -EWOULDBLOCK) throw new SystemError("cannot lock file", outcome);
-    if (performance.now() >= deadline) return false;
+    if (monotonicNow() >= deadline) return false;
     // Waiters that wake in step would find the lock taken in step.
     sleep(wait * (0.5 + Math.random()));
   }

@@ -1,6 +1,7 @@
 import { closeSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
+import { monotonicNow } from "../linux/wait.ts";
 import { openNetlink } from "./client.ts";
 
 const AF_NETLINK = 16;
@@ -28,10 +29,10 @@ export class NetlinkMonitor {
    * @returns false when it had not become true in time.
    */
   waitUntil(done: () => boolean, timeoutMilliseconds: number): boolean {
-    const deadline = performance.now() + timeoutMilliseconds;
+    const deadline = monotonicNow() + timeoutMilliseconds;
     for (;;) {
       if (done()) return true;
-      const left = deadline - performance.now();
+      const left = deadline - monotonicNow();
       if (left <= 0) return false;
       this.#receive(left);
     }
