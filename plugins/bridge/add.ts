@@ -4,12 +4,10 @@ import type { Result, ResultInterface } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { inNetns, type Netns, openNetns, ownNetns } from "../../shared/linux/netns.ts";
-import { sendFrames } from "../../shared/linux/packet-socket.ts";
+import { withSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink, openRtnetlinkMonitor, RTMGRP_LINK } from "../../shared/rtnetlink/client.ts";
-import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { findLink, findLinkByIndex, type Link, setLink } from "../../shared/rtnetlink/link.ts";
-import { announcement } from "./announcement.ts";
 import type { BridgeConfig } from "./config.ts";
 import { configureContainer } from "./container.ts";
 import { type Addressing, completeAddressing } from "./gateways.ts";
@@ -191,15 +189,17 @@ function waitForPort(places: Places, port: Link): void {
 }
 
 /**
- * Tells the neighbours whose the addresses are now. The kernel's own announcement (arp_notify) comes when the link goes
- * up, which is before the bridge forwards anything from it.
+ * Tells the neighbours whose the addresses are now. The kernel does when the link goes up (arp_notify), which is before
+ * the bridge forwards anything from it. It does again when the link gets an hardware address, be it the one that it has
+ * (inetdev_event, ndisc_netdev_event). A packet socket of our own would take 10 ms to be closed.
  */
-function announce(places: Places, link: Link, addressing: Addressing): void {
-  const mac = parseMac(link.mac);
-  if (mac === undefined) return;
-  const frames = addressing.ips.map(({ address }) => announcement(mac, address.address));
+function announce(places: Places, link: Link, { ips }: Addressing): void {
+  const announceIpv6 = `net/ipv6/conf/${link.name}/ndisc_notify`;
+  const hasIpv6 = ips.some(({ address }) => address.address.family === 6);
+  const setAddress = (): void => setLink(places.container, link, { mac: link.mac });
   try {
-    inNetns(places.containerNetns, () => sendFrames(link.index, frames));
+    if (hasIpv6) inNetns(places.containerNetns, () => withSysctl(announceIpv6, "1", setAddress));
+    else setAddress();
   } catch {
     // Neighbours learn it later then; a container that works is not given up for it.
   }

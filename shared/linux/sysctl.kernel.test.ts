@@ -3,7 +3,7 @@ import { type TestContext, test } from "node:test";
 import { hostFor } from "../../conformance/harness/host.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "./netns.ts";
-import { ensureSysctl, readSysctl, writeSysctl } from "./sysctl.ts";
+import { ensureSysctl, readSysctl, withSysctl, writeSysctl } from "./sysctl.ts";
 
 async function scratch(t: TestContext) {
   const host = await hostFor(t);
@@ -80,4 +80,17 @@ test("failures name the parameter, the value and the errno", async (t) => {
     "EACCES",
     'cannot set sysctl /proc/sys/kernel/ostype to "x"',
   );
+});
+
+test("a value for a while only, also when what is done then fails", async (t) => {
+  const { inside, shown } = await scratch(t);
+  inside(() => writeSysctl(forwarding, "0"));
+  const seen: string[] = [];
+  const failing = (): void => {
+    seen.push(shown(forwarding));
+    throw new Error("as expected");
+  };
+  assert.throws(() => inside(() => withSysctl(forwarding, "1", failing)), /as expected/);
+  assert.deepEqual(seen, ["1\n"]);
+  assert.equal(shown(forwarding), "0\n");
 });

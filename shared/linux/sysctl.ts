@@ -38,3 +38,14 @@ export function ensureSysctl(path: string, value: string): boolean {
   writeSysctl(path, value);
   return true;
 }
+
+/** Does something while a kernel parameter has a value, and gives it back the one that it had. Throws SystemError. */
+export function withSysctl(path: string, value: string, action: () => void): void {
+  const before = readSysctl(path);
+  writeSysctl(path, value);
+  try {
+    action();
+  } finally {
+    writeSysctl(path, before);
+  }
+}

@@ -215,6 +215,7 @@ export const portSettings: readonly Scenario[] = [
         in: "c2",
         shows: [{ lladdr: mac(9) }],
       })),
+      value("/proc/sys/net/ipv6/conf/eth0/ndisc_notify", "0", "c3"),
     ],
   },
 ];
