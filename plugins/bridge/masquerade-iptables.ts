@@ -34,7 +34,7 @@ export function addRules(owner: ChainOwner, addresses: readonly IpPrefix[], undo
     if (ofFamily.length === 0) continue;
     const plan = (current: Ruleset) => planMasquerade(current, owner, ofFamily);
     const guess = chainMayExist(family, "nat", chainName(owner)) ? undefined : plan(noRules);
-    changeRules(family, "nat", plan, guess);
+    changeRules(family, "nat", plan, { guess });
     undo.push(() => {
       const added = ofFamily.map(({ address }) => formatIp(address));
       changeRules(family, "nat", (current) =>
@@ -47,8 +47,9 @@ export function addRules(owner: ChainOwner, addresses: readonly IpPrefix[], undo
 /** True when packets of the address enter the container's chain. Throws CniError when iptables fails. */
 export function hasEntryRule(owner: ChainOwner, address: IpAddress): boolean {
   const { family } = address;
-  if (!chainMayExist(family, "nat", chainName(owner)) || !hasIptables(family)) return false;
-  return isMasqueraded(readRules(family, "nat"), owner, address);
+  const chain = chainName(owner);
+  if (!chainMayExist(family, "nat", chain) || !hasIptables(family)) return false;
+  return isMasqueraded(readRules(family, "nat", [postrouting, chain]), owner, address);
 }
 
 /**
@@ -73,7 +74,7 @@ export function removeRules(
         ofFamily.length > 0 && !ofFamily.some(({ address }) => staying.includes(formatIp(address)));
       const plan = (current: Ruleset) => planRemoval(current, owner, (source) => staying.includes(source));
       const guess = isWhole ? plan(rulesetWith(owner, ofFamily)) : undefined;
-      const done = changeRulesIfAvailable(family, "nat", plan, guess);
+      const done = changeRulesIfAvailable(family, "nat", plan, { guess });
       // Translated connections would go on with the address's next owner.
       forgetConnectionsOf(sourcesOf(done));
     }),

@@ -14,18 +14,19 @@ import {
 } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
+import type { Transaction } from "../../shared/iptables/transaction.ts";
 import { hasNftables, withNftables } from "../../shared/nftables/client.ts";
 import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
 import { createHolders, type Holders } from "./holders.ts";
-import { holdersOf } from "./iptables-holders.ts";
+import { holdersOf, mayBeHeld } from "./iptables-holders.ts";
 import { allowLocalhost, localhostFamily } from "./localhost-access.ts";
 import { mappingsOf, type PortMapping } from "./mappings.ts";
 import { containerChain, dnatChain } from "./names.ts";
 import { clearPorts, publish, unpublish } from "./nftables/publish.ts";
 import { planAdd, planRemoval, planUndo, planUndoShared } from "./plan.ts";
 import { type PublishedPort, publishedPorts } from "./published.ts";
-import { desiredRules } from "./rules.ts";
+import { desiredRules, sharedChainsOf } from "./rules.ts";
 import { forgetEarlierConnections, forgetLeftConnections } from "./stale-connections.ts";
 
 /** ADD: publishes the ports and passes the result of the plugins before on. Throws CniError; nothing is left then. */
@@ -125,12 +126,19 @@ function publishByIptables(
     const desired = desiredRules(request, config, address);
     const mappings = config.conditions[family].length > 0 ? [] : mappingsOf(config.mappings, family);
     let takenOver: PublishedPort[] = [];
-    const done = changeRules(family, "nat", (current) => {
+    const plan = (current: Ruleset): Transaction => {
       const held = goneChains(request, current, mappings, address.address, holders);
       const gone = held.filter((chain) => chain !== desired.chain);
       takenOver = publishedPorts(current, gone);
       return planAdd(current, desired, gone);
-    });
+    };
+    // Of other containers only those matter that hold one of the ports; a chain of this one's that exists already
+    // makes the transaction fail.
+    const part = {
+      chains: sharedChainsOf(desired),
+      suffices: (current: Ruleset) => !mayBeHeld(current, mappings),
+    };
+    const done = changeRules(family, "nat", plan, { part });
     undo.push(() => changeRules(family, "nat", (current) => planUndoShared(current, done)));
     undo.push(() => changeRules(family, "nat", (current) => planUndo(current, done, desired.chain)));
     forgetTakenOver(takenOver);

@@ -12,7 +12,7 @@ import { type PublishedFamily, publishedFamilies } from "./families.ts";
 import { localhostFamily, localhostRefusal } from "./localhost-access.ts";
 import { containerChain, dnatChain } from "./names.ts";
 import { firstMissing as firstMissingElement } from "./nftables/missing.ts";
-import { type DesiredRules, desiredRules, entryWords, isEntryRule } from "./rules.ts";
+import { type DesiredRules, desiredRules, entryWords, isEntryRule, sharedChainsOf } from "./rules.ts";
 
 /**
  * CHECK: everything that ADD makes is there, in the backend of the configuration or, where the configuration fits
@@ -44,7 +44,8 @@ function missingIn(
   { family, address }: PublishedFamily,
 ): string | undefined {
   if (config.backend === "iptables") {
-    return firstMissing(readRules(family, "nat"), desiredRules(request, config, address));
+    const desired = desiredRules(request, config, address);
+    return firstMissing(readRules(family, "nat", [desired.chain, ...sharedChainsOf(desired)]), desired);
   }
   return withNftables((nftables) => firstMissingElement(nftables, config, address, ownerComment(request)));
 }

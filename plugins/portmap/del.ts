@@ -83,7 +83,7 @@ export function removeRules({ signs, chainsIn, own = [], promised = () => undefi
         return planRemoval(current, chains);
       };
       try {
-        changeRules(family, "nat", plan, guess);
+        changeRules(family, "nat", plan, { guess });
       } catch (error) {
         if (!(error instanceof IptablesUnavailable)) throw error;
         // The programs were removed, but not what they have made.

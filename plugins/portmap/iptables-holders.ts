@@ -1,5 +1,5 @@
 import { sameIp } from "../../shared/ip/address.ts";
-import { commentOf, targetOf } from "../../shared/iptables/rule.ts";
+import { commentOf, type Rule, targetOf } from "../../shared/iptables/rule.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import type { PortMapping } from "./mappings.ts";
 import { dnatChain, ownerOf } from "./names.ts";
@@ -28,14 +28,8 @@ export function holdersOf(
   isSpared: (chain: string, network: string) => boolean,
 ): Holder[] {
   const holders: Holder[] = [];
-  const named = mappings.map(({ hostPort }) => `${hostPort}`);
-  for (const rule of current.rulesWith(dnatChain, named)) {
+  for (const rule of leadingRules(current, mappings)) {
     const chain = targetOf(rule) ?? "";
-    if (rule.length !== plainLength || rule[6] !== "-m") continue;
-    const ports = (rule[9] ?? "").split(",");
-    if (!mappings.some(({ protocol, hostPort }) => rule[1] === protocol && ports.includes(`${hostPort}`))) {
-      continue;
-    }
     const comment = commentOf(rule) ?? "";
     const network = ownerOf(comment)?.network;
     if (network !== undefined && isSpared(chain, network)) continue;
@@ -47,6 +41,21 @@ export function holdersOf(
     }
   }
   return holders;
+}
+
+/** Whether there may be a holder, as far as chain CNI-HOSTPORT-DNAT alone tells. */
+export function mayBeHeld(current: Ruleset, mappings: readonly PortMapping[]): boolean {
+  return leadingRules(current, mappings).length > 0;
+}
+
+/** The rules without conditions that lead to a container's chain for one of these ports. */
+function leadingRules(current: Ruleset, mappings: readonly PortMapping[]): Rule[] {
+  const named = mappings.map(({ hostPort }) => `${hostPort}`);
+  return current.rulesWith(dnatChain, named).filter((rule) => {
+    if (rule.length !== plainLength || rule[6] !== "-m") return false;
+    const ports = (rule[9] ?? "").split(",");
+    return mappings.some(({ protocol, hostPort }) => rule[1] === protocol && ports.includes(`${hostPort}`));
+  });
 }
 
 function overlaps({ protocol, hostPort, hostIp }: PortMapping, port: PublishedPort): boolean {

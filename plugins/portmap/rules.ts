@@ -64,6 +64,12 @@ export function desiredRules(
   };
 }
 
+/** The chains of which all containers have rules, built-in ones included. */
+export function sharedChainsOf({ sharedChains, jumps, requiredChain }: DesiredRules): string[] {
+  const chains = [...sharedChains, ...jumps].map(({ chain }) => chain);
+  return [...new Set(requiredChain === undefined ? chains : [...chains, requiredChain])];
+}
+
 /** The arguments of an entry rule as they are given to iptables-restore. */
 export function entryWords({ beforeConditions, conditions, afterConditions }: EntryRule): Rule {
   return [...beforeConditions, ...conditions, ...afterConditions];

@@ -15,7 +15,7 @@ import {
   lockFile,
   readRules,
 } from "./client.ts";
-import { hasRule } from "./ruleset.ts";
+import { hasRule, type Ruleset } from "./ruleset.ts";
 import { Transaction } from "./transaction.ts";
 
 const originalPath = process.env["PATH"];
@@ -51,6 +51,55 @@ for (const flavour of ["nft", "legacy"]) {
     };
 
     for (const family of [4, 6] as Family[]) {
+      test(`IPv${family}: chains are read alone, and all of them when one is not there`, () => {
+        inNetns(host, () => {
+          const program = family === 4 ? "iptables" : "ip6tables";
+          const run = (...args: string[]) => execFileSync(program, ["-t", "nat", ...args], { stdio: "pipe" });
+          for (const chain of ["CNI-A", "CNI-B"]) {
+            run("-N", chain);
+            run("-A", chain, "-m", "comment", "--comment", 'of "a" kind', "-j", "ACCEPT");
+          }
+          const rule = ["-m", "comment", "--comment", 'of "a" kind', "-j", "ACCEPT"];
+          const part = readRules(family, "nat", ["CNI-A", "POSTROUTING"]);
+          assert.deepEqual([part.rules("CNI-A"), part.rules("POSTROUTING")], [[rule], []]);
+          assert.deepEqual([part.has("POSTROUTING"), part.has("CNI-B")], [true, false]);
+          const all = readRules(family, "nat", ["CNI-A", "CNI-C"]);
+          assert.deepEqual(
+            [all.rules("CNI-A"), all.rules("CNI-B"), all.has("CNI-C")],
+            [[rule], [rule], false],
+          );
+        });
+      });
+
+      test(`IPv${family}: what was planned for a part is planned for all of it when that does not fit`, () => {
+        inNetns(host, () => {
+          const program = family === 4 ? "iptables" : "ip6tables";
+          execFileSync(program, ["-t", "nat", "-N", "CNI-OWN"]);
+          const seen: boolean[] = [];
+          const plan = (current: Ruleset): Transaction => {
+            seen.push(current.has("CNI-OWN"));
+            const transaction = new Transaction();
+            if (!current.has("CNI-OWN")) transaction.newChain("CNI-OWN");
+            transaction.append("CNI-OWN", ["-j", "ACCEPT"]);
+            return transaction;
+          };
+          const part = { chains: ["POSTROUTING"], suffices: () => true };
+          changeRules(family, "nat", plan, { part });
+          assert.deepEqual(seen, [false, true]);
+          assert.deepEqual(readRules(family, "nat").rules("CNI-OWN"), [["-j", "ACCEPT"]]);
+          changeRules(family, "nat", plan, { part: { ...part, suffices: () => false } });
+          assert.deepEqual(seen, [false, true, true]);
+        });
+      });
+
+      test(`IPv${family}: reading makes nothing`, () => {
+        inNetns(host, () => {
+          readRules(family, "filter");
+          readRules(family, "nat", ["POSTROUTING"]);
+          assert.equal(execFileSync("nft", ["list", "ruleset"], { encoding: "utf8" }), "");
+        });
+      });
+
       test(`IPv${family}: chains and rules come and go`, () => {
         const comment = ["-m", "comment", "--comment", 'dnat name: "n" id: "c"'];
         inNetns(host, () => {

@@ -9,6 +9,7 @@ import {
   programName,
   runProgram,
 } from "./program.ts";
+import { quoteWord } from "./rule.ts";
 import { parseRuleset, type Ruleset, sameRulesetText } from "./ruleset.ts";
 import type { Operation, Transaction } from "./transaction.ts";
 
@@ -25,13 +26,22 @@ const lockTimeoutMilliseconds = 30_000;
 const attempts = 10;
 
 /**
+ * What spares reading the whole table, where a thousand containers have five thousand rules. Both must be such that
+ * the transaction fails as a whole where the rest of the table is not as expected: it makes chains that are not there,
+ * removes rules that are, and the chains that are then empty and unused.
+ */
+export interface Shortcut {
+  /** A plan for what the table probably holds: it is tried without reading. */
+  readonly guess?: Transaction | undefined;
+  /** Chains to look at first; the others are left out of what the plan gets to see if `suffices` says so of these. */
+  readonly part?: { readonly chains: readonly string[]; suffices(current: Ruleset): boolean };
+}
+
+/**
  * Changes one table of one family: reads it, lets `plan` decide, applies the transaction in one atomic
  * iptables-restore. Nothing is run when the plan is empty. When somebody else changed the table in between so that
  * the transaction no longer fits, it is read and planned again.
  *
- * @param guess a plan for what the table probably holds, which is tried first, without reading: with a thousand
- *   containers reading costs ten times what the change does. It must be one that fails as a whole where that is wrong:
- *   it makes chains that are not there, removes rules that are, and the chains that are then empty and unused.
  * @returns what was done.
  * @throws CniError code 101 (programs not installed) or 102 (a program failed); what `plan` throws.
  */
@@ -39,7 +49,7 @@ export function changeRules(
   family: Family,
   table: Table,
   plan: (current: Ruleset) => Transaction,
-  guess?: Transaction,
+  { guess, part }: Shortcut = {},
 ): readonly Operation[] {
   const restore = requireIptables(family);
   const apply = (text: string, lockFd: number | undefined) =>
@@ -47,7 +57,9 @@ export function changeRules(
   // Every change is atomic and fits what it was planned for, so the work may go on without the lock.
   return withLockFile(lockFile, lockTimeoutMilliseconds, (lockFd) => {
     if (guess !== undefined && apply(guess.toText(table), lockFd).status === 0) return guess.operations;
-    let before = readTable(family, table);
+    let before = part && listChains(family, table, part.chains);
+    if (before === undefined || part?.suffices(parseRuleset(before)) === false)
+      before = readTable(family, table);
     for (let attempt = 1; ; attempt++) {
       const transaction = plan(parseRuleset(before));
       if (transaction.isEmpty) return [];
@@ -70,19 +82,24 @@ export function changeRulesIfAvailable(
   family: Family,
   table: Table,
   plan: (current: Ruleset) => Transaction,
-  guess?: Transaction,
+  shortcut?: Shortcut,
 ): readonly Operation[] {
   try {
-    return changeRules(family, table, plan, guess);
+    return changeRules(family, table, plan, shortcut);
   } catch (error) {
     if (error instanceof IptablesUnavailable) return [];
     throw error;
   }
 }
 
-/** The chains and rules of one table. Throws CniError code 101 (program not installed) or 102 (it failed). */
-export function readRules(family: Family, table: Table): Ruleset {
-  return parseRuleset(readTable(family, table));
+/**
+ * The chains and rules of one table. Throws CniError code 101 (program not installed) or 102 (it failed).
+ *
+ * @param chains the only ones that matter: when all of them exist, the others may be left out.
+ */
+export function readRules(family: Family, table: Table, chains?: readonly string[]): Ruleset {
+  const part = chains && listChains(family, table, chains);
+  return parseRuleset(part ?? readTable(family, table));
 }
 
 /**
@@ -95,7 +112,26 @@ export function requireIptables(family: Family): string {
   return findProgram(family, "restore");
 }
 
+/**
+ * Lists chains, or with none named all of them. iptables-save would do, but that of nf_tables reads the rules of all
+ * tables whatever it is to print: with a thousand containers 79 ms for table filter instead of 18, and 98 for table nat
+ * instead of 18 for the chains that matter. Undefined when a chain does not exist, and when this iptables does not list
+ * within iptables-restore.
+ */
+function listChains(family: Family, table: Table, chains: readonly string[]): string | undefined {
+  const commands = chains.length === 0 ? ["-S"] : chains.map((chain) => `-S ${quoteWord(chain)}`);
+  const input = [`*${table}`, ...commands, "COMMIT", ""].join("\n");
+  const { status, stdout } = runProgram(findProgram(family, "restore"), ["--noflush", "--wait"], input);
+  if (status !== 0) return undefined;
+  const current = parseRuleset(stdout);
+  const isComplete =
+    chains.length === 0 ? current.chains.length > 0 : chains.every((chain) => current.has(chain));
+  return isComplete ? stdout : undefined;
+}
+
 function readTable(family: Family, table: Table): string {
+  const listed = table === "filter" ? listChains(family, table, []) : undefined;
+  if (listed !== undefined) return listed;
   const save = findProgram(family, "save");
   const outcome = runProgram(save, ["-t", table], "");
   if (isIncompatible(outcome.stdout)) {

@@ -69,3 +69,15 @@ test("a rule is found whatever its longest word is, and however it is quoted", (
   assert.ok(!hasRule(current, "X", ["-s", "10.0.0.2/32", "-m", "comment", "--comment", "b", "-j", "ACCEPT"]));
   assert.ok(!hasRule(current, "Y", ["-j", "ACCEPT"]));
 });
+
+test("what iptables -S prints is read like what iptables-save prints", () => {
+  const listed = parseRuleset(
+    '-P POSTROUTING ACCEPT\n-N CNI-1\n-A POSTROUTING -s 10.0.0.2/32 -m comment --comment "a b" -j CNI-1\n',
+  );
+  assert.deepEqual(listed.chains, ["POSTROUTING", "CNI-1"]);
+  assert.deepEqual(listed.rules("POSTROUTING"), [
+    ["-s", "10.0.0.2/32", "-m", "comment", "--comment", "a b", "-j", "CNI-1"],
+  ]);
+  assert.deepEqual(listed.rules("CNI-1"), []);
+  assert.ok(!listed.has("CNI-2"));
+});

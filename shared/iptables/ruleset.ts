@@ -24,7 +24,10 @@ export interface PlacedRule {
   readonly rule: Rule;
 }
 
-/** Reads the output of `iptables-save -t TABLE`, with or without counters. Rules are split when they are asked for. */
+/**
+ * Reads the output of `iptables-save -t TABLE`, with or without counters, or of `iptables -t TABLE -S`. Rules are split
+ * when they are asked for.
+ */
 export function parseRuleset(saveOutput: string): Ruleset {
   const lines = new Map<string, string[]>();
   const chainLines = (chain: string): string[] => {
@@ -35,9 +38,9 @@ export function parseRuleset(saveOutput: string): Ruleset {
     return made;
   };
   eachLine(saveOutput, (line) => {
-    if (line.startsWith(":")) {
-      const end = line.indexOf(" ");
-      if (end > 1) chainLines(line.slice(1, end));
+    const chain = declaredChain(line);
+    if (chain !== undefined) {
+      chainLines(chain);
       return;
     }
     const start = startOfRule(line);
@@ -97,6 +100,14 @@ function eachLine(text: string, work: (line: string) => void): void {
     work(text.slice(start, end));
     start = end + 1;
   }
+}
+
+/** The chain that a line says there is: `:CHAIN POLICY [0:0]`, `-P CHAIN POLICY` or `-N CHAIN`. */
+function declaredChain(line: string): string | undefined {
+  const start = line.startsWith(":") ? 1 : line.startsWith("-P ") || line.startsWith("-N ") ? 3 : -1;
+  if (start === -1) return undefined;
+  const end = line.indexOf(" ", start);
+  return line.slice(start, end === -1 ? undefined : end) || undefined;
 }
 
 /** Where the chain's name begins in a line that appends a rule, with or without counters before it; else -1. */
