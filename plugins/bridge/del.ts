@@ -7,9 +7,9 @@ import { inNetns, openNetnsIfPresent } from "../../shared/linux/netns.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
-import { deleteLink, findLink } from "../../shared/rtnetlink/link.ts";
+import { deleteLink, findLink, type Link } from "../../shared/rtnetlink/link.ts";
 import type { BridgeConfig } from "./config.ts";
-import { removeMasquerade } from "./masquerade.ts";
+import { startRemovingMasquerade } from "./masquerade.ts";
 import type { Owner } from "./owner.ts";
 import { removeSpoofCheck } from "./spoof-check.ts";
 import { findHostEnds } from "./veth.ts";
@@ -23,31 +23,57 @@ export function del(request: Request, config: BridgeConfig): void {
   const owner: Owner = request;
   const promised = prevResultIfUsable(request)?.ips.map(({ address }) => address) ?? [];
   let remaining: readonly IpAddress[] = [];
+  let finishMasquerade = (): void => startRemovingMasquerade(owner, promised, remaining)();
   runAll([
     () => {
-      remaining = removeFromContainer(request);
+      remaining = otherAddresses(request);
     },
-    () => removeFromHost(owner),
     // Whatever the configuration says by now: it may have been another when the attachment was made.
+    () => {
+      finishMasquerade = startRemovingMasquerade(owner, promised, remaining);
+    },
+    () => removeFromContainer(request),
+    () => removeFromHost(owner),
     () => removeSpoofCheck(owner),
-    () => removeMasquerade(owner, promised, remaining),
+    () => finishMasquerade(),
     () => {
       if (config.ipam.type !== "") delegate(request, config.ipam, "DEL");
     },
   ]);
 }
 
-/** Deletes the interface inside the container, and returns the addresses that the container has after that. */
-function removeFromContainer(request: Request): IpAddress[] {
+/** The addresses that the container has when its interface is gone. */
+function otherAddresses(request: Request): IpAddress[] {
+  return inContainer(request, [], (socket) => {
+    const link = findContainerEnd(socket, request);
+    return listAddresses(socket)
+      .filter(({ index }) => index !== link?.index)
+      .map(({ prefix }) => prefix.address);
+  });
+}
+
+/** Deletes the interface inside the container. */
+function removeFromContainer(request: Request): void {
+  inContainer(request, undefined, (socket) => {
+    const link = findContainerEnd(socket, request);
+    if (link !== undefined) deleteLink(socket, link);
+  });
+}
+
+function findContainerEnd(socket: NetlinkSocket, { ifname }: Request): Link | undefined {
+  const link = findLink(socket, ifname);
+  // An interface of another kind is not what this plugin makes.
+  return link?.kind === "veth" ? link : undefined;
+}
+
+/** Works with the container's rtnetlink; where there is no container any more, gives `absent`. */
+function inContainer<T>(request: Request, absent: T, work: (socket: NetlinkSocket) => T): T {
   const netns = openNetnsIfPresent(request.netns);
-  if (netns === undefined) return [];
+  if (netns === undefined) return absent;
   let socket: NetlinkSocket | undefined;
   try {
     socket = inNetns(netns, openRtnetlink);
-    const link = findLink(socket, request.ifname);
-    // An interface of another kind is not what this plugin makes.
-    if (link?.kind === "veth") deleteLink(socket, link);
-    return listAddresses(socket).map(({ prefix }) => prefix.address);
+    return work(socket);
   } finally {
     socket?.close();
     netns.close();

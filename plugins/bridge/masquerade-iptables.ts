@@ -9,6 +9,8 @@ import {
   type Family,
   hasIptables,
   readRules,
+  type Shortcut,
+  startChange,
 } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import { parseRuleset, type Ruleset } from "../../shared/iptables/ruleset.ts";
@@ -53,32 +55,41 @@ export function hasEntryRule(owner: ChainOwner, address: IpAddress): boolean {
 }
 
 /**
- * Removes the masquerade rules of a container on this network, those of the Go plugin included.
+ * Starts to remove the masquerade rules of a container on this network, those of the Go plugin included. Returns what
+ * waits for it and does the rest; the kernel takes its time for both this and the links.
  *
  * @param promised addresses that it was given, as far as they are known.
  * @param remaining addresses that the container still has: on another interface of this network.
- * @throws CniError, the first cause, after all families were tried.
+ * @throws CniError, the first cause, after all families were tried; so does the function returned.
  */
-export function removeRules(
+export function startRemovingRules(
   owner: ChainOwner,
   promised: readonly IpPrefix[],
   remaining: readonly IpAddress[],
-): void {
+): () => void {
   const staying = remaining.map(formatIp);
-  runAll(
-    families.map((family) => () => {
-      // Most calls of one family, and every second DEL, end here: a look costs a tenth of a program's start.
-      if (!chainMayExist(family, "nat", chainName(owner))) return;
-      const ofFamily = promised.filter(({ address }) => address.family === family);
-      const isWhole =
-        ofFamily.length > 0 && !ofFamily.some(({ address }) => staying.includes(formatIp(address)));
-      const plan = (current: Ruleset) => planRemoval(current, owner, (source) => staying.includes(source));
-      const guess = isWhole ? plan(rulesetWith(owner, ofFamily)) : undefined;
-      const done = changeRulesIfAvailable(family, "nat", plan, { guess });
-      // Translated connections would go on with the address's next owner.
-      forgetConnectionsOf(sourcesOf(done));
-    }),
-  );
+  const plan = (current: Ruleset) => planRemoval(current, owner, (source) => staying.includes(source));
+  // Most calls of one family, and every second DEL, end here: a look costs a tenth of a program's start.
+  const present = families.filter((family) => chainMayExist(family, "nat", chainName(owner)));
+  const removals = present.map((family) => {
+    const ofFamily = promised.filter(({ address }) => address.family === family);
+    const isWhole =
+      ofFamily.length > 0 && !ofFamily.some(({ address }) => staying.includes(formatIp(address)));
+    return { family, guess: isWhole ? plan(rulesetWith(owner, ofFamily)) : undefined };
+  });
+  const [first] = removals;
+  const started =
+    first?.guess && hasIptables(first.family) ? startChange(first.family, "nat", first.guess) : undefined;
+  const finish = (family: Family, shortcut: Shortcut) => (): void => {
+    // Translated connections would go on with the address's next owner.
+    forgetConnectionsOf(sourcesOf(changeRulesIfAvailable(family, "nat", plan, shortcut)));
+  };
+  return () =>
+    runAll(
+      removals.map((removal) =>
+        finish(removal.family, removal === first && started !== undefined ? { started } : removal),
+      ),
+    );
 }
 
 /** What ADD makes for these addresses where there is nothing yet. */

@@ -5,7 +5,7 @@ import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { hasIptables } from "../../shared/iptables/client.ts";
 import { hasNftables } from "../../shared/nftables/client.ts";
 import type { MasqueradeBackend } from "./config.ts";
-import { addRules, collectRules, hasEntryRule, removeRules } from "./masquerade-iptables.ts";
+import { addRules, collectRules, hasEntryRule, startRemovingRules } from "./masquerade-iptables.ts";
 import { addElementsOf, collectElements, hasElement, removeElementsOf } from "./masquerade-nftables.ts";
 import type { Owner } from "./owner.ts";
 
@@ -27,18 +27,20 @@ export function addMasquerade(
 }
 
 /**
- * Removes what masquerades an attachment, by whichever backend and plugin it was made.
+ * Starts to remove what masquerades an attachment, by whichever backend and plugin it was made. Returns what waits for
+ * it and does the rest.
  *
  * @param promised addresses that it was given, as far as they are known.
  * @param remaining addresses that the container still has: on another interface of this network.
- * @throws CniError, the first cause, after everything was tried.
+ * @throws CniError, the first cause, after everything was tried; so does the function returned.
  */
-export function removeMasquerade(
+export function startRemovingMasquerade(
   owner: Owner,
   promised: readonly IpPrefix[],
   remaining: readonly IpAddress[],
-): void {
-  runAll([() => removeRules(owner, promised, remaining), () => removeElementsOf(owner)]);
+): () => void {
+  const finishRules = startRemovingRules(owner, promised, remaining);
+  return () => runAll([finishRules, () => removeElementsOf(owner)]);
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   programFailure,
   programName,
   runProgram,
+  startProgram,
 } from "./program.ts";
 import { quoteWord } from "./rule.ts";
 import { parseRuleset, type Ruleset, sameRulesetText } from "./ruleset.ts";
@@ -24,6 +25,7 @@ export type Table = "nat" | "filter";
 export const lockFile = "/run/cni-iptables.lock";
 const lockTimeoutMilliseconds = 30_000;
 const attempts = 10;
+const restoreArguments = ["--noflush", "--wait"];
 
 /**
  * What spares reading the whole table, where a thousand containers have five thousand rules. Both must be such that
@@ -33,8 +35,32 @@ const attempts = 10;
 export interface Shortcut {
   /** A plan for what the table probably holds: it is tried without reading. */
   readonly guess?: Transaction | undefined;
+  /** Such a plan that is being tried already. */
+  readonly started?: StartedChange | undefined;
   /** Chains to look at first; the others are left out of what the plan gets to see if `suffices` says so of these. */
   readonly part?: { readonly chains: readonly string[]; suffices(current: Ruleset): boolean };
+}
+
+/** A transaction on its way. */
+export interface StartedChange {
+  readonly operations: readonly Operation[];
+  /** Waits for its end. False when it did not fit, and nothing was changed. */
+  finish(): boolean;
+}
+
+/**
+ * Starts a transaction without waiting for its end, which comes 10 ms later when it removes something: the kernel waits
+ * for an RCU grace period. To be told to `changeRules` afterwards, which looks whether it went well. Until its end the
+ * program alone has the lock.
+ *
+ * @throws CniError code 101 (program not installed)
+ */
+export function startChange(family: Family, table: Table, guess: Transaction): StartedChange {
+  const restore = requireIptables(family);
+  const program = withLockFile(lockFile, lockTimeoutMilliseconds, (lockFd) =>
+    startProgram(restore, restoreArguments, guess.toText(table), lockFd),
+  );
+  return { operations: guess.operations, finish: () => program.finish().status === 0 };
 }
 
 /**
@@ -49,11 +75,12 @@ export function changeRules(
   family: Family,
   table: Table,
   plan: (current: Ruleset) => Transaction,
-  { guess, part }: Shortcut = {},
+  { guess, started, part }: Shortcut = {},
 ): readonly Operation[] {
+  if (started?.finish() === true) return started.operations;
   const restore = requireIptables(family);
   const apply = (text: string, lockFd: number | undefined) =>
-    runProgram(restore, ["--noflush", "--wait"], text, lockFd);
+    runProgram(restore, restoreArguments, text, lockFd);
   // Every change is atomic and fits what it was planned for, so the work may go on without the lock.
   return withLockFile(lockFile, lockTimeoutMilliseconds, (lockFd) => {
     if (guess !== undefined && apply(guess.toText(table), lockFd).status === 0) return guess.operations;
@@ -121,7 +148,7 @@ export function requireIptables(family: Family): string {
 function listChains(family: Family, table: Table, chains: readonly string[]): string | undefined {
   const commands = chains.length === 0 ? ["-S"] : chains.map((chain) => `-S ${quoteWord(chain)}`);
   const input = [`*${table}`, ...commands, "COMMIT", ""].join("\n");
-  const { status, stdout } = runProgram(findProgram(family, "restore"), ["--noflush", "--wait"], input);
+  const { status, stdout } = runProgram(findProgram(family, "restore"), restoreArguments, input);
   if (status !== 0) return undefined;
   const current = parseRuleset(stdout);
   const isComplete =

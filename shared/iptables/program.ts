@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
-import { runChild } from "../linux/child-process.ts";
+import { startChild } from "../linux/child-process.ts";
 
 export type Family = 4 | 6;
 export type ProgramKind = "save" | "restore";
@@ -68,15 +68,30 @@ export function hasIptables(family: Family): boolean {
   );
 }
 
+/** A program that runs, and how to wait for its end. */
+export interface RunningProgram {
+  finish(): Outcome;
+}
+
+/** Runs a program to its end: see startProgram. Throws IptablesUnavailable when it cannot be started. */
+export function runProgram(file: string, args: readonly string[], input: string, heldFd?: number): Outcome {
+  return startProgram(file, args, input, heldFd).finish();
+}
+
 /**
- * Runs a program to its end.
+ * Starts a program.
  *
  * @param heldFd an open file that the program is to hold open as well, as long as it runs.
  * @throws IptablesUnavailable when it cannot be started.
  */
-export function runProgram(file: string, args: readonly string[], input: string, heldFd?: number): Outcome {
+export function startProgram(
+  file: string,
+  args: readonly string[],
+  input: string,
+  heldFd?: number,
+): RunningProgram {
   try {
-    return runChild(file, args, {
+    return startChild(file, args, {
       // The children look for modprobe and for their own configuration as the administrator's shell would.
       env: { ...process.env, PATH: searchPath(process.env["PATH"]).join(":") },
       input: Buffer.from(input),

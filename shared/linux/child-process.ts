@@ -48,14 +48,30 @@ const prototypes = {
   emptySet: "int sigemptyset(void *set)",
 } as const;
 
+/** A program that runs. */
+export interface Child {
+  /** Waits for its end; to be called once. Throws SystemError. */
+  finish(): ChildOutcome;
+}
+
 /**
- * Runs a program to its end, in the network namespace of the calling thread. Its standard output is a pipe, so that it
- * notices when this process is gone; standard input and standard error are files in memory.
+ * Runs a program to its end: see startChild.
+ *
+ * @throws SystemError when it cannot be started, with the errno of execve(2).
+ */
+export function runChild(file: string, args: readonly string[], options: ChildOptions): ChildOutcome {
+  return startChild(file, args, options).finish();
+}
+
+/**
+ * Starts a program in the network namespace of the calling thread. Its standard output is a pipe, so that it notices
+ * when this process is gone, and waits when it prints more than a pipe holds; standard input and standard error are
+ * files in memory.
  *
  * @param file path of the program; nothing is searched.
  * @throws SystemError when it cannot be started, with the errno of execve(2).
  */
-export function runChild(file: string, args: readonly string[], options: ChildOptions): ChildOutcome {
+export function startChild(file: string, args: readonly string[], options: ChildOptions): Child {
   const opened: number[] = [];
   try {
     const input = memoryFile(opened);
@@ -68,11 +84,24 @@ export function runChild(file: string, args: readonly string[], options: ChildOp
     const pid = spawn(file, args, options.env, targets);
     closeSync(writeEnd);
     opened.splice(opened.indexOf(writeEnd), 1);
+    return { finish: () => finish(pid, readEnd, stderr, opened) };
+  } catch (error) {
+    closeAll(opened);
+    throw error;
+  }
+}
+
+function finish(pid: number, readEnd: number, stderr: number, opened: readonly number[]): ChildOutcome {
+  try {
     const stdout = readToEnd(readEnd);
     return { ...waitFor(pid), stdout, stderr: readFile(stderr) };
   } finally {
-    for (const fd of opened) closeSync(fd);
+    closeAll(opened);
   }
+}
+
+function closeAll(opened: readonly number[]): void {
+  for (const fd of opened) closeSync(fd);
 }
 
 /** Starts a program whose file descriptors 0, 1, … are the given ones; all others are closed in it. */
