@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { warmFunctions } from "./functions.ts";
 import { v8Flags } from "./runtime.ts";
 
-/** Hashes of functions that no usual call calls, a line each; written by profile.ts. */
-export const coldFunctionsFile = join(import.meta.dirname, "cold-functions.txt");
+/** Hashes of a plugin's functions that no usual call calls, a line each; written by profile.ts. */
+export function coldFunctionsFile(plugin: string): string {
+  return join(import.meta.dirname, "cold-functions", `${plugin}.txt`);
+}
 
-export function coldFunctions(): Set<string> {
-  return new Set(readFileSync(coldFunctionsFile, "utf8").trimEnd().split("\n"));
+export function coldFunctions(plugin: string): ReadonlySet<string> {
+  return new Set(readFileSync(coldFunctionsFile(plugin), "utf8").trimEnd().split("\n"));
 }
 
 /** What the compiled text evaluates to. `codeCacheRejected` is there for a test of the packaging. */
@@ -30,7 +32,12 @@ export function asBuiltIn(bundle: string): string {
  * same version with the same flags, so it is the executable's Node with its flags, and neither another Node nor a
  * NODE_OPTIONS of whoever runs the build may have a part in it.
  */
-export function writeCodeCache(node: string, source: string, cache: string, cold = coldFunctions()): void {
+export function writeCodeCache(
+  node: string,
+  source: string,
+  cache: string,
+  cold: ReadonlySet<string> = new Set(),
+): void {
   const worker = join(import.meta.dirname, "compile-worker.ts");
   const places = `${cache}.places`;
   const warm = warmFunctions(readFileSync(source, "latin1"), cold);

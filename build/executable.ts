@@ -17,7 +17,7 @@ import { basename, dirname, join } from "node:path";
 import pkgSea from "@yao-pkg/pkg/lib-es5/sea.js";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { bundle, bundleWithBuiltIn } from "./bundle.ts";
-import { asBuiltIn, asFunction, writeCodeCache } from "./compile.ts";
+import { asBuiltIn, asFunction, coldFunctions, writeCodeCache } from "./compile.ts";
 import { koffiAddon, v8Flags } from "./runtime.ts";
 
 export interface Executable {
@@ -27,12 +27,14 @@ export interface Executable {
   output: string;
   /** The Node binary to put the program into. */
   base: string;
+  /** The plugin that it is, if it is one: see profile.ts. */
+  plugin?: string | undefined;
   /** A plugin whose code it has inside, to save a process: see shared/cni/built-in.ts. */
   builtIn?: { name: string; main: string; module: string } | undefined;
 }
 
 /** Packs a program, Node and koffi's addon into one file that needs nothing beside it. */
-export async function buildExecutable({ entry, output, base, builtIn }: Executable): Promise<void> {
+export async function buildExecutable({ entry, output, base, plugin, builtIn }: Executable): Promise<void> {
   mkdirSync(dirname(output), { recursive: true });
   const work = mkdtempSync(join(dirname(output), `.${basename(output)}-`));
   try {
@@ -48,12 +50,12 @@ export async function buildExecutable({ entry, output, base, builtIn }: Executab
       const { name, script } = text.builtIn;
       const files = [join(work, `${name}.js`), join(work, `${name}.cache`)] as const;
       writeFileSync(files[0], asBuiltIn(script));
-      writeCodeCache(base, ...files);
+      writeCodeCache(base, ...files, coldFunctions(name));
       for (const file of files) assets[basename(file)] = file;
     }
     writeFileSync(loader, loaderText);
     writeFileSync(program, asFunction(text.program));
-    writeCodeCache(base, program, cache);
+    writeCodeCache(base, program, cache, plugin === undefined ? undefined : coldFunctions(plugin));
     const packed = join(work, "packed");
     await pack({ loader, assets, base, packed, work });
     stamp(packed, text.identity);

@@ -11,9 +11,9 @@ const mainOf = (plugin: string): string => join(folder, plugin, "main.ts");
 const builtIns: Readonly<Record<string, string>> = { bridge: "host-local" };
 
 /** What a plugin's executable is made of. */
-export function executableOf(plugin: string): Pick<Executable, "entry" | "builtIn"> {
+export function executableOf(plugin: string): Pick<Executable, "entry" | "plugin" | "builtIn"> {
   const name = builtIns[plugin];
   const builtIn =
     name === undefined ? undefined : { name, main: mainOf(name), module: join(folder, name, "plugin.ts") };
-  return { entry: mainOf(plugin), builtIn };
+  return { entry: mainOf(plugin), plugin, builtIn };
 }
