@@ -190,18 +190,23 @@ function waitForPort(places: Places, port: Link): void {
 
 /**
  * Tells the neighbours whose the addresses are now. The kernel does when the link goes up (arp_notify), which is before
- * the bridge forwards anything from it. It does again when the link gets an hardware address, be it the one that it has
+ * the bridge forwards anything from it. It does again when the link gets a hardware address, be it the one that it has
  * (inetdev_event, ndisc_netdev_event). A packet socket of our own would take 10 ms to be closed.
  */
 function announce(places: Places, link: Link, { ips }: Addressing): void {
-  const announceIpv6 = `net/ipv6/conf/${link.name}/ndisc_notify`;
-  const hasIpv6 = ips.some(({ address }) => address.address.family === 6);
   const setAddress = (): void => setLink(places.container, link, { mac: link.mac });
-  try {
-    if (hasIpv6) inNetns(places.containerNetns, () => withSysctl(announceIpv6, "1", setAddress));
-    else setAddress();
-  } catch {
-    // Neighbours learn it later then; a container that works is not given up for it.
+  const withIpv6 = (): void =>
+    inNetns(places.containerNetns, () =>
+      withSysctl(`net/ipv6/conf/${link.name}/ndisc_notify`, "1", setAddress),
+    );
+  const hasIpv6 = ips.some(({ address }) => address.address.family === 6);
+  for (const way of hasIpv6 ? [withIpv6, setAddress] : [setAddress]) {
+    try {
+      way();
+      return;
+    } catch {
+      // Neighbours learn it later then; a container that works is not given up for it.
+    }
   }
 }
 

@@ -100,6 +100,21 @@ for (const flavour of ["nft", "legacy"]) {
         });
       });
 
+      test(`IPv${family}: a lock that somebody keeps holds up no reading`, (t) => {
+        const lock = join(tools, "xtables.lock");
+        process.env["XTABLES_LOCKFILE"] = lock;
+        const fd = openSync(lock, "w");
+        t.after(() => {
+          delete process.env["XTABLES_LOCKFILE"];
+          closeSync(fd);
+        });
+        assert.ok(lockExclusive(fd, 0));
+        inNetns(host, () => {
+          assert.deepEqual(readRules(family, "filter", ["FORWARD"]).rules("FORWARD"), []);
+          assert.deepEqual(readRules(family, "filter").rules("FORWARD"), []);
+        });
+      });
+
       test(`IPv${family}: chains and rules come and go`, () => {
         const comment = ["-m", "comment", "--comment", 'dnat name: "n" id: "c"'];
         inNetns(host, () => {

@@ -148,7 +148,8 @@ export function requireIptables(family: Family): string {
 function listChains(family: Family, table: Table, chains: readonly string[]): string | undefined {
   const commands = chains.length === 0 ? ["-S"] : chains.map((chain) => `-S ${quoteWord(chain)}`);
   const input = [`*${table}`, ...commands, "COMMIT", ""].join("\n");
-  const { status, stdout } = runProgram(requireIptables(family), restoreArguments, input);
+  // iptables-save waits for no lock, and takes over after a while.
+  const { status, stdout } = runProgram(requireIptables(family), ["--noflush", "--wait=1"], input);
   if (status !== 0) return undefined;
   const current = parseRuleset(stdout);
   const isComplete =
