@@ -52,10 +52,10 @@ export const spoofCheck: readonly Scenario[] = [
       { call: "ADD", config: checked, container: "c1" },
       { call: "ADD", config: checked, container: "c2" },
       { call: "DEL", config: checked, container: "c1", netns: "" },
-      { look: ["nft", "list", "ruleset"], shows: { $lacks: [{ $match: "c1" }] } },
+      { look: ["nft", "list", "ruleset"], shows: { $lacks: [{ $match: "/c1/" }] } },
       { packet: "ping", from: "c2", to: "10.1.2.1", arrives: true },
       { call: "GC", config: { ...checked, ...valid } },
-      { look: ["nft", "list", "ruleset"], shows: { $lacks: [{ $match: "c2" }] } },
+      { look: ["nft", "list", "ruleset"], shows: { $lacks: [{ $match: "/c2/" }] } },
     ],
   },
 ];
