@@ -52,7 +52,8 @@ export function warmFunctions(script: string, cold: ReadonlySet<string>): Functi
 export function calledFunctions(script: string, ends: ReadonlySet<number>): Map<string, boolean> {
   const called = new Map<string, boolean>();
   for (const { inside, end, hash } of functionsOf(script)) {
-    if (inside < end - 1) continue;
+    const isField = inside < end - 1;
+    if (isField) continue;
     called.set(hash, called.get(hash) === true || ends.has(end));
   }
   return called;

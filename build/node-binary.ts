@@ -20,8 +20,8 @@ const SHT_SYMTAB = 2;
 const PT_LOAD = 1;
 
 /**
- * Where in an ELF file a function's code or a variable's initial value is; undefined when the file has no such symbol (a stripped file has
- * none) or is no 64-bit little-endian ELF file.
+ * Where in an ELF file a function's code or a variable's initial value is; undefined when the file has no such symbol
+ * (a stripped file has none) or is no 64-bit little-endian ELF file.
  */
 export function fileOffset(elf: Buffer, symbol: string): number | undefined {
   if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2 || elf[5] !== 1) return undefined;

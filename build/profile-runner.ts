@@ -2,7 +2,7 @@
  * `node profile-runner.ts <script> <folder>`: runs the program of an executable, of which the script is the text, and
  * writes where the functions end that were called to a new file in the folder; started by profile.ts.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { join } from "node:path";
 import { Script } from "node:vm";
@@ -21,6 +21,7 @@ process.on("exit", () => {
     if (error !== null) throw error;
     const functions = result.filter(({ url }) => url === "program.js").flatMap((script) => script.functions);
     const called = functions.flatMap(({ ranges: [range] }) => (range?.count ? [range.endOffset] : []));
+    mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, `${process.pid}-${Date.now()}.json`), JSON.stringify(called));
   });
 });

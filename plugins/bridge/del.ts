@@ -22,62 +22,56 @@ import { findHostEnds } from "./veth.ts";
 export function del(request: Request, config: BridgeConfig): void {
   const owner: Owner = request;
   const promised = prevResultIfUsable(request)?.ips.map(({ address }) => address) ?? [];
+  let container: Container | undefined;
   let remaining: readonly IpAddress[] = [];
-  let finishMasquerade = (): void => startRemovingMasquerade(owner, promised, remaining)();
+  let finishMasquerade = (): void => undefined;
   runAll([
     () => {
-      remaining = otherAddresses(request);
+      container = openContainer(request);
+    },
+    () => {
+      if (container !== undefined) remaining = otherAddresses(container);
     },
     // Whatever the configuration says by now: it may have been another when the attachment was made.
     () => {
       finishMasquerade = startRemovingMasquerade(owner, promised, remaining);
     },
-    () => removeFromContainer(request),
+    () => {
+      if (container?.link !== undefined) deleteLink(container.socket, container.link);
+    },
     () => removeFromHost(owner),
     () => removeSpoofCheck(owner),
     () => finishMasquerade(),
     () => {
       if (config.ipam.type !== "") delegate(request, config.ipam, "DEL");
     },
+    () => container?.socket.close(),
   ]);
 }
 
-/** The addresses that the container has when its interface is gone. */
-function otherAddresses(request: Request): IpAddress[] {
-  return inContainer(request, [], (socket) => {
-    const link = findContainerEnd(socket, request);
-    return listAddresses(socket)
-      .filter(({ index }) => index !== link?.index)
-      .map(({ prefix }) => prefix.address);
-  });
+/** The container's rtnetlink, and the interface there if it is one that this plugin makes. */
+interface Container {
+  readonly socket: NetlinkSocket;
+  readonly link: Link | undefined;
 }
 
-/** Deletes the interface inside the container. */
-function removeFromContainer(request: Request): void {
-  inContainer(request, undefined, (socket) => {
-    const link = findContainerEnd(socket, request);
-    if (link !== undefined) deleteLink(socket, link);
-  });
-}
-
-function findContainerEnd(socket: NetlinkSocket, { ifname }: Request): Link | undefined {
-  const link = findLink(socket, ifname);
-  // An interface of another kind is not what this plugin makes.
-  return link?.kind === "veth" ? link : undefined;
-}
-
-/** Works with the container's rtnetlink; where there is no container any more, gives `absent`. */
-function inContainer<T>(request: Request, absent: T, work: (socket: NetlinkSocket) => T): T {
-  const netns = openNetnsIfPresent(request.netns);
-  if (netns === undefined) return absent;
-  let socket: NetlinkSocket | undefined;
+function openContainer({ netns: path, ifname }: Request): Container | undefined {
+  const netns = openNetnsIfPresent(path);
+  if (netns === undefined) return undefined;
   try {
-    socket = inNetns(netns, openRtnetlink);
-    return work(socket);
+    const socket = inNetns(netns, openRtnetlink);
+    const link = findLink(socket, ifname);
+    return { socket, link: link?.kind === "veth" ? link : undefined };
   } finally {
-    socket?.close();
     netns.close();
   }
+}
+
+/** The addresses that the container has when its interface is gone. */
+function otherAddresses({ socket, link }: Container): IpAddress[] {
+  return listAddresses(socket)
+    .filter(({ index }) => index !== link?.index)
+    .map(({ prefix }) => prefix.address);
 }
 
 /** Deletes what is left on the host: the namespace may be alive although its path is gone or was not given. */

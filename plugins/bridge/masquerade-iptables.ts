@@ -1,6 +1,7 @@
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { forgetConnectionsOf } from "../../shared/conntrack/client.ts";
+import { lazy } from "../../shared/errors/lazy.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import {
@@ -9,11 +10,12 @@ import {
   type Family,
   hasIptables,
   readRules,
-  type Shortcut,
+  type StartedChange,
   startChange,
 } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import { parseRuleset, type Ruleset } from "../../shared/iptables/ruleset.ts";
+import type { Transaction } from "../../shared/iptables/transaction.ts";
 import {
   type ChainOwner,
   chainName,
@@ -55,12 +57,12 @@ export function hasEntryRule(owner: ChainOwner, address: IpAddress): boolean {
 }
 
 /**
- * Starts to remove the masquerade rules of a container on this network, those of the Go plugin included. Returns what
- * waits for it and does the rest; the kernel takes its time for both this and the links.
+ * Starts to remove the masquerade rules of a container on this network, those of the Go plugin included; the kernel takes
+ * its time for both this and the links. Returns what waits for it and does the rest, and throws what stood against the
+ * start as well: CniError, the first cause, after all families were tried.
  *
  * @param promised addresses that it was given, as far as they are known.
  * @param remaining addresses that the container still has: on another interface of this network.
- * @throws CniError, the first cause, after all families were tried; so does the function returned.
  */
 export function startRemovingRules(
   owner: ChainOwner,
@@ -69,27 +71,43 @@ export function startRemovingRules(
 ): () => void {
   const staying = remaining.map(formatIp);
   const plan = (current: Ruleset) => planRemoval(current, owner, (source) => staying.includes(source));
-  // Most calls of one family, and every second DEL, end here: a look costs a tenth of a program's start.
-  const present = families.filter((family) => chainMayExist(family, "nat", chainName(owner)));
-  const removals = present.map((family) => {
+  const removals = families.map((family) => {
     const ofFamily = promised.filter(({ address }) => address.family === family);
     const isWhole =
       ofFamily.length > 0 && !ofFamily.some(({ address }) => staying.includes(formatIp(address)));
-    return { family, guess: isWhole ? plan(rulesetWith(owner, ofFamily)) : undefined };
+    return {
+      family,
+      // Most calls of one family, and every second DEL, end here: a look costs a tenth of a program's start.
+      isThere: lazy(() => chainMayExist(family, "nat", chainName(owner))),
+      guess: isWhole ? plan(rulesetWith(owner, ofFamily)) : undefined,
+    };
   });
-  const [first] = removals;
-  const started =
-    first?.guess && hasIptables(first.family) ? startChange(first.family, "nat", first.guess) : undefined;
-  const finish = (family: Family, shortcut: Shortcut) => (): void => {
-    // Translated connections would go on with the address's next owner.
-    forgetConnectionsOf(sourcesOf(changeRulesIfAvailable(family, "nat", plan, shortcut)));
-  };
+  const first = removals.find(({ guess }) => guess !== undefined);
+  const started = first && tryToStart(first);
   return () =>
     runAll(
-      removals.map((removal) =>
-        finish(removal.family, removal === first && started !== undefined ? { started } : removal),
-      ),
+      removals.map((removal) => () => {
+        if (!removal.isThere()) return;
+        const shortcut = removal === first && started !== undefined ? { started } : removal;
+        // Translated connections would go on with the address's next owner.
+        forgetConnectionsOf(sourcesOf(changeRulesIfAvailable(removal.family, "nat", plan, shortcut)));
+      }),
     );
+}
+
+interface Removal {
+  readonly family: Family;
+  isThere(): boolean;
+  readonly guess: Transaction | undefined;
+}
+
+function tryToStart({ family, isThere, guess }: Removal): StartedChange | undefined {
+  try {
+    return guess !== undefined && isThere() ? startChange(family, "nat", guess) : undefined;
+  } catch {
+    // It comes up again, without this head start.
+    return undefined;
+  }
 }
 
 /** What ADD makes for these addresses where there is nothing yet. */

@@ -28,11 +28,10 @@ export function addMasquerade(
 
 /**
  * Starts to remove what masquerades an attachment, by whichever backend and plugin it was made. Returns what waits for
- * it and does the rest.
+ * it and does the rest, and throws what stood against it: CniError, the first cause, after everything was tried.
  *
  * @param promised addresses that it was given, as far as they are known.
  * @param remaining addresses that the container still has: on another interface of this network.
- * @throws CniError, the first cause, after everything was tried; so does the function returned.
  */
 export function startRemovingMasquerade(
   owner: Owner,

@@ -11,6 +11,7 @@ import {
   hasIptables,
   IptablesUnavailable,
   requireIptables,
+  type TablePart,
 } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
@@ -95,14 +96,15 @@ function clearPortsInIptables(
 ): void {
   for (const { family, address } of families) {
     if (!hasIptables(family) || !chainMayExist(family, "nat", dnatChain)) continue;
+    const mappings = mappingsOf(config.mappings, family);
     let takenOver: PublishedPort[] = [];
-    changeRulesIfAvailable(family, "nat", (current) => {
-      const mappings = mappingsOf(config.mappings, family);
+    const plan = (current: Ruleset): Transaction => {
       // Also what this container itself has got in the past makes way.
       const gone = goneChains(request, current, mappings, address.address, holders);
       takenOver = publishedPorts(current, gone);
       return planRemoval(current, gone);
-    });
+    };
+    changeRulesIfAvailable(family, "nat", plan, { part: unheld(mappings, [dnatChain]) });
     forgetTakenOver(takenOver);
   }
 }
@@ -132,17 +134,18 @@ function publishByIptables(
       takenOver = publishedPorts(current, gone);
       return planAdd(current, desired, gone);
     };
-    // Of other containers only those matter that hold one of the ports; a chain of this one's that exists already
-    // makes the transaction fail.
-    const part = {
-      chains: sharedChainsOf(desired),
-      suffices: (current: Ruleset) => !mayBeHeld(current, mappings),
-    };
+    // A chain of this container's that exists already makes the transaction fail.
+    const part = unheld(mappings, sharedChainsOf(desired));
     const done = changeRules(family, "nat", plan, { part });
     undo.push(() => changeRules(family, "nat", (current) => planUndoShared(current, done)));
     undo.push(() => changeRules(family, "nat", (current) => planUndo(current, done, desired.chain)));
     forgetTakenOver(takenOver);
   }
+}
+
+/** Chains, CNI-HOSTPORT-DNAT among them, that are enough to look at when nobody holds one of the ports. */
+function unheld(mappings: readonly PortMapping[], chains: readonly string[]): TablePart {
+  return { chains, suffices: (current) => !mayBeHeld(current, mappings) };
 }
 
 /**
