@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -236,6 +236,49 @@ test("whoever comes next waits for an iptables-restore that outlives its plugin"
     writeFileSync(release, "");
     closeSync(fd);
     process.env["PATH"] = originalPath;
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("an iptables-restore that has made the rules is not waited for, and the next one need not wait either", () => {
+  const name = `iptables-test-${process.pid}`;
+  const folder = mkdtempSync(join(tmpdir(), "iptables-test-"));
+  const script = (end: string) =>
+    writeFileSync(
+      join(folder, "iptables-restore"),
+      `#!/bin/sh\necho $$ >> ${folder}/pids\n/usr/sbin/iptables-nft-restore "$@"\n${end}\n`,
+      { mode: 0o755 },
+    );
+  symlinkSync("/usr/sbin/iptables-nft-save", join(folder, "iptables-save"));
+  execFileSync("ip", ["netns", "add", name]);
+  const host = openNetns(`/run/netns/${name}`);
+  process.env["PATH"] = `${folder}:${originalPath}`;
+  const add = (chain: string): void => {
+    const transaction = new Transaction();
+    transaction.newChain(chain);
+    changeRules(4, "nat", () => transaction, { guess: transaction });
+  };
+  try {
+    inNetns(host, () => {
+      script("exec tail -f /dev/null");
+      add("CNI-A");
+      const lock = openSync(lockFile, "a");
+      assert.equal(lockExclusive(lock, 0), true);
+      closeSync(lock);
+      add("CNI-B");
+      const pids = readFileSync(join(folder, "pids"), "utf8").trim().split("\n");
+      for (const pid of pids) process.kill(Number(pid), "SIGKILL");
+      assert.equal(pids.length, 2);
+      script("");
+      const { chains } = readRules(4, "nat");
+      assert.ok(chains.includes("CNI-A") && chains.includes("CNI-B"));
+      // One that fails says nothing of the kind.
+      assert.throws(() => add("CNI-A"), CniError);
+    });
+  } finally {
+    process.env["PATH"] = originalPath;
+    host.close();
+    execFileSync("ip", ["netns", "del", name]);
     rmSync(folder, { recursive: true });
   }
 });

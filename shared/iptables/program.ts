@@ -19,6 +19,8 @@ export interface Outcome {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** There when it was not waited for, since it had said that its work is done. */
+  readonly mayStillRun?: true;
 }
 
 /** "iptables" or "ip6tables". */
@@ -68,34 +70,36 @@ export function hasIptables(family: Family): boolean {
   );
 }
 
-/** A program that runs, and how to wait for its end. */
+/** A program that runs, and how to wait for it. */
 export interface RunningProgram {
   finish(): Outcome;
 }
 
-/** Runs a program to its end: see startProgram. Throws IptablesUnavailable when it cannot be started. */
-export function runProgram(file: string, args: readonly string[], input: string, heldFd?: number): Outcome {
-  return startProgram(file, args, input, heldFd).finish();
+export interface ProgramOptions {
+  readonly input: string;
+  /** An open file that the program is to hold open as well, as long as it runs. */
+  readonly heldFd?: number | undefined;
+  /** As in ChildOptions. */
+  readonly doneLine?: string | undefined;
 }
 
-/**
- * Starts a program.
- *
- * @param heldFd an open file that the program is to hold open as well, as long as it runs.
- * @throws IptablesUnavailable when it cannot be started.
- */
+/** Runs a program: see startProgram. Throws IptablesUnavailable when it cannot be started. */
+export function runProgram(file: string, args: readonly string[], options: ProgramOptions): Outcome {
+  return startProgram(file, args, options).finish();
+}
+
+/** Starts a program. Throws IptablesUnavailable when it cannot be started. */
 export function startProgram(
   file: string,
   args: readonly string[],
-  input: string,
-  heldFd?: number,
+  { input, ...options }: ProgramOptions,
 ): RunningProgram {
   try {
     return startChild(file, args, {
+      ...options,
       // The children look for modprobe and for their own configuration as the administrator's shell would.
       env: { ...process.env, PATH: searchPath(process.env["PATH"]).join(":") },
       input: Buffer.from(input),
-      heldFd,
     });
   } catch (error) {
     throw new IptablesUnavailable(

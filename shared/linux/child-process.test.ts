@@ -48,6 +48,31 @@ test("of the files that are open here a program gets the one that it is to hold"
   }
 });
 
+test("a program that says that its work is done is not waited for", () => {
+  // Were it waited for, this would never end.
+  const script = 'echo first; echo "done: all of it"; echo $$ >&2; exec tail -f /dev/null';
+  const options = { env: {}, input: Buffer.of(), doneLine: "done:" };
+  const { stderr, ...outcome } = runChild("/bin/sh", ["-c", script], options);
+  assert.deepEqual(outcome, {
+    status: 0,
+    signal: null,
+    stdout: "first\ndone: all of it\n",
+    mayStillRun: true,
+  });
+  process.kill(Number(stderr), "SIGKILL");
+});
+
+test("without saying so it is waited for, whatever else it says", () => {
+  const options = { env: {}, input: Buffer.of(), doneLine: "done:" };
+  const script = "echo not done: yet; echo err >&2; exit 7";
+  assert.deepEqual(runChild("/bin/sh", ["-c", script], options), {
+    status: 7,
+    signal: null,
+    stdout: "not done: yet\n",
+    stderr: "err\n",
+  });
+});
+
 test("nothing stays open here", () => {
   const before = readdirSync("/proc/self/fd").length;
   sh("true");

@@ -13,6 +13,8 @@ export interface ChildOutcome {
   readonly signal: number | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** There when it had said that its work is done: it may still run, and init or a subreaper will wait for it. */
+  readonly mayStillRun?: true;
 }
 
 export interface ChildOptions {
@@ -20,6 +22,8 @@ export interface ChildOptions {
   readonly input: Uint8Array;
   /** An open file that the program is to hold open as well, as long as it runs. */
   readonly heldFd?: number | undefined;
+  /** How the line begins by which the program says that its work is done, with status 0, whatever it does after it. */
+  readonly doneLine?: string | undefined;
 }
 
 // fcntl.h, sys/mman.h, spawn.h
@@ -50,7 +54,7 @@ const prototypes = {
 
 /** A program that runs. */
 export interface Child {
-  /** Waits for its end; to be called once. Throws SystemError. */
+  /** Waits for its end, or until it says that its work is done; to be called once. Throws SystemError. */
   finish(): ChildOutcome;
 }
 
@@ -84,17 +88,26 @@ export function startChild(file: string, args: readonly string[], options: Child
     const pid = spawn(file, args, options.env, targets);
     closeSync(writeEnd);
     opened.splice(opened.indexOf(writeEnd), 1);
-    return { finish: () => finish(pid, readEnd, stderr, opened) };
+    return { finish: () => finish({ pid, readEnd, stderr, opened, doneLine: options.doneLine }) };
   } catch (error) {
     closeAll(opened);
     throw error;
   }
 }
 
-function finish(pid: number, readEnd: number, stderr: number, opened: readonly number[]): ChildOutcome {
+interface Started {
+  readonly pid: number;
+  readonly readEnd: number;
+  readonly stderr: number;
+  readonly opened: readonly number[];
+  readonly doneLine: string | undefined;
+}
+
+function finish({ pid, readEnd, stderr, opened, doneLine }: Started): ChildOutcome {
   try {
-    const stdout = readToEnd(readEnd);
-    return { ...waitFor(pid), stdout, stderr: readFile(stderr) };
+    const { stdout, isDone } = readOutput(readEnd, doneLine);
+    const end = isDone ? ({ status: 0, signal: null, mayStillRun: true } as const) : waitFor(pid);
+    return { ...end, stdout, stderr: readFile(stderr) };
   } finally {
     closeAll(opened);
   }
@@ -175,15 +188,20 @@ function openPipe(opened: number[]): [number, number] {
 }
 
 /** The buffer is used again and again: a pipe gives a few kilobytes at a time, of megabytes on a busy host. */
-function readToEnd(fd: number): string {
+function readOutput(fd: number, doneLine: string | undefined): { stdout: string; isDone: boolean } {
   let buffer = Buffer.allocUnsafe(65536);
   let length = 0;
   for (;;) {
     const read = readSync(fd, buffer, length, buffer.length - length, null);
-    if (read === 0) return buffer.toString("utf8", 0, length);
     length += read;
+    const isDone = doneLine !== undefined && hasLine(buffer.subarray(0, length), doneLine);
+    if (read === 0 || isDone) return { stdout: buffer.toString("utf8", 0, length), isDone };
     if (length === buffer.length) buffer = Buffer.concat([buffer], 2 * length);
   }
+}
+
+function hasLine(text: Buffer, beginning: string): boolean {
+  return text.indexOf(beginning) === 0 || text.includes(`\n${beginning}`);
 }
 
 function readFile(fd: number): string {
