@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { formatIp, parseIp } from "../ip/address.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
-import { deleteEntry, forgetConnections, forgetConnectionsOf, listEntries, openConntrack } from "./client.ts";
+import { netfilterSocket } from "../netlink/netfilter-socket.ts";
+import { deleteEntry, forgetConnections, forgetConnectionsOf, listEntries } from "./client.ts";
 
 test("entries are found by protocol and port and deleted one by one", () => {
   const name = `conntrack-test-${process.pid}`;
@@ -36,7 +37,7 @@ test("entries are found by protocol and port and deleted one by one", () => {
       make("-p", "tcp", ...v4, "--sport", "4000", "--dport", "5353", "--state", "ESTABLISHED");
       make("-p", "udp", "-s", "2001:db8::1", "-d", "2001:db8::2", "--sport", "4000", "--dport", "5353");
 
-      const socket = openConntrack();
+      const socket = netfilterSocket();
       const ports = (family: 4 | 6, destinationPort?: number) =>
         listEntries(socket, family, {
           protocol: 17,
@@ -47,22 +48,18 @@ test("entries are found by protocol and port and deleted one by one", () => {
               `${formatIp(original.destination)} ${original.sourcePort}>${original.destinationPort}`,
           )
           .sort();
-      try {
-        assert.deepEqual(ports(4, 5353), ["192.0.2.7 4000>5353", "192.0.2.7 4001>5353"]);
-        assert.deepEqual(ports(6, 5353), ["2001:db8::2 4000>5353"]);
-        assert.deepEqual(ports(4), ["192.0.2.7 4000>5353", "192.0.2.7 4001>5353", "192.0.2.7 5353>6000"]);
+      assert.deepEqual(ports(4, 5353), ["192.0.2.7 4000>5353", "192.0.2.7 4001>5353"]);
+      assert.deepEqual(ports(6, 5353), ["2001:db8::2 4000>5353"]);
+      assert.deepEqual(ports(4), ["192.0.2.7 4000>5353", "192.0.2.7 4001>5353", "192.0.2.7 5353>6000"]);
 
-        const translated = listEntries(socket, 4, { protocol: 17, destinationPort: 5353 }).find(
-          ({ reply }) => formatIp(reply.source) === "10.0.0.2",
-        );
-        assert.ok(translated !== undefined);
-        deleteEntry(socket, translated);
-        deleteEntry(socket, translated);
-        assert.deepEqual(ports(4, 5353), ["192.0.2.7 4000>5353"]);
-        assert.equal(listEntries(socket, 4, { protocol: 6, destinationPort: 5353 }).length, 1);
-      } finally {
-        socket.close();
-      }
+      const translated = listEntries(socket, 4, { protocol: 17, destinationPort: 5353 }).find(
+        ({ reply }) => formatIp(reply.source) === "10.0.0.2",
+      );
+      assert.ok(translated !== undefined);
+      deleteEntry(socket, translated);
+      deleteEntry(socket, translated);
+      assert.deepEqual(ports(4, 5353), ["192.0.2.7 4000>5353"]);
+      assert.equal(listEntries(socket, 4, { protocol: 6, destinationPort: 5353 }).length, 1);
     });
   } finally {
     host.close();
@@ -93,16 +90,12 @@ for (const [family, mine, other] of [
         const address = parseIp(mine);
         assert.ok(address !== undefined);
         forgetConnectionsOf([address]);
-        const socket = openConntrack();
-        try {
-          const left = listEntries(socket, family, { protocol: 17 });
-          assert.deepEqual(
-            left.map(({ original }) => formatIp(original.source)),
-            [other],
-          );
-        } finally {
-          socket.close();
-        }
+        const socket = netfilterSocket();
+        const left = listEntries(socket, family, { protocol: 17 });
+        assert.deepEqual(
+          left.map(({ original }) => formatIp(original.source)),
+          [other],
+        );
       });
     } finally {
       host.close();
@@ -139,27 +132,23 @@ for (const [family, client, host, container, neighbour] of [
         make(1005, 8081, container, 80);
         const address = parseIp(container);
         assert.ok(address !== undefined);
-        const socket = openConntrack();
+        const socket = netfilterSocket();
         const left = () =>
           listEntries(socket, family, { protocol: 17 })
             .map(({ original }) => original.sourcePort)
             .sort();
         const through = (destinationPort: number) =>
           ({ protocol: 17, destinationPort, answeredBy: address, answeredFromPort: 80 }) as const;
-        try {
-          forgetConnections(family, []);
-          assert.deepEqual(left(), [1001, 1002, 1003, 1004, 1005]);
-          forgetConnections(family, [through(8080)]);
-          assert.deepEqual(left(), [1003, 1004, 1005]);
-          // More than are searched for one by one.
-          forgetConnections(
-            family,
-            Array.from({ length: 20 }, (_none, index) => through(8081 + index)),
-          );
-          assert.deepEqual(left(), [1003, 1004]);
-        } finally {
-          socket.close();
-        }
+        forgetConnections(family, []);
+        assert.deepEqual(left(), [1001, 1002, 1003, 1004, 1005]);
+        forgetConnections(family, [through(8080)]);
+        assert.deepEqual(left(), [1003, 1004, 1005]);
+        // More than are searched for one by one.
+        forgetConnections(
+          family,
+          Array.from({ length: 20 }, (_none, index) => through(8081 + index)),
+        );
+        assert.deepEqual(left(), [1003, 1004]);
       });
     } finally {
       netns.close();

@@ -2,7 +2,8 @@ import { isErrno } from "../errors/system-error.ts";
 import { type IpAddress, sameIp } from "../ip/address.ts";
 import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
-import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/client.ts";
+import type { NetlinkSocket } from "../netlink/client.ts";
+import { netfilterSocket } from "../netlink/netfilter-socket.ts";
 import { type ConntrackEntry, decodeEntry, type EntryFilter, encodeFilter, encodeKey } from "./entry.ts";
 
 // linux/netfilter/nfnetlink.h, nfnetlink_conntrack.h
@@ -15,11 +16,6 @@ const nfgenmsgLength = 4;
 const AF_UNSPEC = 0;
 const AF_INET = 2;
 const AF_INET6 = 10;
-
-/** Opens a conntrack socket in the calling thread's network namespace. Throws SystemError. */
-export function openConntrack(): NetlinkSocket {
-  return openNetlink(NETLINK_NETFILTER);
-}
 
 /**
  * The tracked connections of one family that pass the filter.
@@ -109,14 +105,10 @@ const maxFlushes = 16;
  */
 export function forgetConnections(family: 4 | 6, filters: readonly EntryFilter[]): void {
   if (filters.length === 0) return;
-  const socket = openConntrack();
-  try {
-    const others =
-      filters.length > maxFlushes ? filters : filters.filter((filter) => !flush(socket, family, filter));
-    for (const entry of findEntries(socket, family, others)) deleteEntry(socket, entry);
-  } finally {
-    socket.close();
-  }
+  const socket = netfilterSocket();
+  const others =
+    filters.length > maxFlushes ? filters : filters.filter((filter) => !flush(socket, family, filter));
+  for (const entry of findEntries(socket, family, others)) deleteEntry(socket, entry);
 }
 
 /**

@@ -2,6 +2,7 @@ import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { unlock } from "../linux/flock.ts";
 import { withLockFile } from "../linux/lock-file.ts";
 import { sleep } from "../linux/wait.ts";
+import { netfilterDescriptors } from "../netlink/netfilter-socket.ts";
 import {
   type Family,
   findProgram,
@@ -32,11 +33,13 @@ const attempts = 10;
 /**
  * Starts an iptables-restore that makes a transaction. It says when that is done (--verbose repeats comments), and is
  * not waited for then: when something is removed, iptables-nft takes 10 to 20 ms more to close its socket, in which the
- * kernel waits for an RCU grace period and frees what nobody can see any more.
+ * kernel waits for an RCU grace period and frees what nobody can see any more. It holds our own sockets too, since who
+ * closes such a one last within that time waits as well.
  */
 function startRestore(restore: string, transaction: string, lockFd: number | undefined): RunningProgram {
   const input = `${transaction}${doneLine}${"-".repeat(8191 - doneLine.length)}\n`;
-  return startProgram(restore, ["--noflush", "--wait", "--verbose"], { input, heldFd: lockFd, doneLine });
+  const heldFds = [...(lockFd === undefined ? [] : [lockFd]), ...netfilterDescriptors()];
+  return startProgram(restore, ["--noflush", "--wait", "--verbose"], { input, heldFds, doneLine });
 }
 
 /**

@@ -77,10 +77,10 @@ export interface RunningProgram {
 
 export interface ProgramOptions {
   readonly input: string;
-  /** An open file that the program is to hold open as well, as long as it runs. */
-  readonly heldFd?: number | undefined;
   /** As in ChildOptions. */
-  readonly doneLine?: string | undefined;
+  readonly heldFds?: readonly number[];
+  /** As in ChildOptions. */
+  readonly doneLine?: string;
 }
 
 /** Runs a program: see startProgram. Throws IptablesUnavailable when it cannot be started. */

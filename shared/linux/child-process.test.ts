@@ -6,8 +6,12 @@ import { test } from "node:test";
 import { isErrno } from "../errors/system-error.ts";
 import { runChild } from "./child-process.ts";
 
-const sh = (script: string, input = "", env: Record<string, string | undefined> = {}, heldFd?: number) =>
-  runChild("/bin/sh", ["-c", script], { env, input: Buffer.from(input), heldFd });
+const sh = (
+  script: string,
+  input = "",
+  env: Record<string, string | undefined> = {},
+  heldFds: readonly number[] = [],
+) => runChild("/bin/sh", ["-c", script], { env, input: Buffer.from(input), heldFds });
 
 test("status, standard output and standard error are told apart", () => {
   assert.deepEqual(sh("echo out; echo err >&2; exit 7"), {
@@ -40,8 +44,8 @@ test("of the files that are open here a program gets the one that it is to hold"
   const held = openSync("/etc/passwd", "r");
   const other = openSync("/etc/group", "r");
   try {
-    assert.equal(sh("readlink /proc/self/fd/3", "", {}, held).stdout, "/etc/passwd\n");
-    assert.doesNotMatch(sh("ls -l /proc/self/fd", "", {}, held).stdout, /group/);
+    assert.equal(sh("readlink /proc/self/fd/3", "", {}, [held]).stdout, "/etc/passwd\n");
+    assert.doesNotMatch(sh("ls -l /proc/self/fd", "", {}, [held]).stdout, /group/);
   } finally {
     closeSync(held);
     closeSync(other);

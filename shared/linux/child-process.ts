@@ -20,8 +20,8 @@ export interface ChildOutcome {
 export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly input: Uint8Array;
-  /** An open file that the program is to hold open as well, as long as it runs. */
-  readonly heldFd?: number | undefined;
+  /** Open files that the program is to hold open as well, as long as it runs. */
+  readonly heldFds?: readonly number[];
   /** How the line begins by which the program says that its work is done, with status 0, whatever it does after it. */
   readonly doneLine?: string | undefined;
 }
@@ -84,7 +84,7 @@ export function startChild(file: string, args: readonly string[], options: Child
     }
     const stderr = memoryFile(opened);
     const [readEnd, writeEnd] = openPipe(opened);
-    const targets = [input, writeEnd, stderr, ...(options.heldFd === undefined ? [] : [options.heldFd])];
+    const targets = [input, writeEnd, stderr, ...(options.heldFds ?? [])];
     const pid = spawn(file, args, options.env, targets);
     closeSync(writeEnd);
     opened.splice(opened.indexOf(writeEnd), 1);

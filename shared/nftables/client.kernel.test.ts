@@ -30,7 +30,6 @@ async function rulesetFor(t: TestContext): Promise<{ host: Host; nftables: Nftab
   const netns = openNetns(host.outside("/run/netns/n"));
   const nftables = inNetns(netns, openNftables);
   netns.close();
-  t.after(() => nftables.close());
   return { host, nftables };
 }
 

@@ -4,8 +4,9 @@ import { withLockFile } from "../linux/lock-file.ts";
 import { sleep } from "../linux/wait.ts";
 import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
-import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "../netlink/client.ts";
+import type { NetlinkSocket } from "../netlink/client.ts";
 import { decodeMessages, type Message } from "../netlink/message.ts";
+import { netfilterSocket } from "../netlink/netfilter-socket.ts";
 import { type BatchAnswer, decodeAnswer, encodeBatch } from "./batch.ts";
 import { holdsText } from "./bytes.ts";
 import { type ChainName, chainKey, decodeChain, describeChain, type ListedChain } from "./chain.ts";
@@ -179,10 +180,6 @@ export class Nftables {
     if (answer.errno !== 0) throw refusal(commands, answer);
   }
 
-  close(): void {
-    this.#socket.close();
-  }
-
   #get(operation: string, type: number, family: Family, body: Uint8Array): Message | undefined {
     try {
       return this.#socket.request(operation, messageType(type), 0, withFamily(family, body))[0];
@@ -248,23 +245,23 @@ function missingSupport(error: unknown, operation: string): unknown {
   return new NftablesRefusal(operation, error.errno, "", "the kernel has no nf_tables: CONFIG_NF_TABLES");
 }
 
-/** Opens the ruleset of the calling thread's network namespace. Throws SystemError. */
+const rulesets = new WeakMap<NetlinkSocket, Nftables>();
+
+/** The ruleset of the calling thread's network namespace. Throws SystemError. */
 export function openNftables(): Nftables {
   try {
-    return new Nftables(openNetlink(NETLINK_NETFILTER));
+    const socket = netfilterSocket();
+    const ruleset = rulesets.get(socket) ?? new Nftables(socket);
+    rulesets.set(socket, ruleset);
+    return ruleset;
   } catch (error) {
     throw missingSupport(error, "cannot open the nf_tables ruleset");
   }
 }
 
-/** Works on the ruleset of the calling thread's namespace, with a socket that is closed again. */
+/** Works on the ruleset of the calling thread's namespace. */
 export function withNftables<T>(work: (nftables: Nftables) => T): T {
-  const nftables = openNftables();
-  try {
-    return work(nftables);
-  } finally {
-    nftables.close();
-  }
+  return work(openNftables());
 }
 
 /**
@@ -273,16 +270,12 @@ export function withNftables<T>(work: (nftables: Nftables) => T): T {
  * @throws SystemError for failures that say neither.
  */
 export function hasNftables(): boolean {
-  let nftables: Nftables | undefined;
   try {
-    nftables = openNftables();
-    nftables.generation();
+    openNftables().generation();
     return true;
   } catch (error) {
     if (isErrno(error, ...missing, "EPERM")) return false;
     throw error;
-  } finally {
-    nftables?.close();
   }
 }
 

@@ -89,7 +89,6 @@ for (const [name, pair] of Object.entries(pairs)) {
     inside("ours", () => {
       const nftables = openNftables();
       changeRuleset(nftables, () => commandsOf(pair));
-      nftables.close();
     });
 
     const text = (netns: string) => host.inNetns(netns, "nft", ["list", "ruleset"]).stdout;
@@ -134,7 +133,6 @@ for (const [name, pair] of Object.entries(pairs)) {
         if (set.interval === true && set.key.length === 1) continue;
         for (const element of wanted) assert.deepEqual(nftables.getElement(set, element), element);
       }
-      nftables.close();
     });
   });
 }

@@ -74,7 +74,6 @@ async function hostWithContainers(t: TestContext): Promise<{ host: Host; nftable
   const netns = openNetns(host.outside("/proc/1/ns/net"));
   const nftables = inNetns(netns, openNftables);
   netns.close();
-  t.after(() => nftables.close());
   return { host, nftables };
 }
 

@@ -50,7 +50,6 @@ test("what is missing is named, and comes back with the next ADD", async (t) => 
   const netns = openNetns(host.outside("/proc/1/ns/net"));
   t.after(() => netns.close());
   const nftables = inNetns(netns, openNftables);
-  t.after(() => nftables.close());
   const addresses = ["10.0.0.2", "2001:db8::2"]
     .map((text) => parseIp(text))
     .filter((one) => one !== undefined);

@@ -234,7 +234,6 @@ test("DEL and GC find what map owners does not list", async (t) => {
 test("a repeated ADD changes nothing", async (t) => {
   const { inside } = await ruleset(t);
   const nftables = inside(openNftables);
-  t.after(() => nftables.close());
   for (const policy of [undefined, "same-bridge", "isolated"] as const) {
     inside(() => addToRuleset(wanted("a", ["10.0.0.2", "2001:db8::2"], policy)));
     const generation = nftables.generation();

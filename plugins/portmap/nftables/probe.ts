@@ -27,8 +27,6 @@ export function probe(config: PortmapConfig): void {
     // ENOENT is also the answer for parts that the kernel lacks.
     const isExpected = isErrno(error, "ENOENT") && errorText(error).startsWith(impossible.operation);
     if (!isExpected) throw error;
-  } finally {
-    nftables.close();
   }
 }
 
