@@ -17,7 +17,7 @@ import {
   ensureGatewayAddress,
   refuseRouterAdvertisements,
 } from "./host-bridge.ts";
-import { addMasquerade } from "./masquerade.ts";
+import { addMasquerade, prepareMasquerade } from "./masquerade.ts";
 import type { Owner } from "./owner.ts";
 import { addSpoofCheck } from "./spoof-check.ts";
 import { attachToBridge, createVeth, isGone, refuseExisting, type VethEnds } from "./veth.ts";
@@ -69,6 +69,12 @@ function configureEnds(
   if (config.macSpoofCheck) addSpoofCheck(request, ends.host.name, ends.container.mac, undo);
   const ipam = config.ipam.type === "" ? undefined : allocate(request, config.ipam, undo);
   const addressing = ipam === undefined ? undefined : completeAddressing(ipam, config, containerInterface);
+  if (config.ipMasq && addressing !== undefined) {
+    prepareMasquerade(
+      config.ipMasqBackend,
+      addressing.ips.map(({ address }) => address),
+    );
+  }
   const gateway =
     addressing === undefined ? undefined : gatewayLink(config, places, bridge, addressing, undo);
   if (addressing === undefined) bringUp(config, places, ends.container);

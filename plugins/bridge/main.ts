@@ -5,12 +5,14 @@ import { check } from "./check.ts";
 import { decodeConfig } from "./config.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
+import { prepare } from "./prepare.ts";
 import { reapply } from "./reapply.ts";
 import { status } from "./status.ts";
 
 runPlugin({
   name: "bridge",
   versions: allVersions,
+  prepare,
   decode: decodeConfig,
   add,
   del,

@@ -3,6 +3,7 @@ import { runAll, type UndoStack } from "../../shared/cni/undo-stack.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { hasIptables } from "../../shared/iptables/client.ts";
+import { startEarly } from "../../shared/iptables/restore.ts";
 import { hasNftables } from "../../shared/nftables/client.ts";
 import type { MasqueradeBackend } from "./config.ts";
 import { addRules, collectRules, hasEntryRule, startRemovingRules } from "./masquerade-iptables.ts";
@@ -13,6 +14,15 @@ import type { Owner } from "./owner.ts";
 export function chooseBackend(configured: MasqueradeBackend | undefined): MasqueradeBackend {
   if (configured !== undefined) return configured;
   return !hasIptables(4) && hasNftables() ? "nftables" : "iptables";
+}
+
+/** Starts the program that `addMasquerade` will need for these addresses, if it is to need one. */
+export function prepareMasquerade(
+  configured: MasqueradeBackend | undefined,
+  addresses: readonly IpPrefix[],
+): void {
+  if (chooseBackend(configured) !== "iptables") return;
+  for (const { address } of addresses) startEarly(address.family, "changing");
 }
 
 /** Masquerades what these addresses send beyond their own networks. Throws CniError. */

@@ -4,6 +4,18 @@ import { check } from "./check.ts";
 import { decodeConfig, versions } from "./config.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
+import { prepare } from "./prepare.ts";
 import { status } from "./status.ts";
 
-runPlugin({ name: "firewall", versions, decode: decodeConfig, add, del, check, gc, status, reapply: add });
+runPlugin({
+  name: "firewall",
+  versions,
+  prepare,
+  decode: decodeConfig,
+  add,
+  del,
+  check,
+  gc,
+  status,
+  reapply: add,
+});

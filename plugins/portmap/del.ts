@@ -5,6 +5,7 @@ import { runAll } from "../../shared/cni/undo-stack.ts";
 import { lazy } from "../../shared/errors/lazy.ts";
 import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.ts";
 import { chainMayExist, nftChainExists } from "../../shared/iptables/presence.ts";
+import { startEarly } from "../../shared/iptables/restore.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import { containerAddresses } from "./addresses.ts";
 import { decodeConfig } from "./config.ts";
@@ -73,6 +74,7 @@ export function removeRules({ signs, chainsIn, own = [], promised = () => undefi
     ([4, 6] as const).map((family) => () => {
       const present = signs.filter((chain) => chainMayExist(family, "nat", chain));
       if (present.length === 0) return;
+      if (own.length > 0) startEarly(family, "changing");
       const rules = promised(family);
       const isAll = rules !== undefined && present.every((chain) => chain === rules.chain);
       const guess = isAll ? planExactRemoval(rules) : undefined;

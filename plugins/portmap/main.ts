@@ -5,11 +5,13 @@ import { check } from "./check.ts";
 import { decodeConfig } from "./config.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
+import { prepare } from "./prepare.ts";
 import { status } from "./status.ts";
 
 runPlugin({
   name: "portmap",
   versions: allVersions,
+  prepare,
   decode: decodeConfig,
   add,
   del,

@@ -1,6 +1,7 @@
 import { getRawAsset } from "node:sea";
 import { Script } from "node:vm";
-import type { ChildOptions, ChildOutcome } from "../linux/child-process.ts";
+import type { ChildOutcome } from "../linux/child.ts";
+import type { KnownChildOptions } from "../linux/child-process.ts";
 import { wouldRun } from "../linux/stamp.ts";
 import { callPlugin } from "./call-plugin.ts";
 import type { Plugin } from "./plugin.ts";
@@ -26,7 +27,7 @@ const identities: Readonly<Record<string, string>> =
  * same inside. Environment and configuration are read anew, and the answer is the text of the executable's, so that
  * nothing can tell. The working directory, the umask and the network namespace are this process's, as a child's are.
  */
-export function runBuiltIn(executable: string, { env, input }: ChildOptions): ChildOutcome | undefined {
+export function runBuiltIn(executable: string, { env, input }: KnownChildOptions): ChildOutcome | undefined {
   for (const [name, identity] of Object.entries(identities)) {
     if (!wouldRun(executable, identity)) continue;
     const { status, text } = callPlugin(load(name), env, () => Buffer.from(input));

@@ -56,6 +56,7 @@ function perform<Config>(plugin: Plugin<Config>, environment: Environment, readS
   checkVersion(request.command, request.cniVersion, plugin.versions);
   if (request.command === "ADD") {
     refuseOwnNamespace(environment);
+    plugin.prepare?.(request);
     return performAdd(plugin, request);
   }
   performOther(plugin, environment, request);
@@ -86,9 +87,11 @@ function performOther<Config>(plugin: Plugin<Config>, environment: Environment, 
   switch (request.command) {
     case "DEL":
       refuseOwnNamespace(environment);
+      plugin.prepare?.(request);
       plugin.del(request, plugin.decode(request));
       return;
     case "CHECK":
+      plugin.prepare?.(request);
       plugin.check(request, plugin.decode(request));
       return;
     case "GC": {

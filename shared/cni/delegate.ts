@@ -2,7 +2,8 @@ import { statSync, writeSync } from "node:fs";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
 import { lazy } from "../errors/lazy.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
-import { type ChildOptions, type ChildOutcome, runChild } from "../linux/child-process.ts";
+import type { ChildOutcome } from "../linux/child.ts";
+import { type KnownChildOptions, runChild } from "../linux/child-process.ts";
 import { sleep } from "../linux/wait.ts";
 import { runBuiltIn } from "./built-in.ts";
 import { configObject, decode, optionalInteger, optionalText } from "./config-schema.ts";
@@ -49,7 +50,7 @@ function callDelegate(request: Request, { type, inProcess = false }: Ipam, comma
   return outcome.stdout;
 }
 
-function run(executable: string, options: ChildOptions): ChildOutcome {
+function run(executable: string, options: KnownChildOptions): ChildOutcome {
   for (let attempt = 1; ; attempt++) {
     try {
       return runChild(executable, [], options);

@@ -36,6 +36,11 @@ export interface Plugin<Config> {
   /** Specification versions, ascending. */
   readonly versions: readonly string[];
   /**
+   * Starts what ADD, DEL or CHECK will probably need, such as a program, while the configuration is decoded. It has only
+   * the document to guess from, which may be wrong in any way. Never throws, and changes nothing.
+   */
+  readonly prepare?: (request: Request) => void;
+  /**
    * Decodes and validates the configuration. Called for ADD, DEL and CHECK before the handler. For DEL it should look
    * at no more than DEL needs: a container must be removable also when its configuration is wrong. Throws CniError.
    */

@@ -24,6 +24,15 @@ export function prevResult(request: Request): Result | undefined {
   return parseResult(document, request.cniVersion);
 }
 
+/** Families of which the result before seems to have addresses: a look at it, for `Plugin.prepare`. Never throws. */
+export function likelyFamilies({ document }: Request): readonly (4 | 6)[] {
+  const previous = document["prevResult"];
+  const ips = isJsonObject(previous) && Array.isArray(previous["ips"]) ? previous["ips"] : [];
+  const addresses = ips.map((ip) => (isJsonObject(ip) ? ip["address"] : undefined));
+  const isThere = (sign: string) => addresses.some((text) => typeof text === "string" && text.includes(sign));
+  return [...(isThere(".") ? [4 as const] : []), ...(isThere(":") ? [6 as const] : [])];
+}
+
 /**
  * The result of the plugins before this one.
  *

@@ -7,14 +7,8 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { CniError } from "../errors/cni-error.ts";
 import { lockExclusive } from "../linux/flock.ts";
 import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
-import {
-  changeRules,
-  changeRulesIfAvailable,
-  type Family,
-  hasIptables,
-  lockFile,
-  readRules,
-} from "./client.ts";
+import { changeRules, changeRulesIfAvailable, type Family, hasIptables, readRules } from "./client.ts";
+import { lockFile } from "./restore.ts";
 import { hasRule, type Ruleset } from "./ruleset.ts";
 import { Transaction } from "./transaction.ts";
 
@@ -158,6 +152,23 @@ for (const flavour of ["nft", "legacy"]) {
           (error) => error instanceof CniError && error.code === 102 && error.message.includes("70000"),
         );
         assert.ok(!readRules(4, "nat").has("CNI-X"));
+      });
+    });
+
+    test("a transaction that is too large for a pipe is made, and taken back", () => {
+      inNetns(host, () => {
+        const chains = Array.from({ length: 2_000 }, (_none, index) => `CNI-${"x".repeat(18)}${index}`);
+        for (const kind of ["newChain", "deleteChain"] as const) {
+          const done = changeRules(4, "nat", (current) => {
+            assert.equal(current.has("CNI-NONE"), false);
+            const transaction = new Transaction();
+            for (const chain of chains) transaction[kind](chain);
+            return transaction;
+          });
+          assert.equal(done.length, chains.length);
+          const left = readRules(4, "nat");
+          assert.equal(chains.filter((chain) => left.has(chain)).length, kind === "newChain" ? 2_000 : 0);
+        }
       });
     });
 

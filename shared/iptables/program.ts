@@ -1,5 +1,6 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import type { Child } from "../linux/child.ts";
 import { startChild } from "../linux/child-process.ts";
 
 export type Family = 4 | 6;
@@ -19,8 +20,6 @@ export interface Outcome {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** There when it was not waited for, since it had said that its work is done. */
-  readonly mayStillRun?: true;
 }
 
 /** "iptables" or "ip6tables". */
@@ -62,6 +61,16 @@ function isExecutable(file: string): boolean {
   }
 }
 
+/**
+ * Says early that the programs for this family are missing. Returns the path of iptables-restore.
+ *
+ * @throws CniError code 101
+ */
+export function requireIptables(family: Family): string {
+  findProgram(family, "save");
+  return findProgram(family, "restore");
+}
+
 /** True when the programs for this family are installed. */
 export function hasIptables(family: Family): boolean {
   const directories = searchPath(process.env["PATH"]);
@@ -70,36 +79,25 @@ export function hasIptables(family: Family): boolean {
   );
 }
 
-/** A program that runs, and how to wait for it. */
-export interface RunningProgram {
-  finish(): Outcome;
-}
-
 export interface ProgramOptions {
-  readonly input: string;
+  /** As in ChildOptions. */
+  readonly input?: string;
   /** As in ChildOptions. */
   readonly heldFds?: readonly number[];
-  /** As in ChildOptions. */
-  readonly doneLine?: string;
-}
-
-/** Runs a program: see startProgram. Throws IptablesUnavailable when it cannot be started. */
-export function runProgram(file: string, args: readonly string[], options: ProgramOptions): Outcome {
-  return startProgram(file, args, options).finish();
 }
 
 /** Starts a program. Throws IptablesUnavailable when it cannot be started. */
 export function startProgram(
   file: string,
   args: readonly string[],
-  { input, ...options }: ProgramOptions,
-): RunningProgram {
+  { input, heldFds }: ProgramOptions = {},
+): Child {
   try {
     return startChild(file, args, {
-      ...options,
       // The children look for modprobe and for their own configuration as the administrator's shell would.
       env: { ...process.env, PATH: searchPath(process.env["PATH"]).join(":") },
-      input: Buffer.from(input),
+      ...(input !== undefined && { input: Buffer.from(input) }),
+      ...(heldFds !== undefined && { heldFds }),
     });
   } catch (error) {
     throw new IptablesUnavailable(

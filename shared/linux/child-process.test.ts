@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isErrno } from "../errors/system-error.ts";
-import { runChild } from "./child-process.ts";
+import { runChild, startChild } from "./child-process.ts";
 
 const sh = (
   script: string,
@@ -52,29 +52,24 @@ test("of the files that are open here a program gets the one that it is to hold"
   }
 });
 
-test("a program that says that its work is done is not waited for", () => {
+test("a program is told what to do line by line, and need not be waited for", () => {
   // Were it waited for, this would never end.
-  const script = 'echo first; echo "done: all of it"; echo $$ >&2; exec tail -f /dev/null';
-  const options = { env: {}, input: Buffer.of(), doneLine: "done:" };
-  const { stderr, ...outcome } = runChild("/bin/sh", ["-c", script], options);
-  assert.deepEqual(outcome, {
-    status: 0,
-    signal: null,
-    stdout: "first\ndone: all of it\n",
-    mayStillRun: true,
-  });
-  process.kill(Number(stderr), "SIGKILL");
+  const script = 'while read line; do echo "did $line"; echo "done: it"; done; exec tail -f /dev/null';
+  const child = startChild("/bin/sh", ["-c", `echo $$; ${script}`], { env: {} });
+  child.write("one\n");
+  const [pid, ...lines] = child.readUntil("done: ")?.split("\n") ?? [];
+  assert.deepEqual(lines, ["did one", ""]);
+  child.write("two\n");
+  assert.equal(child.readUntil("done: "), "it\ndid two\n");
+  child.leave();
+  process.kill(Number(pid), "SIGKILL");
 });
 
-test("without saying so it is waited for, whatever else it says", () => {
-  const options = { env: {}, input: Buffer.of(), doneLine: "done:" };
-  const script = "echo not done: yet; echo err >&2; exit 7";
-  assert.deepEqual(runChild("/bin/sh", ["-c", script], options), {
-    status: 7,
-    signal: null,
-    stdout: "not done: yet\n",
-    stderr: "err\n",
-  });
+test("a program that ends too early says how it ended, and takes no more input", () => {
+  const child = startChild("/bin/sh", ["-c", "echo not done: yet; echo err >&2; exit 7"], { env: {} });
+  assert.equal(child.readUntil("done: "), undefined);
+  child.write("one\n");
+  assert.deepEqual(child.finish(), { status: 7, signal: null, stdout: "not done: yet\n", stderr: "err\n" });
 });
 
 test("nothing stays open here", () => {

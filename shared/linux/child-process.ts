@@ -1,29 +1,21 @@
-import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
+import { Child, type ChildOutcome } from "./child.ts";
 import { call, native } from "./libc.ts";
 
 // Loading node:child_process costs 2.3 ms, and its fork copies the page tables of the whole Node process: measured
 // for one iptables-save, 2.2 ms against 1.1 ms.
 
-/** How a program ended, and what it printed. */
-export interface ChildOutcome {
-  /** Exit status; null when a signal ended it. */
-  readonly status: number | null;
-  /** Number of the signal that ended it; null when it exited. */
-  readonly signal: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  /** There when it had said that its work is done: it may still run, and init or a subreaper will wait for it. */
-  readonly mayStillRun?: true;
-}
-
 export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly input: Uint8Array;
+  /** What it reads from standard input, if all of that is known already. */
+  readonly input?: Uint8Array;
   /** Open files that the program is to hold open as well, as long as it runs. */
   readonly heldFds?: readonly number[];
-  /** How the line begins by which the program says that its work is done, with status 0, whatever it does after it. */
-  readonly doneLine?: string | undefined;
+}
+
+export interface KnownChildOptions extends ChildOptions {
+  readonly input: Uint8Array;
 }
 
 // fcntl.h, sys/mman.h, spawn.h
@@ -37,7 +29,6 @@ const opaqueSize = 512;
 const prototypes = {
   pipe2: "int pipe2(void *fds, int flags)",
   memfd_create: "int memfd_create(const char *name, unsigned int flags)",
-  waitpid: "int waitpid(int pid, void *status, int options)",
   spawn:
     "int posix_spawn(void *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)",
   initActions: "int posix_spawn_file_actions_init(void *actions)",
@@ -52,69 +43,46 @@ const prototypes = {
   emptySet: "int sigemptyset(void *set)",
 } as const;
 
-/** A program that runs. */
-export interface Child {
-  /** Waits for its end, or until it says that its work is done; to be called once. Throws SystemError. */
-  finish(): ChildOutcome;
-}
-
 /**
  * Runs a program to its end: see startChild.
  *
  * @throws SystemError when it cannot be started, with the errno of execve(2).
  */
-export function runChild(file: string, args: readonly string[], options: ChildOptions): ChildOutcome {
+export function runChild(file: string, args: readonly string[], options: KnownChildOptions): ChildOutcome {
   return startChild(file, args, options).finish();
 }
 
 /**
  * Starts a program in the network namespace of the calling thread. Its standard output is a pipe, so that it notices
- * when this process is gone, and waits when it prints more than a pipe holds; standard input and standard error are
- * files in memory.
+ * when this process is gone, and waits when it prints more than a pipe holds; standard error, and an input that is known,
+ * are files in memory.
  *
  * @param file path of the program; nothing is searched.
  * @throws SystemError when it cannot be started, with the errno of execve(2).
  */
 export function startChild(file: string, args: readonly string[], options: ChildOptions): Child {
+  const { env, input, heldFds = [] } = options;
   const opened: number[] = [];
   try {
-    const input = memoryFile(opened);
-    for (let written = 0; written < options.input.length; ) {
-      written += writeSync(input, options.input, written, options.input.length - written, written);
-    }
+    const [theirInput, stdin] = input === undefined ? openPipe(opened) : [inputFile(input, opened)];
+    const [stdout, theirOutput] = openPipe(opened);
     const stderr = memoryFile(opened);
-    const [readEnd, writeEnd] = openPipe(opened);
-    const targets = [input, writeEnd, stderr, ...(options.heldFds ?? [])];
-    const pid = spawn(file, args, options.env, targets);
-    closeSync(writeEnd);
-    opened.splice(opened.indexOf(writeEnd), 1);
-    return { finish: () => finish({ pid, readEnd, stderr, opened, doneLine: options.doneLine }) };
+    const pid = spawn(file, args, env, [theirInput, theirOutput, stderr, ...heldFds]);
+    closeSync(theirInput);
+    closeSync(theirOutput);
+    return new Child(pid, { stdin, stdout, stderr });
   } catch (error) {
-    closeAll(opened);
+    for (const fd of opened) closeSync(fd);
     throw error;
   }
 }
 
-interface Started {
-  readonly pid: number;
-  readonly readEnd: number;
-  readonly stderr: number;
-  readonly opened: readonly number[];
-  readonly doneLine: string | undefined;
-}
-
-function finish({ pid, readEnd, stderr, opened, doneLine }: Started): ChildOutcome {
-  try {
-    const { stdout, isDone } = readOutput(readEnd, doneLine);
-    const end = isDone ? ({ status: 0, signal: null, mayStillRun: true } as const) : waitFor(pid);
-    return { ...end, stdout, stderr: readFile(stderr) };
-  } finally {
-    closeAll(opened);
+function inputFile(content: Uint8Array, opened: number[]): number {
+  const file = memoryFile(opened);
+  for (let written = 0; written < content.length; ) {
+    written += writeSync(file, content, written, content.length - written, written);
   }
-}
-
-function closeAll(opened: readonly number[]): void {
-  for (const fd of opened) closeSync(fd);
+  return file;
 }
 
 /** Starts a program whose file descriptors 0, 1, … are the given ones; all others are closed in it. */
@@ -161,16 +129,6 @@ function resetSignals(attributes: Uint8Array): void {
   native(prototypes.setFlags)(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 }
 
-function waitFor(pid: number): Pick<ChildOutcome, "status" | "signal"> {
-  const status = new DataView(new ArrayBuffer(4));
-  const outcome = call(prototypes.waitpid, pid, new Uint8Array(status.buffer), 0);
-  if (outcome < 0) throw new SystemError("cannot wait for a program", outcome);
-  const word = status.getInt32(0, true);
-  // bits/waitstatus.h
-  const signal = word & 0x7f;
-  return signal === 0 ? { status: (word >>> 8) & 0xff, signal: null } : { status: null, signal };
-}
-
 function memoryFile(opened: number[]): number {
   const fd = call(prototypes.memfd_create, "cni", MFD_CLOEXEC);
   if (fd < 0) throw new SystemError("cannot make a file in memory", fd);
@@ -185,27 +143,4 @@ function openPipe(opened: number[]): [number, number] {
   const pair: [number, number] = [fds.getInt32(0, true), fds.getInt32(4, true)];
   opened.push(...pair);
   return pair;
-}
-
-/** The buffer is used again and again: a pipe gives a few kilobytes at a time, of megabytes on a busy host. */
-function readOutput(fd: number, doneLine: string | undefined): { stdout: string; isDone: boolean } {
-  let buffer = Buffer.allocUnsafe(65536);
-  let length = 0;
-  for (;;) {
-    const read = readSync(fd, buffer, length, buffer.length - length, null);
-    length += read;
-    const isDone = doneLine !== undefined && hasLine(buffer.subarray(0, length), doneLine);
-    if (read === 0 || isDone) return { stdout: buffer.toString("utf8", 0, length), isDone };
-    if (length === buffer.length) buffer = Buffer.concat([buffer], 2 * length);
-  }
-}
-
-function hasLine(text: Buffer, beginning: string): boolean {
-  return text.indexOf(beginning) === 0 || text.includes(`\n${beginning}`);
-}
-
-function readFile(fd: number): string {
-  const content = Buffer.alloc(fstatSync(fd).size);
-  if (content.length > 0) readSync(fd, content, 0, content.length, 0);
-  return content.toString("utf8");
 }

@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from "node:fs";
 import { lockExclusive } from "./flock.ts";
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
+const lockFileFlags = O_RDWR | O_CREAT | O_NOFOLLOW;
 
 /**
  * Works while holding the lock of a file, which is made when it is not there, so that our own processes come one after
@@ -15,7 +16,7 @@ export function withLockFile<T>(
   timeoutMilliseconds: number,
   work: (fd: number | undefined) => T,
 ): T {
-  return withLock(path, O_RDWR | O_CREAT | O_NOFOLLOW, timeoutMilliseconds, work);
+  return withLock(path, lockFileFlags, timeoutMilliseconds, work);
 }
 
 /** The same with the lock of a directory, which is not made. */
@@ -29,25 +30,34 @@ function withLock<T>(
   timeoutMilliseconds: number,
   work: (fd: number | undefined) => T,
 ): T {
-  const fd = openLocked(path, flags, timeoutMilliseconds);
+  const fd = openIfPossible(path, flags);
   try {
+    lockIfPossible(fd, timeoutMilliseconds);
     return work(fd);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
 }
 
-function openLocked(path: string, flags: number, timeoutMilliseconds: number): number | undefined {
-  let fd: number;
-  try {
-    fd = openSync(path, flags, 0o600);
-  } catch {
-    return undefined;
-  }
+/** Opens a lock file, which is made when it is not there. Returns undefined where that cannot be done. */
+export function openLockFile(path: string): number | undefined {
+  return openIfPossible(path, lockFileFlags);
+}
+
+/** Takes the lock of such a file if it is free in time; see `withLockFile`. */
+export function lockIfPossible(fd: number | undefined, timeoutMilliseconds: number): void {
+  if (fd === undefined) return;
   try {
     lockExclusive(fd, timeoutMilliseconds);
   } catch {
     // A file system without locks.
   }
-  return fd;
+}
+
+function openIfPossible(path: string, flags: number): number | undefined {
+  try {
+    return openSync(path, flags, 0o600);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,0 +1,162 @@
+import { closeSync } from "node:fs";
+import type { Child } from "../linux/child.ts";
+import { unlock } from "../linux/flock.ts";
+import { lockIfPossible, openLockFile } from "../linux/lock-file.ts";
+import { netfilterDescriptors, netfilterSocket } from "../netlink/netfilter-socket.ts";
+import { type Family, type Outcome, requireIptables, startProgram } from "./program.ts";
+
+/**
+ * Only our own processes take it, so that each sees what the one before it has made. An iptables-restore holds it
+ * too: when its plugin is killed, the DEL that follows waits for what is still under way.
+ */
+export const lockFile = "/run/cni-iptables.lock";
+const lockTimeoutMilliseconds = 30_000;
+
+export type Purpose = "reading" | "changing";
+
+/** A change waits for iptables-legacy's lock as long as it takes; reading gives up, for iptables-save takes none. */
+const waiting = { reading: "--wait=1", changing: "--wait" } as const;
+
+/**
+ * By this comment, which iptables-restore repeats (--verbose), it says that what comes before is done. With the rest of
+ * its line it fills more than one block of the C library's buffer, so that it is written at once; the program takes no
+ * line that is longer than 10 kB.
+ */
+const doneLine = "# done ";
+const doneText = `${doneLine}${"-".repeat(8191 - doneLine.length)}\n`;
+
+/** What fits into a pipe, so that neither end waits for the other in vain. */
+const pipeCapacity = 32 * 1024;
+
+/**
+ * An iptables-restore that reads chains and changes rules, one after the other. Its start takes longer than what it does
+ * then, so there is one for both, and it may be started before it is known what it is to do. It ends when it refuses
+ * something; another one is started then.
+ */
+export class Restore {
+  readonly purpose: Purpose;
+  readonly #family: Family;
+  readonly #lockFd: number | undefined;
+  #program: Child | undefined;
+  /** What the program was given. */
+  #input = "";
+  #mayStillWork = false;
+
+  /** For changes it opens the lock file, but does not lock it. */
+  constructor(family: Family, purpose: Purpose) {
+    this.#family = family;
+    this.purpose = purpose;
+    this.#lockFd = purpose === "changing" ? openLockFile(lockFile) : undefined;
+  }
+
+  /** Starts the program. Throws CniError code 101. */
+  start(): void {
+    this.#program ??= this.#run();
+  }
+
+  /** Waits until no other of our processes makes a change. Every change is right without, so it only waits so long. */
+  lock(): void {
+    lockIfPossible(this.#lockFd, lockTimeoutMilliseconds);
+  }
+
+  /**
+   * Runs commands in one table and returns what they print; undefined when one is refused.
+   *
+   * @throws CniError code 101
+   */
+  print(table: string, commands: readonly string[]): string | undefined {
+    this.#give([`*${table}`, ...commands, "COMMIT", ""].join("\n"));
+    const text = this.#program?.readUntil(doneLine);
+    if (text === undefined) this.#end();
+    return text;
+  }
+
+  /** Has a transaction made; `finish` waits for it. Throws CniError code 101. */
+  begin(transaction: string): void {
+    if (transaction.length <= pipeCapacity) {
+      this.#give(transaction);
+      return;
+    }
+    this.#program?.leave();
+    this.#input = transaction + doneText;
+    this.#program = this.#run(this.#input);
+  }
+
+  /**
+   * Waits until the transaction is made or refused. The program's end is not waited for: when something is removed,
+   * iptables-nft takes 10 to 20 ms more to close its socket, in which the kernel waits for an RCU grace period and frees
+   * what nobody can see any more. It holds our own sockets too, since who closes such a one last within that time waits
+   * as well.
+   */
+  finish(): Outcome & { readonly input: string } {
+    const input = this.#input;
+    if (this.#program?.readUntil(doneLine) === undefined) return { ...this.#end(), input };
+    this.#mayStillWork = true;
+    return { status: 0, stdout: "", stderr: "", input };
+  }
+
+  /** Lets the program end, and others make changes. */
+  close(): void {
+    this.#program?.leave();
+    this.#program = undefined;
+    if (this.#lockFd === undefined) return;
+    // The program holds it as well.
+    if (this.#mayStillWork) unlock(this.#lockFd);
+    closeSync(this.#lockFd);
+  }
+
+  #give(text: string): void {
+    this.start();
+    this.#program?.write(text + doneText);
+    this.#input += text + doneText;
+  }
+
+  #run(input?: string): Child {
+    if (this.purpose === "changing") openNetfilterSocket();
+    const heldFds = [...(this.#lockFd === undefined ? [] : [this.#lockFd]), ...netfilterDescriptors()];
+    const args = ["--noflush", waiting[this.purpose], "--verbose"];
+    const program = requireIptables(this.#family);
+    return startProgram(program, args, { heldFds, ...(input !== undefined && { input }) });
+  }
+
+  #end(): Outcome {
+    const outcome = this.#program?.finish() ?? { status: null, stdout: "", stderr: "" };
+    this.#program = undefined;
+    this.#input = "";
+    return outcome;
+  }
+}
+
+/** It is needed anyway, and the program can only hold it when it is open already. */
+function openNetfilterSocket(): void {
+  try {
+    netfilterSocket();
+  } catch {
+    // A kernel without.
+  }
+}
+
+const early = new Map<Family, Restore>();
+
+/**
+ * Starts the program for `takeRestore` later, which saves its start: for a plugin that has not found out yet whether it
+ * is needed, but expects so. Whatever stands against it comes up again later.
+ */
+export function startEarly(family: Family, purpose: Purpose): void {
+  if (early.has(family)) return;
+  const restore = new Restore(family, purpose);
+  early.set(family, restore);
+  try {
+    restore.start();
+  } catch {
+    // It is said when it is needed.
+  }
+}
+
+/** One that was started early, or a new one. To be closed. */
+export function takeRestore(family: Family, purpose: Purpose): Restore {
+  const started = early.get(family);
+  if (started?.purpose !== purpose) return new Restore(family, purpose);
+  early.delete(family);
+  return started;
+}

@@ -1,0 +1,115 @@
+import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
+import { nodeErrno, SystemError } from "../errors/system-error.ts";
+import { call } from "./libc.ts";
+
+const waitpid = "int waitpid(int pid, void *status, int options)";
+
+/** How a program ended, and what it printed. */
+export interface ChildOutcome {
+  /** Exit status; null when a signal ended it. */
+  readonly status: number | null;
+  /** Number of the signal that ended it; null when it exited. */
+  readonly signal: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Our ends of a program's standard files. */
+export interface ChildFiles {
+  /** Undefined when its whole input was known at the start. */
+  readonly stdin: number | undefined;
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+/** A program that runs. `finish` or `leave` comes last, and once. */
+export class Child {
+  readonly #pid: number;
+  readonly #files: ChildFiles;
+  /** Used again and again: a pipe gives a few kilobytes at a time, of megabytes on a busy host. */
+  #buffer = Buffer.allocUnsafe(65536);
+  #length = 0;
+  /** How much of it was returned. */
+  #told = 0;
+
+  constructor(pid: number, files: ChildFiles) {
+    this.#pid = pid;
+    this.#files = files;
+  }
+
+  /** Gives it input, of which is lost what it does not read before it ends. */
+  write(text: string): void {
+    const { stdin } = this.#files;
+    if (stdin === undefined) throw new Error("its input was known at the start");
+    const bytes = Buffer.from(text);
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(stdin, bytes, written);
+    } catch (error) {
+      if (nodeErrno(error) !== "EPIPE") throw error;
+    }
+  }
+
+  /** Waits for a line of its output that begins so. Returns the lines before it, or undefined when none comes. */
+  readUntil(beginning: string): string | undefined {
+    for (;;) {
+      const text = this.#buffer.subarray(this.#told, this.#length);
+      const at = text.indexOf(beginning) === 0 ? 0 : text.indexOf(`\n${beginning}`) + 1;
+      if (at > 0 || text.indexOf(beginning) === 0) {
+        this.#told += at + beginning.length;
+        return text.toString("utf8", 0, at);
+      }
+      if (!this.#read()) return undefined;
+    }
+  }
+
+  /** Ends its input and waits for its end. The output is what was not returned yet. Throws SystemError. */
+  finish(): ChildOutcome {
+    try {
+      this.#endInput();
+      while (this.#read());
+      const stdout = this.#buffer.toString("utf8", this.#told, this.#length);
+      return { ...this.#wait(), stdout, stderr: contentOf(this.#files.stderr) };
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** Ends its input and goes on without it. After this process's end, init or a subreaper is told of its end. */
+  leave(): void {
+    this.#endInput();
+    this.#close();
+  }
+
+  #read(): boolean {
+    if (this.#length === this.#buffer.length) this.#buffer = Buffer.concat([this.#buffer], 2 * this.#length);
+    const free = this.#buffer.length - this.#length;
+    const read = readSync(this.#files.stdout, this.#buffer, this.#length, free, null);
+    this.#length += read;
+    return read > 0;
+  }
+
+  #wait(): Pick<ChildOutcome, "status" | "signal"> {
+    const status = new DataView(new ArrayBuffer(4));
+    const outcome = call(waitpid, this.#pid, new Uint8Array(status.buffer), 0);
+    if (outcome < 0) throw new SystemError("cannot wait for a program", outcome);
+    const word = status.getInt32(0, true);
+    // bits/waitstatus.h
+    const signal = word & 0x7f;
+    return signal === 0 ? { status: (word >>> 8) & 0xff, signal: null } : { status: null, signal };
+  }
+
+  #endInput(): void {
+    if (this.#files.stdin !== undefined) closeSync(this.#files.stdin);
+  }
+
+  #close(): void {
+    closeSync(this.#files.stdout);
+    closeSync(this.#files.stderr);
+  }
+}
+
+function contentOf(fd: number): string {
+  const content = Buffer.alloc(fstatSync(fd).size);
+  if (content.length > 0) readSync(fd, content, 0, content.length, 0);
+  return content.toString("utf8");
+}
