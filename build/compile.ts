@@ -4,13 +4,27 @@ import { join } from "node:path";
 import { warmFunctions } from "./functions.ts";
 import { v8Flags } from "./runtime.ts";
 
-/** Hashes of a plugin's functions that no usual call calls, a line each; written by profile.ts. */
+/** The commands that have a code cache of their own. */
+export const usualCommands = ["ADD", "CHECK", "DEL"] as const;
+
+export type UsualCommand = (typeof usualCommands)[number];
+
+/**
+ * A plugin's functions that not every usual command calls, a line each: the function's hash and the commands that call
+ * it. Written by profile.ts.
+ */
 export function coldFunctionsFile(plugin: string): string {
   return join(import.meta.dirname, "cold-functions", `${plugin}.txt`);
 }
 
-export function coldFunctions(plugin: string): ReadonlySet<string> {
-  return new Set(readFileSync(coldFunctionsFile(plugin), "utf8").trimEnd().split("\n"));
+/** Hashes of a plugin's functions that a usual call of a command does not call, or without one none of them. */
+export function coldFunctions(plugin: string, command?: UsualCommand): ReadonlySet<string> {
+  const lines = readFileSync(coldFunctionsFile(plugin), "utf8").trimEnd().split("\n");
+  const functions = lines.map((line) => line.split(" "));
+  const cold = functions.filter(([, ...callers]) =>
+    command === undefined ? callers.length === 0 : !callers.includes(command),
+  );
+  return new Set(cold.map(([hash = ""]) => hash));
 }
 
 /** What the compiled text evaluates to. `codeCacheRejected` is there for a test of the packaging. */

@@ -17,7 +17,7 @@ import { basename, dirname, join } from "node:path";
 import pkgSea from "@yao-pkg/pkg/lib-es5/sea.js";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { bundle, bundleWithBuiltIn } from "./bundle.ts";
-import { asBuiltIn, asFunction, coldFunctions, writeCodeCache } from "./compile.ts";
+import { asBuiltIn, asFunction, coldFunctions, usualCommands, writeCodeCache } from "./compile.ts";
 import { koffiAddon, v8Flags } from "./runtime.ts";
 
 export interface Executable {
@@ -40,22 +40,20 @@ export async function buildExecutable({ entry, output, base, plugin, builtIn }: 
   try {
     const loader = join(work, "loader.cjs");
     const program = join(work, "program.js");
-    const cache = join(work, "program.cache");
     const loaderText = await bundle(join(import.meta.dirname, "loader.ts"));
-    const assets: Record<string, string> = { "program.js": program, "program.cache": cache };
+    const assets: Record<string, string> = { "program.js": program };
     const text = await programText({ entry, builtIn }, (part) =>
       identity([readFileSync(base), loaderText, part]),
     );
     if (text.builtIn !== undefined) {
       const { name, script } = text.builtIn;
-      const files = [join(work, `${name}.js`), join(work, `${name}.cache`)] as const;
-      writeFileSync(files[0], asBuiltIn(script));
-      writeCodeCache(base, ...files, coldFunctions(name));
-      for (const file of files) assets[basename(file)] = file;
+      const file = join(work, `${name}.js`);
+      writeFileSync(file, asBuiltIn(script));
+      Object.assign(assets, { [`${name}.js`]: file }, codeCaches(base, file, name));
     }
     writeFileSync(loader, loaderText);
     writeFileSync(program, asFunction(text.program));
-    writeCodeCache(base, program, cache, plugin === undefined ? undefined : coldFunctions(plugin));
+    Object.assign(assets, codeCaches(base, program, plugin));
     const packed = join(work, "packed");
     await pack({ loader, assets, base, packed, work });
     stamp(packed, text.identity);
@@ -68,6 +66,17 @@ export async function buildExecutable({ entry, output, base, plugin, builtIn }: 
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Writes the code caches of a script beside it, for each usual command and for the others. Returns them by name. */
+function codeCaches(base: string, script: string, plugin: string | undefined): Record<string, string> {
+  const names: Record<string, string> = {};
+  for (const command of [undefined, ...usualCommands]) {
+    const file = script.replace(/js$/, command === undefined ? "cache" : `${command}.cache`);
+    writeCodeCache(base, script, file, plugin === undefined ? undefined : coldFunctions(plugin, command));
+    names[basename(file)] = file;
+  }
+  return names;
 }
 
 interface ProgramText {

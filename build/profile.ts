@@ -1,5 +1,5 @@
 /**
- * `npm run profile`, as root: writes cold-functions/, the functions of each plugin that no usual call calls. Usual is
+ * `npm run profile`, as root: writes cold-functions/, the functions of each plugin that usual calls do not call. Usual is
  * what runtimes do all day, seen in the conformance suite's chains of plugins: ADD, CHECK and DEL, also after a
  * node's restart, and VERSION. What only GC and STATUS call, and what errors are told with, is cold.
  *
@@ -10,13 +10,12 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { asFunction, coldFunctionsFile } from "./compile.ts";
+import { asFunction, coldFunctionsFile, usualCommands } from "./compile.ts";
 import { programText } from "./executable.ts";
 import { calledFunctions } from "./functions.ts";
 import { executableOf, plugins } from "./plugins.ts";
 import { pinnedNode } from "./runtime.ts";
 
-const commands = ["ADD", "CHECK", "DEL", "VERSION"];
 const scenarios = [
   "/^chains/",
   "adds, checks, deletes, and deletes again",
@@ -43,10 +42,18 @@ try {
   const { status } = spawnSync(process.execPath, [cli, "--bin-dir", bin, ...filters], { stdio: "inherit" });
   if (status !== 0) throw new Error("what failed above was not profiled: the lists stay as they are");
   for (const [name, script] of scripts) {
-    const called = [...calledFunctions(script, endsOf(name))];
-    const cold = called.flatMap(([hash, isCalled]) => (isCalled ? [] : [hash]));
-    writeFileSync(coldFunctionsFile(name), `${cold.sort().join("\n")}\n`);
-    console.log(`${name}: ${cold.length} of ${called.length} functions are cold`);
+    const always = calledFunctions(script, endsOf(name, "VERSION"));
+    const byCommand = usualCommands.map((command) => calledFunctions(script, endsOf(name, command)));
+    const lines = [...always].flatMap(([hash, isAlwaysCalled]) => {
+      const callers = usualCommands.filter((_command, index) => byCommand[index]?.get(hash) === true);
+      return isAlwaysCalled || callers.length === usualCommands.length ? [] : [[hash, ...callers].join(" ")];
+    });
+    writeFileSync(coldFunctionsFile(name), `${lines.sort().join("\n")}\n`);
+    const cold = lines.filter((line) => !line.includes(" "));
+    console.log(
+      `${name}: of ${always.size} functions ${lines.length - cold.length} belong to some commands, `,
+    );
+    console.log(`  and ${cold.length} are cold`);
   }
 } finally {
   rmSync(work, { recursive: true });
@@ -59,9 +66,9 @@ function wrapper(name: string): string {
   return `#!/bin/sh\nexec ${quoted} '${join(work, name)}'/"\${CNI_COMMAND:-none}"\n`;
 }
 
-/** Where the functions of a program end that any of the usual calls called. */
-function endsOf(name: string): Set<number> {
-  const files = globSync(`${name}/{${commands.join(",")}}/*.json`, { cwd: work });
+/** Where the functions of a program end that any of a command's usual calls called. */
+function endsOf(name: string, command: string): Set<number> {
+  const files = globSync(`${name}/${command}/*.json`, { cwd: work });
   const ends: unknown[] = files.flatMap((file) => JSON.parse(readFileSync(join(work, file), "utf8")));
   return new Set(ends.map(Number));
 }

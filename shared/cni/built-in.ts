@@ -2,6 +2,7 @@ import { getRawAsset } from "node:sea";
 import { Script } from "node:vm";
 import type { ChildOutcome } from "../linux/child.ts";
 import type { KnownChildOptions } from "../linux/child-process.ts";
+import { cacheName } from "../linux/code-cache.ts";
 import { wouldRun } from "../linux/stamp.ts";
 import { callPlugin } from "./call-plugin.ts";
 import type { Plugin } from "./plugin.ts";
@@ -30,7 +31,7 @@ const identities: Readonly<Record<string, string>> =
 export function runBuiltIn(executable: string, { env, input }: KnownChildOptions): ChildOutcome | undefined {
   for (const [name, identity] of Object.entries(identities)) {
     if (!wouldRun(executable, identity)) continue;
-    const { status, text } = callPlugin(load(name), env, () => Buffer.from(input));
+    const { status, text } = callPlugin(load(name, env["CNI_COMMAND"]), env, () => Buffer.from(input));
     return { status, signal: null, stdout: text, stderr: "" };
   }
   return undefined;
@@ -38,12 +39,12 @@ export function runBuiltIn(executable: string, { env, input }: KnownChildOptions
 
 const loaded = new Map<string, Plugin<unknown>>();
 
-function load(name: string): Plugin<unknown> {
+function load(name: string, command: string | undefined): Plugin<unknown> {
   const present = loaded.get(name);
   if (present !== undefined) return present;
   const script = new Script(Buffer.from(getRawAsset(`${name}.js`)).toString("latin1"), {
     filename: `${name}.js`,
-    cachedData: Buffer.from(getRawAsset(`${name}.cache`)),
+    cachedData: Buffer.from(getRawAsset(cacheName(name, command))),
   });
   const run: BuiltInScript = script.runInThisContext();
   run(process.getBuiltinModule, CNI_SHARED(), (plugin) => loaded.set(name, plugin));
