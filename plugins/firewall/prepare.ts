@@ -6,6 +6,8 @@ import { startEarly } from "../../shared/iptables/restore.ts";
 export function prepare(request: Request): void {
   const { backend = "iptables" } = request.document;
   if (backend !== "iptables" && backend !== "") return;
-  const purpose = request.command === "CHECK" ? "reading" : "changing";
-  for (const family of likelyFamilies(request)) startEarly(family, purpose);
+  for (const family of likelyFamilies(request)) {
+    if (request.command === "CHECK") startEarly(family, "reading", { table: "filter", chains: [] });
+    else startEarly(family, "changing");
+  }
 }

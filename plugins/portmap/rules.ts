@@ -70,6 +70,13 @@ export function sharedChainsOf({ sharedChains, jumps, requiredChain }: DesiredRu
   return [...new Set(requiredChain === undefined ? chains : [...chains, requiredChain])];
 }
 
+/** The chains of a container whose masquerading is done by marks of our own, as it is where nothing else is asked for. */
+export function usualChains(owner: { readonly network: string; readonly containerId: string }): string[] {
+  const masquerade = { kind: "mark", bit: 0, all: false } as const;
+  const shared = [...markChains(masquerade), ...jumps(masquerade)].map(({ chain }) => chain);
+  return [containerChain(owner.network, owner.containerId), dnatChain, ...new Set(shared)];
+}
+
 /** The arguments of an entry rule as they are given to iptables-restore. */
 export function entryWords({ beforeConditions, conditions, afterConditions }: EntryRule): Rule {
   return [...beforeConditions, ...conditions, ...afterConditions];

@@ -8,7 +8,7 @@ import { CniError } from "../errors/cni-error.ts";
 import { lockExclusive } from "../linux/flock.ts";
 import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
 import { changeRules, changeRulesIfAvailable, type Family, hasIptables, readRules } from "./client.ts";
-import { lockFile } from "./restore.ts";
+import { lockFile, startEarly } from "./restore.ts";
 import { hasRule, type Ruleset } from "./ruleset.ts";
 import { Transaction } from "./transaction.ts";
 
@@ -62,6 +62,31 @@ for (const flavour of ["nft", "legacy"]) {
             [all.rules("CNI-A"), all.rules("CNI-B"), all.has("CNI-C")],
             [[rule], [rule], false],
           );
+        });
+      });
+
+      test(`IPv${family}: what was asked for early is told, or else what was not`, () => {
+        inNetns(host, () => {
+          const program = family === 4 ? "iptables" : "ip6tables";
+          for (const chain of ["CNI-A", "CNI-B"]) execFileSync(program, ["-t", "nat", "-N", chain]);
+          const read = (early: readonly string[], chains: readonly string[]) => {
+            startEarly(family, "reading", { table: "nat", chains: early });
+            const rules = readRules(family, "nat", chains);
+            return ["CNI-A", "CNI-B", "OUTPUT"].filter((chain) => rules.has(chain));
+          };
+          assert.deepEqual(read(["CNI-A", "OUTPUT"], ["OUTPUT"]), ["CNI-A", "OUTPUT"]);
+          assert.deepEqual(read(["CNI-A"], ["CNI-B"]), ["CNI-B"]);
+          assert.deepEqual(read(["CNI-C"], ["CNI-B"]), ["CNI-B"]);
+          assert.deepEqual(read([], ["CNI-B"]), ["CNI-A", "CNI-B", "OUTPUT"]);
+          // What only changes need waits for them.
+          startEarly(family, "changing");
+          assert.ok(readRules(family, "nat", ["CNI-A"]).has("CNI-A"));
+          changeRules(family, "nat", () => {
+            const transaction = new Transaction();
+            transaction.deleteChain("CNI-A");
+            return transaction;
+          });
+          assert.deepEqual(read(["CNI-A"], ["CNI-A"]), ["CNI-B", "OUTPUT"]);
         });
       });
 

@@ -11,7 +11,6 @@ import {
   startProgram,
 } from "./program.ts";
 import { type Restore, takeRestore } from "./restore.ts";
-import { quoteWord } from "./rule.ts";
 import { parseRuleset, type Ruleset, sameRulesetText } from "./ruleset.ts";
 import type { Operation, Transaction } from "./transaction.ts";
 
@@ -158,8 +157,7 @@ interface Reading {
  * within iptables-restore.
  */
 function listChains(restore: Restore, table: Table, chains: readonly string[]): Reading | undefined {
-  const commands = chains.length === 0 ? ["-S"] : chains.map((chain) => `-S ${quoteWord(chain)}`);
-  const text = restore.print(table, commands);
+  const text = restore.list({ table, chains });
   if (text === undefined) return undefined;
   const rules = parseRuleset(text);
   const isComplete =

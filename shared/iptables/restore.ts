@@ -4,6 +4,7 @@ import { unlock } from "../linux/flock.ts";
 import { lockIfPossible, openLockFile } from "../linux/lock-file.ts";
 import { netfilterDescriptors, netfilterSocket } from "../netlink/netfilter-socket.ts";
 import { type Family, type Outcome, requireIptables, startProgram } from "./program.ts";
+import { quoteWord } from "./rule.ts";
 
 /**
  * Only our own processes take it, so that each sees what the one before it has made. An iptables-restore holds it
@@ -13,6 +14,17 @@ export const lockFile = "/run/cni-iptables.lock";
 const lockTimeoutMilliseconds = 30_000;
 
 export type Purpose = "reading" | "changing";
+
+/** Chains of a table, or with none named all of them. */
+export interface Question {
+  readonly table: "nat" | "filter";
+  readonly chains: readonly string[];
+}
+
+function covers(asked: Question, { table, chains }: Question): boolean {
+  if (asked.table !== table || chains.length === 0) return asked.table === table && asked.chains.length === 0;
+  return asked.chains.length === 0 || chains.every((chain) => asked.chains.includes(chain));
+}
 
 /** A change waits for iptables-legacy's lock as long as it takes; reading gives up, for iptables-save takes none. */
 const waiting = { reading: "--wait=1", changing: "--wait" } as const;
@@ -40,6 +52,7 @@ export class Restore {
   #program: Child | undefined;
   /** What the program was given. */
   #input = "";
+  #asked: Question | undefined;
   #mayStillWork = false;
 
   /** For changes it opens the lock file, but does not lock it. */
@@ -59,16 +72,23 @@ export class Restore {
     lockIfPossible(this.#lockFd, lockTimeoutMilliseconds);
   }
 
+  /** Has chains listed for a `list` later. Throws CniError code 101. */
+  ask({ table, chains }: Question): void {
+    const commands = chains.length === 0 ? ["-S"] : chains.map((chain) => `-S ${quoteWord(chain)}`);
+    this.#give([`*${table}`, ...commands, "COMMIT", ""].join("\n"));
+    this.#asked = { table, chains };
+  }
+
   /**
-   * Runs commands in one table and returns what they print; undefined when one is refused.
+   * What `iptables -S` prints of chains of one table, or of all with none named, and perhaps of further ones that were
+   * asked for; undefined when one does not exist, and when this iptables does not list within iptables-restore.
    *
    * @throws CniError code 101
    */
-  print(table: string, commands: readonly string[]): string | undefined {
-    this.#give([`*${table}`, ...commands, "COMMIT", ""].join("\n"));
-    const text = this.#program?.readUntil(doneLine);
-    if (text === undefined) this.#end();
-    return text;
+  list(question: Question): string | undefined {
+    if (this.#asked !== undefined && !covers(this.#asked, question)) this.#answer();
+    if (this.#asked === undefined) this.ask(question);
+    return this.#answer();
   }
 
   /** Has a transaction made; `finish` waits for it. Throws CniError code 101. */
@@ -103,6 +123,13 @@ export class Restore {
     // The program holds it as well.
     if (this.#mayStillWork) unlock(this.#lockFd);
     closeSync(this.#lockFd);
+  }
+
+  #answer(): string | undefined {
+    const text = this.#program?.readUntil(doneLine);
+    if (text === undefined) this.#end();
+    this.#asked = undefined;
+    return text;
   }
 
   #give(text: string): void {
@@ -141,13 +168,16 @@ const early = new Map<Family, Restore>();
 /**
  * Starts the program for `takeRestore` later, which saves its start: for a plugin that has not found out yet whether it
  * is needed, but expects so. Whatever stands against it comes up again later.
+ *
+ * @param question what will probably be read first; not for changes, which read when nobody else makes any.
  */
-export function startEarly(family: Family, purpose: Purpose): void {
+export function startEarly(family: Family, purpose: Purpose, question?: Question): void {
   if (early.has(family)) return;
   const restore = new Restore(family, purpose);
   early.set(family, restore);
   try {
-    restore.start();
+    if (question === undefined) restore.start();
+    else restore.ask(question);
   } catch {
     // It is said when it is needed.
   }
