@@ -74,7 +74,8 @@ export function removeRules({ signs, chainsIn, own = [], promised = () => undefi
     ([4, 6] as const).map((family) => () => {
       const present = signs.filter((chain) => chainMayExist(family, "nat", chain));
       if (present.length === 0) return;
-      if (own.length > 0) startEarly(family, "changing");
+      // That it is there is only known where not all seems to be.
+      if (present.length < signs.length) startEarly(family, "changing");
       const rules = promised(family);
       const isAll = rules !== undefined && present.every((chain) => chain === rules.chain);
       const guess = isAll ? planExactRemoval(rules) : undefined;

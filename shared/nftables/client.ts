@@ -264,6 +264,8 @@ export function withNftables<T>(work: (nftables: Nftables) => T): T {
   return work(openNftables());
 }
 
+const answering = new WeakSet<Nftables>();
+
 /**
  * Whether the kernel has nf_tables and this process may use it here. Changes nothing.
  *
@@ -271,7 +273,9 @@ export function withNftables<T>(work: (nftables: Nftables) => T): T {
  */
 export function hasNftables(): boolean {
   try {
-    openNftables().generation();
+    const ruleset = openNftables();
+    if (!answering.has(ruleset)) ruleset.generation();
+    answering.add(ruleset);
     return true;
   } catch (error) {
     if (isErrno(error, ...missing, "EPERM")) return false;
