@@ -319,6 +319,35 @@ test("an iptables-restore that has made the rules is not waited for, and the nex
   }
 });
 
+test("an iptables-restore that repeats no comments makes the rules all the same", () => {
+  const name = `iptables-test-${process.pid}`;
+  const folder = mkdtempSync(join(tmpdir(), "iptables-test-"));
+  symlinkSync("/usr/sbin/iptables-nft-save", join(folder, "iptables-save"));
+  const script = '#!/bin/sh\nsed -u "/^#/d" | /usr/sbin/iptables-nft-restore "$@"\n';
+  writeFileSync(join(folder, "iptables-restore"), script, { mode: 0o755 });
+  execFileSync("ip", ["netns", "add", name]);
+  const host = openNetns(`/run/netns/${name}`);
+  process.env["PATH"] = `${folder}:${originalPath}`;
+  try {
+    inNetns(host, () => {
+      const part = { chains: ["OUTPUT"], suffices: () => true };
+      const plan = (current: Ruleset): Transaction => {
+        const transaction = new Transaction();
+        transaction.newChain(current.has("OUTPUT") ? "CNI-B" : "CNI-A");
+        return transaction;
+      };
+      execFileSync("iptables-nft", ["-t", "nat", "-A", "OUTPUT", "-j", "ACCEPT"]);
+      changeRules(4, "nat", plan, { part });
+      assert.ok(readRules(4, "nat").has("CNI-B"));
+    });
+  } finally {
+    process.env["PATH"] = originalPath;
+    host.close();
+    execFileSync("ip", ["netns", "del", name]);
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("without PATH the programs are found in the usual directories", () => {
   delete process.env["PATH"];
   try {

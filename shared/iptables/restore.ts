@@ -37,6 +37,9 @@ const waiting = { reading: "--wait=1", changing: "--wait" } as const;
 const doneLine = "# done ";
 const doneText = `${doneLine}${"-".repeat(8191 - doneLine.length)}\n`;
 
+/** For an iptables-restore that repeats no comments. */
+const patienceMilliseconds = 2_000;
+
 /** What fits into a pipe, so that neither end waits for the other in vain. */
 const pipeCapacity = 32 * 1024;
 
@@ -76,6 +79,7 @@ export class Restore {
   ask({ table, chains }: Question): void {
     const commands = chains.length === 0 ? ["-S"] : chains.map((chain) => `-S ${quoteWord(chain)}`);
     this.#give([`*${table}`, ...commands, "COMMIT", ""].join("\n"));
+    if (this.purpose === "reading") this.#program?.endInput();
     this.#asked = { table, chains };
   }
 
@@ -95,9 +99,10 @@ export class Restore {
   begin(transaction: string): void {
     if (transaction.length <= pipeCapacity) {
       this.#give(transaction);
+      this.#program?.endInput();
       return;
     }
-    this.#program?.leave();
+    this.#leave();
     this.#input = transaction + doneText;
     this.#program = this.#run(this.#input);
   }
@@ -110,15 +115,15 @@ export class Restore {
    */
   finish(): Outcome & { readonly input: string } {
     const input = this.#input;
-    if (this.#program?.readUntil(doneLine) === undefined) return { ...this.#end(), input };
+    if (this.#program?.readUntil(doneLine, patienceMilliseconds) === undefined)
+      return { ...this.#end(), input };
     this.#mayStillWork = true;
     return { status: 0, stdout: "", stderr: "", input };
   }
 
   /** Lets the program end, and others make changes. */
   close(): void {
-    this.#program?.leave();
-    this.#program = undefined;
+    this.#leave();
     if (this.#lockFd === undefined) return;
     // The program holds it as well.
     if (this.#mayStillWork) unlock(this.#lockFd);
@@ -126,13 +131,14 @@ export class Restore {
   }
 
   #answer(): string | undefined {
-    const text = this.#program?.readUntil(doneLine);
+    const text = this.#program?.readUntil(doneLine, patienceMilliseconds);
     if (text === undefined) this.#end();
     this.#asked = undefined;
     return text;
   }
 
   #give(text: string): void {
+    if (this.#program?.takesInput === false) this.#leave();
     this.start();
     this.#program?.write(text + doneText);
     this.#input += text + doneText;
@@ -144,6 +150,12 @@ export class Restore {
     const args = ["--noflush", waiting[this.purpose], "--verbose"];
     const program = requireIptables(this.#family);
     return startProgram(program, args, { heldFds, ...(input !== undefined && { input }) });
+  }
+
+  #leave(): void {
+    this.#program?.leave();
+    this.#program = undefined;
+    this.#input = "";
   }
 
   #end(): Outcome {

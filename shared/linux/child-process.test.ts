@@ -57,19 +57,37 @@ test("a program is told what to do line by line, and need not be waited for", ()
   const script = 'while read line; do echo "did $line"; echo "done: it"; done; exec tail -f /dev/null';
   const child = startChild("/bin/sh", ["-c", `echo $$; ${script}`], { env: {} });
   child.write("one\n");
-  const [pid, ...lines] = child.readUntil("done: ")?.split("\n") ?? [];
+  const [pid, ...lines] = child.readUntil("done: ", 60_000)?.split("\n") ?? [];
   assert.deepEqual(lines, ["did one", ""]);
   child.write("two\n");
-  assert.equal(child.readUntil("done: "), "it\ndid two\n");
+  assert.equal(child.readUntil("done: ", 60_000), "it\ndid two\n");
   child.leave();
   process.kill(Number(pid), "SIGKILL");
 });
 
 test("a program that ends too early says how it ended, and takes no more input", () => {
   const child = startChild("/bin/sh", ["-c", "echo not done: yet; echo err >&2; exit 7"], { env: {} });
-  assert.equal(child.readUntil("done: "), undefined);
+  assert.equal(child.readUntil("done: ", 60_000), undefined);
   child.write("one\n");
+  child.endInput();
   assert.deepEqual(child.finish(), { status: 7, signal: null, stdout: "not done: yet\n", stderr: "err\n" });
+});
+
+test("a program that never says so is given no more input", () => {
+  const child = startChild("/bin/cat", [], { env: {} });
+  child.write("one\n");
+  assert.equal(child.readUntil("done: ", 50), undefined);
+  assert.deepEqual(child.finish(), { status: 0, signal: null, stdout: "one\n", stderr: "" });
+});
+
+test("programs that were left and have ended do not stay in the process table", () => {
+  const zombies = () =>
+    sh(`ps -o stat= --ppid ${process.pid}`)
+      .stdout.split("\n")
+      .filter((stat) => stat.startsWith("Z"));
+  for (let count = 0; count < 3; count++) startChild("/bin/true", [], { env: {} }).leave();
+  const deadline = Date.now() + 10_000;
+  while (zombies().length > 0) assert.ok(Date.now() < deadline);
 });
 
 test("nothing stays open here", () => {

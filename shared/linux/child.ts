@@ -3,6 +3,14 @@ import { nodeErrno, SystemError } from "../errors/system-error.ts";
 import { call } from "./libc.ts";
 
 const waitpid = "int waitpid(int pid, void *status, int options)";
+const poll = "int poll(void *fds, unsigned long count, int timeout)";
+
+// sys/wait.h, poll.h
+const WNOHANG = 1;
+const POLLIN = 1;
+
+/** Programs that were left, which the kernel keeps in its table until somebody is told of their end. */
+let left: readonly number[] = [];
 
 /** How a program ended, and what it printed. */
 export interface ChildOutcome {
@@ -31,16 +39,23 @@ export class Child {
   #length = 0;
   /** How much of it was returned. */
   #told = 0;
+  #takesInput: boolean;
 
   constructor(pid: number, files: ChildFiles) {
     this.#pid = pid;
     this.#files = files;
+    this.#takesInput = files.stdin !== undefined;
+    left = left.filter((other) => call(waitpid, other, null, WNOHANG) === 0);
+  }
+
+  get takesInput(): boolean {
+    return this.#takesInput;
   }
 
   /** Gives it input, of which is lost what it does not read before it ends. */
   write(text: string): void {
     const { stdin } = this.#files;
-    if (stdin === undefined) throw new Error("its input was known at the start");
+    if (stdin === undefined || !this.#takesInput) throw new Error("its input has ended");
     const bytes = Buffer.from(text);
     try {
       for (let written = 0; written < bytes.length; ) written += writeSync(stdin, bytes, written);
@@ -49,8 +64,19 @@ export class Child {
     }
   }
 
-  /** Waits for a line of its output that begins so. Returns the lines before it, or undefined when none comes. */
-  readUntil(beginning: string): string | undefined {
+  /** There is no more input. */
+  endInput(): void {
+    if (this.#takesInput && this.#files.stdin !== undefined) closeSync(this.#files.stdin);
+    this.#takesInput = false;
+  }
+
+  /**
+   * Waits for a line of its output that begins so. Returns the lines before it, or undefined when none comes.
+   *
+   * @param patienceMilliseconds when nothing comes for so long its input ends: a program that does not say such a thing
+   * would wait for input as long as we for output.
+   */
+  readUntil(beginning: string, patienceMilliseconds: number): string | undefined {
     for (;;) {
       const text = this.#buffer.subarray(this.#told, this.#length);
       const at = text.indexOf(beginning) === 0 ? 0 : text.indexOf(`\n${beginning}`) + 1;
@@ -58,6 +84,7 @@ export class Child {
         this.#told += at + beginning.length;
         return text.toString("utf8", 0, at);
       }
+      if (this.#takesInput && !this.#hasOutput(patienceMilliseconds)) this.endInput();
       if (!this.#read()) return undefined;
     }
   }
@@ -65,7 +92,7 @@ export class Child {
   /** Ends its input and waits for its end. The output is what was not returned yet. Throws SystemError. */
   finish(): ChildOutcome {
     try {
-      this.#endInput();
+      this.endInput();
       while (this.#read());
       const stdout = this.#buffer.toString("utf8", this.#told, this.#length);
       return { ...this.#wait(), stdout, stderr: contentOf(this.#files.stderr) };
@@ -76,8 +103,17 @@ export class Child {
 
   /** Ends its input and goes on without it. After this process's end, init or a subreaper is told of its end. */
   leave(): void {
-    this.#endInput();
+    this.endInput();
     this.#close();
+    left = [...left, this.#pid];
+  }
+
+  #hasOutput(timeoutMilliseconds: number): boolean {
+    // struct pollfd
+    const watched = new DataView(new ArrayBuffer(8));
+    watched.setInt32(0, this.#files.stdout, true);
+    watched.setInt16(4, POLLIN, true);
+    return call(poll, new Uint8Array(watched.buffer), 1, timeoutMilliseconds) !== 0;
   }
 
   #read(): boolean {
@@ -96,10 +132,6 @@ export class Child {
     // bits/waitstatus.h
     const signal = word & 0x7f;
     return signal === 0 ? { status: (word >>> 8) & 0xff, signal: null } : { status: null, signal };
-  }
-
-  #endInput(): void {
-    if (this.#files.stdin !== undefined) closeSync(this.#files.stdin);
   }
 
   #close(): void {
