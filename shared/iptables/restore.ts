@@ -99,7 +99,6 @@ export class Restore {
   begin(transaction: string): void {
     if (transaction.length <= pipeCapacity) {
       this.#give(transaction);
-      this.#program?.endInput();
       return;
     }
     this.#leave();
@@ -115,6 +114,8 @@ export class Restore {
    */
   finish(): Outcome & { readonly input: string } {
     const input = this.#input;
+    // Not sooner: while it closes its socket, the kernel lets nobody remove a link.
+    this.#program?.endInput();
     if (this.#program?.readUntil(doneLine, patienceMilliseconds) === undefined)
       return { ...this.#end(), input };
     this.#mayStillWork = true;
