@@ -1,13 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { UsualCommand } from "../shared/linux/code-cache.ts";
 import { warmFunctions } from "./functions.ts";
 import { v8Flags } from "./runtime.ts";
-
-/** The commands that have a code cache of their own. */
-export const usualCommands = ["ADD", "CHECK", "DEL"] as const;
-
-export type UsualCommand = (typeof usualCommands)[number];
 
 /**
  * A plugin's functions that not every usual command calls, a line each: the function's hash and the commands that call

@@ -15,9 +15,10 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import pkgSea from "@yao-pkg/pkg/lib-es5/sea.js";
+import { cacheName, usualCommands } from "../shared/linux/code-cache.ts";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { bundle, bundleWithBuiltIn } from "./bundle.ts";
-import { asBuiltIn, asFunction, coldFunctions, usualCommands, writeCodeCache } from "./compile.ts";
+import { asBuiltIn, asFunction, coldFunctions, writeCodeCache } from "./compile.ts";
 import { koffiAddon, v8Flags } from "./runtime.ts";
 
 export interface Executable {
@@ -72,9 +73,10 @@ export async function buildExecutable({ entry, output, base, plugin, builtIn }: 
 function codeCaches(base: string, script: string, plugin: string | undefined): Record<string, string> {
   const names: Record<string, string> = {};
   for (const command of [undefined, ...usualCommands]) {
-    const file = script.replace(/js$/, command === undefined ? "cache" : `${command}.cache`);
+    const name = cacheName(basename(script, ".js"), command);
+    const file = join(dirname(script), name);
     writeCodeCache(base, script, file, plugin === undefined ? undefined : coldFunctions(plugin, command));
-    names[basename(file)] = file;
+    names[name] = file;
   }
   return names;
 }

@@ -296,7 +296,7 @@ test("an iptables-restore that has made the rules is not waited for, and the nex
   };
   try {
     inNetns(host, () => {
-      script("exec tail -f /dev/null");
+      script("exec sleep infinity");
       add("CNI-A");
       const lock = openSync(lockFile, "a");
       assert.equal(lockExclusive(lock, 0), true);

@@ -54,7 +54,7 @@ test("of the files that are open here a program gets the one that it is to hold"
 
 test("a program is told what to do line by line, and need not be waited for", () => {
   // Were it waited for, this would never end.
-  const script = 'while read line; do echo "did $line"; echo "done: it"; done; exec tail -f /dev/null';
+  const script = 'while read line; do echo "did $line"; echo "done: it"; done; exec sleep infinity';
   const child = startChild("/bin/sh", ["-c", `echo $$; ${script}`], { env: {} });
   child.write("one\n");
   const [pid, ...lines] = child.readUntil("done: ", 60_000)?.split("\n") ?? [];

@@ -77,13 +77,15 @@ export class Child {
    * would wait for input as long as we for output.
    */
   readUntil(beginning: string, patienceMilliseconds: number): string | undefined {
-    for (;;) {
+    for (let searched = 0; ; ) {
       const text = this.#buffer.subarray(this.#told, this.#length);
-      const at = text.indexOf(beginning) === 0 ? 0 : text.indexOf(`\n${beginning}`) + 1;
-      if (at > 0 || text.indexOf(beginning) === 0) {
+      const at = lineAt(text, beginning, searched);
+      if (at !== undefined) {
         this.#told += at + beginning.length;
         return text.toString("utf8", 0, at);
       }
+      // The end may be a part of it.
+      searched = Math.max(0, text.length - beginning.length);
       if (this.#takesInput && !this.#hasOutput(patienceMilliseconds)) this.endInput();
       if (!this.#read()) return undefined;
     }
@@ -138,6 +140,13 @@ export class Child {
     closeSync(this.#files.stdout);
     closeSync(this.#files.stderr);
   }
+}
+
+/** Where a line begins so; it is known that none does before `from`, the first line apart. */
+function lineAt(text: Buffer, beginning: string, from: number): number | undefined {
+  if (text.toString("latin1", 0, beginning.length) === beginning) return 0;
+  const end = text.indexOf(`\n${beginning}`, from);
+  return end === -1 ? undefined : end + 1;
 }
 
 function contentOf(fd: number): string {
