@@ -4,9 +4,9 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { buildExecutable } from "./executable.ts";
+import { buildExecutable, buildNodeExecutable } from "./executable.ts";
 import { executableOf, plugins } from "./plugins.ts";
-import { writeBaseBinary } from "./runtime.ts";
+import { writeBaseBinary, writeSnapshotBinary } from "./runtime.ts";
 
 const suite = "conformance";
 const root = join(import.meta.dirname, "..");
@@ -16,14 +16,17 @@ mkdirSync(join(root, "dist"), { recursive: true });
 const work = mkdtempSync(join(root, "dist/.base-"));
 try {
   const base = join(work, "node");
+  const snapshotBase = join(work, "snapshot-node");
   writeBaseBinary(base);
+  writeSnapshotBinary(snapshotBase);
   // One after the other: pkg changes the process's working directory while it packs.
   for (const name of wanted) {
-    const parts = name === suite ? { entry: join(root, "conformance/cli/main.ts") } : executableOf(name);
     const start = performance.now();
     const path = name === suite ? `dist/${suite}` : `dist/bin/${name}`;
     const output = join(root, path);
-    await buildExecutable({ ...parts, output, base });
+    if (name === suite)
+      await buildNodeExecutable({ entry: join(root, "conformance/cli/main.ts"), output, base });
+    else await buildExecutable({ ...executableOf(name), output, base: snapshotBase });
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     console.log(`${path}: ${(statSync(output).size / 1e6).toFixed(1)} MB in ${seconds} s`);
   }

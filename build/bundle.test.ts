@@ -3,59 +3,47 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Script } from "node:vm";
-import { bundleWithBuiltIn } from "./bundle.ts";
-import { asBuiltIn, asFunction } from "./compile.ts";
+import { bundle, bundleForSnapshot } from "./bundle.ts";
 
-test("a plugin within a program is a script of its own, and shares the program's modules", async (t) => {
+function folderWith(t: { after(undo: () => void): void }, files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), "bundle-test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const module = (name: string, text: string): string => {
-    const path = join(folder, name);
-    writeFileSync(path, text);
-    return path;
-  };
-  module("shared.ts", 'export class Failure extends Error {}\nexport const unused = "nobody uses it";\n');
-  const plugin = module(
-    "plugin.ts",
-    'import { Failure } from "./shared.ts";\nexport const plugin = { fail: () => new Failure("of the plugin") };\n',
-  );
-  const main = module(
-    "main.ts",
-    `import { Failure } from "./shared.ts";
-     import { isAbsolute } from "node:path";
-     codeCacheRejected({ identities: CNI_BUILT_INS, shared: CNI_SHARED, isOwn: (e) => e instanceof Failure, isAbsolute });`,
-  );
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
 
-  const { program, builtIn } = await bundleWithBuiltIn(main, "inside", { module: plugin, identity: "abc" });
-  assert.equal(program.includes("of the plugin"), false);
-  assert.equal(builtIn.includes("class"), false);
-  assert.equal(`${program}${builtIn}`.includes("nobody uses it"), false);
-  assert.equal(`${program}${builtIn}`.includes(folder), false);
-
-  const given: Given[] = [];
-  // The second free name of a program is as good as any to give something by.
-  const run = new Script(asFunction(program)).runInThisContext();
-  run(process.getBuiltinModule, (value: Given) => given.push(value));
-  const [own] = given;
-  assert.ok(own);
-  assert.equal(own.identities, '{"inside":"abc"}');
-  assert.equal(own.isAbsolute("/x"), true);
-  const inside: Inside[] = [];
-  const runInside = new Script(asBuiltIn(builtIn)).runInThisContext();
-  runInside(process.getBuiltinModule, own.shared(), (value: Inside) => inside.push(value));
-  const failure = inside[0]?.fail();
-  assert.equal(failure?.message, "of the plugin");
-  assert.equal(own.isOwn(failure), true);
+test("a program for a snapshot asks for native code alone, and does not tell where it was bundled", async (t) => {
+  const folder = folderWith(t, {
+    "main.ts": `
+      import { readFileSync } from "node:fs";
+      import { other, unused } from "./other.ts";
+      readFileSync(other, "utf8"); process.env["X"]; Buffer.from("x"); new TextDecoder();`,
+    "other.ts": 'export const other = "of another module"; export const unused = "nobody uses it";',
+  });
+  const text = await bundleForSnapshot(join(folder, "main.ts"));
+  assert.equal(text.includes("of another module"), true);
+  assert.equal(text.includes("nobody uses it"), false);
+  assert.equal(text.includes(folder), false);
+  assert.doesNotMatch(text, /\brequire\(|\bnode:/);
+  assert.match(text, /internalBinding\("fs"\)/);
+  assert.match(await bundle(join(folder, "main.ts")), /require\("node:fs"\)/);
 });
 
-interface Given {
-  identities: string;
-  shared: () => object;
-  isOwn: (value: unknown) => boolean;
-  isAbsolute: (path: string) => boolean;
-}
+test("what shared/runtime does not have stops the build", async (t) => {
+  const folder = folderWith(t, {
+    "module.ts": 'import { createServer } from "node:net"; createServer();',
+    "name.ts": 'import { watch } from "node:fs"; watch("/");',
+  });
+  await assert.rejects(bundleForSnapshot(join(folder, "module.ts")), /node:net/);
+  await assert.rejects(bundleForSnapshot(join(folder, "name.ts")), /"watch"/);
+});
 
-interface Inside {
-  fail: () => Error;
-}
+test("a plugin within a program is known by the identity of its own executable", async (t) => {
+  const folder = folderWith(t, {
+    "plugin.ts": 'export const plugin = { name: "the one within" };',
+  });
+  const builtIn = { module: join(folder, "plugin.ts"), identity: "abc" };
+  const text = await bundleForSnapshot(join(folder, "plugin.ts"), builtIn);
+  assert.match(text, /addBuiltIn\("abc",plugin\)/);
+  assert.equal(text.includes("the one within"), true);
+});

@@ -1,8 +1,11 @@
+import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import packageJson from "../package.json" with { type: "json" };
 import { lazyConstants } from "./lazy-constants.ts";
 
 const { version } = packageJson;
+
+const runtime = join(import.meta.dirname, "../shared/runtime");
 
 const options = {
   bundle: true,
@@ -19,11 +22,6 @@ const options = {
   },
   legalComments: "none",
   logLevel: "warning",
-} satisfies BuildOptions;
-
-/** The form of what goes into an executable. */
-const packed = {
-  ...options,
   write: false,
   format: "cjs",
   // Comments would name folders of this machine. Names stay, for the stack of an internal error: shorter ones make
@@ -37,11 +35,11 @@ const packed = {
  * requires Node's own modules. Throws when an import cannot be resolved.
  */
 export async function bundle(entry: string): Promise<string> {
-  const { outputFiles } = await build({ ...packed, entryPoints: [entry] });
+  const { outputFiles } = await build({ ...options, entryPoints: [entry] });
   return only(outputFiles, entry);
 }
 
-/** Another program's code within a program. */
+/** Another plugin's code within a program. */
 export interface BuiltInSource {
   /** The module that exports it as `plugin`. */
   readonly module: string;
@@ -49,73 +47,39 @@ export interface BuiltInSource {
   readonly identity: string;
 }
 
-export interface ProgramWithBuiltIn {
-  readonly program: string;
-  /** What only the plugin within needs: a script of its own, so that it costs nothing until it is needed. */
-  readonly builtIn: string;
-}
-
 /**
- * Bundles a program and, apart from it, the plugin `name` that is within. Modules that both use are only in the
- * program, which hands them over by the name CNI_SHARED: see shared/cni/built-in.ts. Throws like `bundle`.
+ * Bundles one program like `bundle`, with shared/runtime in place of Node's library: its only free names are
+ * `internalBinding` and `nodeProcess`. Throws also when it imports what the runtime does not have.
  */
-export async function bundleWithBuiltIn(
-  entry: string,
-  name: string,
-  { module, identity }: BuiltInSource,
-): Promise<ProgramWithBuiltIn> {
-  const { outputFiles, metafile } = await build({
+export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource): Promise<string> {
+  const { outputFiles } = await build({
     ...options,
-    define: { ...options.define, CNI_BUILT_INS: JSON.stringify(JSON.stringify({ [name]: identity })) },
-    write: false,
-    metafile: true,
-    entryPoints: { program: entry, plugin: module },
-    splitting: true,
-    format: "esm",
-    chunkNames: "shared",
-    outdir: "/out",
+    alias: Object.fromEntries(
+      ["fs", "os", "path", "sea"].map((name) => [`node:${name}`, join(runtime, `${name}.ts`)]),
+    ),
+    inject: [join(runtime, "globals.ts")],
+    // Without it, esbuild would leave imports of Node's modules in the text.
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["node", "import"],
+    stdin: {
+      contents: [
+        `import ${JSON.stringify(entry)};`,
+        ...(builtIn === undefined ? [] : builtInImports(builtIn)),
+      ].join("\n"),
+      resolveDir: import.meta.dirname,
+    },
   });
-  const parts = new Map(outputFiles.map(({ path, text }) => [path.replace("/out/", "./"), text]));
-  const part = (path: string): string => {
-    const text = parts.get(path);
-    if (text === undefined) throw new Error(`esbuild gave no ${path} for ${entry} and ${module}`);
-    return text;
-  };
-  const shared = Object.entries(metafile.outputs).find(([path]) => path.endsWith("/shared.js"))?.[1];
-  const names = (shared?.exports ?? []).join(", ");
-  const program = {
-    "./entry.js": 'import "./hand-over.js"; import "./program.js";',
-    "./hand-over.js": `import { ${names} } from "./shared.js"; CNI_SHARED = () => ({ ${names} });`,
-    "./program.js": part("./program.js"),
-    "./shared.js": part("./shared.js"),
-  };
-  const builtIn = {
-    "./entry.js": 'import { plugin } from "./plugin.js"; give(plugin);',
-    "./plugin.js": part("./plugin.js"),
-    "./shared.js": `export const { ${names} } = shared;`,
-  };
-  return { program: await join(program), builtIn: await join(builtIn) };
+  return only(outputFiles, entry);
 }
 
-/** Bundles modules that are given as texts; `./entry.js` is the main one. */
-async function join(modules: Readonly<Record<string, string>>): Promise<string> {
-  const { outputFiles } = await build({
-    ...packed,
-    entryPoints: ["./entry.js"],
-    plugins: [
-      {
-        name: "texts",
-        setup(setting) {
-          setting.onResolve({ filter: /^\.\// }, ({ path }) => ({ path, namespace: "texts" }));
-          setting.onLoad({ filter: /^/, namespace: "texts" }, ({ path }) => {
-            const contents = modules[path];
-            return contents === undefined ? undefined : { contents, loader: "js" };
-          });
-        },
-      },
-    ],
-  });
-  return only(outputFiles, Object.keys(modules).join(", "));
+function builtInImports({ module, identity }: BuiltInSource): readonly string[] {
+  const registry = join(import.meta.dirname, "../shared/cni/built-in.ts");
+  return [
+    `import { addBuiltIn } from ${JSON.stringify(registry)};`,
+    `import { plugin } from ${JSON.stringify(module)};`,
+    `addBuiltIn(${JSON.stringify(identity)}, plugin);`,
+  ];
 }
 
 function only(files: readonly { readonly text: string }[], what: string): string {

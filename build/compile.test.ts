@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
-import { asFunction, coldFunctions, writeCodeCache } from "./compile.ts";
+import { asFunction, coldFunctions, snapshotInput } from "./compile.ts";
 import { programText } from "./executable.ts";
 import { functionsOf, warmFunctions } from "./functions.ts";
 import { executableOf, plugins } from "./plugins.ts";
-import { pinnedNode } from "./runtime.ts";
 
 test("cold-functions/ is about the plugins as they are: else run `npm run profile`", async () => {
   for (const plugin of plugins) {
@@ -22,19 +18,16 @@ test("cold-functions/ is about the plugins as they are: else run `npm run profil
   }
 });
 
-test("what is cold is not in a code cache", async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "compile-test-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const [source, cache] = [join(folder, "program.js"), join(folder, "program.cache")];
-  const { program } = await programText(executableOf("loopback"), () => "");
-  writeFileSync(source, asFunction(program));
-  const sizeWithout = (cold: ReadonlySet<string>): number => {
-    writeCodeCache(pinnedNode, source, cache, cold);
-    return statSync(cache).size;
-  };
-  const functions = functionsOf(asFunction(program)).map(({ hash }) => hash);
-  const [all, warm, none] = [new Set<string>(), coldFunctions("loopback"), new Set(functions.slice(1))].map(
-    sizeWithout,
+test("a snapshot is made of a program and where its warm functions are", () => {
+  const bundle = "const one = () => 1;\n  function two() { return 2; }";
+  const program = asFunction(bundle);
+  const cold = new Set(
+    functionsOf(program).flatMap(({ start, hash }) => (program.startsWith("()", start) ? [hash] : [])),
   );
-  assert.ok(Number(all) > Number(warm) && Number(warm) > Number(none), `${all}, ${warm}, ${none} bytes`);
+  const lines = program.split("\n");
+  const ends = snapshotInput(bundle, cold).warm.map(({ lineNumber, columnNumber }) =>
+    lines[lineNumber]?.slice(0, columnNumber + 1),
+  );
+  assert.deepEqual(ends, ["}", "  function two() { return 2; }"]);
+  assert.equal(snapshotInput(bundle).warm.length, 3);
 });

@@ -4,17 +4,21 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildExecutable } from "./executable.ts";
-import { writeBaseBinary } from "./runtime.ts";
+import { writeSnapshotBinary } from "./runtime.ts";
 
-const loader = join(import.meta.dirname, "../shared/linux/koffi.ts");
+const linux = join(import.meta.dirname, "../shared/linux");
 const source = `
-import { libc } from ${JSON.stringify(loader)};
-try {
-  libc().func("int getpid()")();
-  process.stdout.write("loaded");
-} catch (error) {
-  process.stdout.write(error.message + "|" + error.details);
-}
+import { writeSync } from "node:fs";
+import { atStart } from ${JSON.stringify(join(linux, "at-start.ts"))};
+import { libc } from ${JSON.stringify(join(linux, "koffi.ts"))};
+atStart(() => {
+  try {
+    libc().func("int getpid()")();
+    writeSync(1, "loaded");
+  } catch (error) {
+    writeSync(1, error.message + "|" + error.details);
+  }
+});
 `;
 
 /**
@@ -42,7 +46,7 @@ describe("an executable finds a place for its native part", () => {
     const entry = join(folder, "main.ts");
     writeFileSync(entry, source);
     const base = join(folder, "node");
-    writeBaseBinary(base);
+    writeSnapshotBinary(base);
     await buildExecutable({ entry, output: join(own, "program"), base });
   });
 

@@ -13,14 +13,30 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildExecutable } from "./executable.ts";
-import { writeBaseBinary } from "./runtime.ts";
+import { writeSnapshotBinary } from "./runtime.ts";
 
-const loader = join(import.meta.dirname, "../shared/linux/koffi.ts");
+const linux = join(import.meta.dirname, "../shared/linux");
 const source = `
-import { libc } from ${JSON.stringify(loader)};
-declare const codeCacheRejected: boolean;
-const getpid = libc().func("int getpid()");
-process.stdout.write(JSON.stringify({ ffi: getpid() === process.pid, codeCacheRejected }));
+import { readSync, writeSync } from "node:fs";
+import { atStart } from ${JSON.stringify(join(linux, "at-start.ts"))};
+import { libc } from ${JSON.stringify(join(linux, "koffi.ts"))};
+const evaluated = process.env["NOT_OF_THE_BUILD"];
+function fail() { return new Error("of this").stack; }
+atStart(() => {
+  const input = Buffer.alloc(10);
+  const told = {
+    pid: libc().func("int getpid()")(),
+    input: input.toString("utf8", 0, readSync(0, input)),
+    evaluated: evaluated ?? "before",
+    own: process.env["NOT_OF_THE_BUILD"],
+    args: process.argv.slice(2),
+    execPath: process.execPath,
+    stack: fail().split("\\n").slice(0, 2).map((line) => line.replace(/ \\(.*/, "")),
+    isLater: process.hrtime()[0] > 0 && Date.now() > 1e12,
+    random: Math.random(),
+  };
+  writeSync(1, JSON.stringify(told));
+});
 `;
 
 describe("an executable", () => {
@@ -35,7 +51,7 @@ describe("an executable", () => {
     const entry = join(folder, "main.ts");
     writeFileSync(entry, source);
     const base = join(folder, "node");
-    writeBaseBinary(base);
+    writeSnapshotBinary(base);
     // Only what is beside the executable may differ from where it was built.
     await buildExecutable({ entry, output: join(folder, "built/program"), base });
     assert.deepEqual(readdirSync(join(folder, "built")), ["program"], "nothing of the build stays behind");
@@ -55,9 +71,29 @@ describe("an executable", () => {
   ];
   for (const env of environments) {
     test(`runs alone, in silence and without traces with ${JSON.stringify(env)}`, () => {
-      const { status, stdout, stderr } = spawnSync(executable, [], { cwd: empty, env, encoding: "utf8" });
-      assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
-      assert.deepEqual(JSON.parse(stdout), { ffi: true, codeCacheRejected: false });
+      const run = () => {
+        const options = {
+          cwd: empty,
+          env: { ...env, NOT_OF_THE_BUILD: "own" },
+          input: "in",
+          encoding: "utf8",
+        } as const;
+        const { status, stdout, stderr, pid } = spawnSync(executable, ["--help", "-e", "1"], options);
+        assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+        const { random, ...told } = JSON.parse(stdout);
+        assert.deepEqual(told, {
+          pid,
+          input: "in",
+          evaluated: "before",
+          own: "own",
+          args: ["--help", "-e", "1"],
+          execPath: executable,
+          stack: ["Error: of this", "    at fail"],
+          isLater: true,
+        });
+        return random;
+      };
+      assert.notEqual(run(), run());
       assert.deepEqual(readdirSync(empty), []);
     });
   }

@@ -15,10 +15,9 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import pkgSea from "@yao-pkg/pkg/lib-es5/sea.js";
-import { cacheName, usualCommands } from "../shared/linux/code-cache.ts";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
-import { bundle, bundleWithBuiltIn } from "./bundle.ts";
-import { asBuiltIn, asFunction, coldFunctions, writeCodeCache } from "./compile.ts";
+import { bundle, bundleForSnapshot } from "./bundle.ts";
+import { coldFunctions, snapshotInput } from "./compile.ts";
 import { koffiAddon, v8Flags } from "./runtime.ts";
 
 export interface Executable {
@@ -26,7 +25,7 @@ export interface Executable {
   entry: string;
   /** Where the executable goes; replaced by rename, so a running one never breaks. */
   output: string;
-  /** The Node binary to put the program into. */
+  /** The Node binary to put the program into: see runtime.ts. */
   base: string;
   /** The plugin that it is, if it is one: see profile.ts. */
   plugin?: string | undefined;
@@ -34,84 +33,44 @@ export interface Executable {
   builtIn?: { name: string; main: string; module: string } | undefined;
 }
 
-/** Packs a program, Node and koffi's addon into one file that needs nothing beside it. */
+/**
+ * Packs a program that only needs shared/runtime, Node and koffi's addon into one file that needs nothing beside it.
+ * `base` is a snapshot binary.
+ */
 export async function buildExecutable({ entry, output, base, plugin, builtIn }: Executable): Promise<void> {
-  mkdirSync(dirname(output), { recursive: true });
-  const work = mkdtempSync(join(dirname(output), `.${basename(output)}-`));
-  try {
-    const loader = join(work, "loader.cjs");
-    const program = join(work, "program.js");
-    const loaderText = await bundle(join(import.meta.dirname, "loader.ts"));
-    const assets: Record<string, string> = { "program.js": program };
-    const text = await programText({ entry, builtIn }, (part) =>
-      identity([readFileSync(base), loaderText, part]),
-    );
-    if (text.builtIn !== undefined) {
-      const { name, script } = text.builtIn;
-      const file = join(work, `${name}.js`);
-      writeFileSync(file, asBuiltIn(script));
-      Object.assign(assets, { [`${name}.js`]: file }, codeCaches(base, file, name));
-    }
-    writeFileSync(loader, loaderText);
-    writeFileSync(program, asFunction(text.program));
-    Object.assign(assets, codeCaches(base, program, plugin));
-    const packed = join(work, "packed");
-    await pack({ loader, assets, base, packed, work });
-    stamp(packed, text.identity);
-    chmodSync(packed, 0o755);
-    // A copy, as an installation makes one: a file just patched together by pkg starts 2 ms later than a file
-    // written in one go, because the page cache holds it in small pieces.
-    const copy = join(work, "copy");
-    copyFileSync(packed, copy);
-    renameSync(copy, output);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  const { program, identity } = await programText({ entry, builtIn }, (part) =>
+    identityOf([readFileSync(base), part]),
+  );
+  const input = snapshotInput(program, plugin === undefined ? undefined : coldFunctions(plugin));
+  await pack({ main: JSON.stringify(input), base, output, identity, useSnapshot: true });
 }
 
-/** Writes the code caches of a script beside it, for each usual command and for the others. Returns them by name. */
-function codeCaches(base: string, script: string, plugin: string | undefined): Record<string, string> {
-  const names: Record<string, string> = {};
-  for (const command of [undefined, ...usualCommands]) {
-    const name = cacheName(basename(script, ".js"), command);
-    const file = join(dirname(script), name);
-    writeCodeCache(base, script, file, plugin === undefined ? undefined : coldFunctions(plugin, command));
-    names[name] = file;
-  }
-  return names;
+/** Packs a program with the whole of Node; `base` is a base binary. */
+export async function buildNodeExecutable({ entry, output, base }: Executable): Promise<void> {
+  const main = await bundle(entry);
+  await pack({ main, base, output, identity: identityOf([readFileSync(base), main]), useSnapshot: false });
 }
 
 interface ProgramText {
   program: string;
   identity: string;
-  builtIn?: { name: string; script: string };
 }
 
-/**
- * The text of a program and that of the plugin within, neither compiled nor wrapped. `identify` makes an identity of
- * what an executable is made of.
- */
+/** The bundle of a program, and its identity. `identify` makes an identity of what an executable is made of. */
 export async function programText(
   { entry, builtIn }: Pick<Executable, "entry" | "builtIn">,
   identify: (text: string) => string,
 ): Promise<ProgramText> {
-  if (builtIn === undefined) {
-    const program = await bundle(entry);
-    return { program, identity: identify(program) };
-  }
-  const { name, main, module } = builtIn;
-  const outside = await bundle(main);
-  const both = await bundleWithBuiltIn(entry, name, { module, identity: identify(outside) });
-  if ((await bundle(main)) !== outside) throw new Error(`the sources of ${name} changed during the build`);
-  return {
-    program: both.program,
-    identity: identify(`${both.program}${both.builtIn}`),
-    builtIn: { name, script: both.builtIn },
-  };
+  const inside =
+    builtIn === undefined
+      ? undefined
+      : { module: builtIn.module, identity: identify(await bundleForSnapshot(builtIn.main)) };
+  const program = await bundleForSnapshot(entry, inside);
+  return { program, identity: identify(program) };
 }
 
-/** What decides what an executable does. V8's code cache is left out: it only saves time, and may differ each time. */
-function identity(parts: readonly (Uint8Array | string)[]): string {
+/** What decides what an executable does. What V8 makes of it is left out: that may differ each time. */
+function identityOf(parts: readonly (Uint8Array | string)[]): string {
   const all = [...parts, readFileSync(koffiAddon), JSON.stringify(settings)];
   const hashes = all.map((part) => createHash("sha256").update(part).digest("hex"));
   return createHash("sha256").update(hashes.join()).digest("hex");
@@ -129,8 +88,6 @@ function stamp(file: string, identity: string): void {
 /** Everything about the package that is neither a file nor a place. */
 const settings = {
   disableExperimentalSEAWarning: true,
-  useSnapshot: false,
-  // loader.ts brings its own code cache, and says why.
   useCodeCache: false,
   // Nothing from NODE_OPTIONS may reach a plugin.
   execArgvExtension: "none",
@@ -146,34 +103,49 @@ const settings = {
 };
 
 interface Package {
-  loader: string;
-  assets: Record<string, string>;
+  /** The text of the main script, or what a snapshot is made from. */
+  main: string;
+  useSnapshot: boolean;
   base: string;
-  packed: string;
-  work: string;
+  output: string;
+  identity: string;
 }
 
 /** Runs pkg in SEA mode. Its command line cannot take a given Node binary in this mode, its sea module can. */
-async function pack({ loader, assets, base, packed, work }: Package): Promise<void> {
-  const seaConfig = {
-    // pkg works in a folder of its own, which it makes in TMPDIR. A path relative to that folder keeps the name of
-    // the build's folder out of the executable.
-    main: `../${basename(loader)}`,
-    ...settings,
-    assets: { ...assets, "koffi.node": koffiAddon },
-  };
+async function pack({ main, useSnapshot, base, output, identity }: Package): Promise<void> {
+  mkdirSync(dirname(output), { recursive: true });
+  const work = mkdtempSync(join(dirname(output), `.${basename(output)}-`));
   const { TMPDIR, NODE_OPTIONS } = process.env;
-  process.env["TMPDIR"] = work;
-  delete process.env["NODE_OPTIONS"];
   try {
-    await pkgSea.default(loader, {
+    const file = join(work, "main");
+    writeFileSync(file, main);
+    const packed = join(work, "packed");
+    process.env["TMPDIR"] = work;
+    delete process.env["NODE_OPTIONS"];
+    const seaConfig = {
+      // pkg works in a folder of its own, which it makes in TMPDIR. A path relative to that folder keeps the name
+      // of the build's folder out of the executable.
+      main: `../${basename(file)}`,
+      ...settings,
+      useSnapshot,
+      assets: { "koffi.node": koffiAddon },
+    };
+    await pkgSea.default(file, {
       nodePath: base,
       seaConfig,
       targets: [{ platform: "linux", arch: process.arch, nodeRange: "node24", output: packed }],
     });
+    stamp(packed, identity);
+    chmodSync(packed, 0o755);
+    // A copy, as an installation makes one: a file just patched together by pkg starts 2 ms later than a file
+    // written in one go, because the page cache holds it in small pieces.
+    const copy = join(work, "copy");
+    copyFileSync(packed, copy);
+    renameSync(copy, output);
   } finally {
     restore("TMPDIR", TMPDIR);
     restore("NODE_OPTIONS", NODE_OPTIONS);
+    rmSync(work, { recursive: true, force: true });
   }
 }
 

@@ -34,14 +34,9 @@ export function functionsOf(script: string): FunctionInScript[] {
   return found.sort((a, b) => a.start - b.start || b.end - a.end);
 }
 
-/** The functions that are neither cold nor within one that is. */
+/** The functions that are not cold, also those within one that is: it may have been called once, to make them. */
 export function warmFunctions(script: string, cold: ReadonlySet<string>): FunctionInScript[] {
-  let coldUntil = 0;
-  return functionsOf(script).filter(({ start, end, hash }) => {
-    if (start < coldUntil) return false;
-    if (cold.has(hash)) coldUntil = end;
-    return start >= coldUntil;
-  });
+  return functionsOf(script).filter(({ hash }) => !cold.has(hash));
 }
 
 /**

@@ -81,9 +81,3 @@ test("only the skeleton writes to standard output", () => {
   }
   assert.deepEqual(importProblems("plugins/bridge/add.ts", "writeSync(10, text); // console.log"), []);
 });
-
-test("no program has Node load its performance hooks", () => {
-  assert.equal(importProblems("shared/linux/wait.ts", "const start = performance.now();").length, 1);
-  assert.deepEqual(importProblems("shared/linux/wait.ts", "// performance.now() is dear"), []);
-  assert.deepEqual(importProblems("conformance/bench/run.ts", "const start = performance.now();"), []);
-});

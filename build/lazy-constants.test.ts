@@ -2,10 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Script } from "node:vm";
 import { Address4, Address6 } from "ip-address";
 import { bundle } from "./bundle.ts";
-import { asFunction } from "./compile.ts";
 import { delayConstants } from "./lazy-constants.ts";
 
 const texts4 = [
@@ -48,14 +46,10 @@ test("ip-address in a bundle says the same as the package, and makes no subnet b
   const folder = mkdtempSync(join(dist, ".test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const entry = join(folder, "main.ts");
-  writeFileSync(
-    entry,
-    'import { Address4, Address6 } from "ip-address";\ncodeCacheRejected({ Address4, Address6 });\n',
-  );
+  writeFileSync(entry, 'import { Address4, Address6 } from "ip-address";\ngive({ Address4, Address6 });\n');
   const given: { Address4: typeof Address4; Address6: typeof Address6 }[] = [];
   const text = await bundle(entry);
-  const run = new Script(asFunction(text)).runInThisContext();
-  run(process.getBuiltinModule, (value: (typeof given)[number]) => given.push(value));
+  new Function("give", text)((value: (typeof given)[number]) => given.push(value));
   const [own] = given;
   assert.ok(own);
   assert.deepEqual(answers(own.Address4, own.Address6), answers(Address4, Address6));

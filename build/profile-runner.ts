@@ -1,9 +1,11 @@
 /**
- * `node profile-runner.ts <script> <folder>`: runs the program of an executable, of which the script is the text, and
- * writes where the functions end that were called to a new file in the folder; started by profile.ts.
+ * `node --expose-internals profile-runner.ts <script> <folder>`: runs the program of an executable, of which the script
+ * is the text, and writes where the functions end that were called when it started to a new file in the folder; started
+ * by profile.ts.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Script } from "node:vm";
 import { koffiAddon } from "./runtime.ts";
@@ -11,6 +13,49 @@ import { koffiAddon } from "./runtime.ts";
 const [source, folder] = process.argv.slice(2);
 if (source === undefined || folder === undefined)
   throw new Error("usage: profile-runner.ts <script> <folder>");
+
+interface Library {
+  func(prototype: string): (...args: readonly unknown[]) => unknown;
+}
+
+type Module = { exports: { load?: (path: null) => Library } };
+
+/** _exit would leave no time to write anything. */
+function withoutExit(library: Library): Library {
+  return {
+    func: (prototype) =>
+      prototype.includes("_exit") ? (status) => process.exit(Number(status)) : library.func(prototype),
+  };
+}
+
+let main = (): void => undefined;
+
+/** What is otherwise in this process, which has made itself without a snapshot and has no assets. */
+const replaced: Readonly<Record<string, object>> = {
+  buffer: { setBufferPrototype: () => undefined },
+  mksnapshot: {
+    setDeserializeMainFunction(program: () => void) {
+      main = program;
+    },
+  },
+  process_methods: {
+    dlopen(module: Module, path: string) {
+      process.dlopen(module, path);
+      const { load } = module.exports;
+      if (load !== undefined) module.exports = { ...module.exports, load: (name) => withoutExit(load(name)) };
+    },
+    reallyExit: (status: number) => process.exit(status),
+  },
+  sea: { getAsset: () => new Uint8Array(readFileSync(koffiAddon)).buffer },
+};
+
+const { internalBinding } = createRequire(import.meta.url)("internal/test/binding");
+
+const program: unknown = new Script(readFileSync(source, "latin1"), {
+  filename: "program.js",
+}).runInThisContext();
+if (typeof program !== "function") throw new Error(`${source} is no program`);
+program((name: string) => Object.assign(internalBinding(name), replaced[name]), process);
 
 const session = new Session();
 session.connect();
@@ -25,29 +70,4 @@ process.on("exit", () => {
     writeFileSync(join(folder, `${process.pid}-${Date.now()}.json`), JSON.stringify(called));
   });
 });
-
-// In an executable the addon is an asset; and _exit would leave no time to write anything.
-const { dlopen } = process;
-process.dlopen = (module: { exports: { load?: (path: null) => Library } }) => {
-  dlopen(module, koffiAddon);
-  const { load } = module.exports;
-  if (load === undefined) return;
-  module.exports = { ...module.exports, load: (path) => withoutExit(load(path)) };
-};
-
-interface Library {
-  func(prototype: string): (...args: readonly unknown[]) => unknown;
-}
-
-function withoutExit(library: Library): Library {
-  return {
-    func: (prototype) =>
-      prototype.includes("_exit") ? (status) => process.exit(Number(status)) : library.func(prototype),
-  };
-}
-
-const program: unknown = new Script(readFileSync(source, "latin1"), {
-  filename: "program.js",
-}).runInThisContext();
-if (typeof program !== "function") throw new Error(`${source} is no program`);
-program(process.getBuiltinModule, false);
+main();

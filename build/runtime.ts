@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { applyChange } from "./node-binary.ts";
 import { changesOf } from "./node-changes.ts";
+import { replaceScript, scriptsOf } from "./node-scripts.ts";
+import { snapshotScripts } from "./snapshot-scripts.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -41,6 +43,22 @@ export const v8Flags: readonly string[] = [
  * (binutils) it keeps them, and a notice says so.
  */
 export function writeBaseBinary(path: string): void {
+  writeBinary(path, changedNode());
+}
+
+/**
+ * The same with snapshot-scripts.ts in place of Node's own: a binary that makes snapshots of plugins and runs them, and
+ * nothing else.
+ */
+export function writeSnapshotBinary(path: string): void {
+  const binary = changedNode();
+  const scripts = scriptsOf(pinnedNode);
+  for (const [name, text] of Object.entries(snapshotScripts))
+    replaceScript(binary, name, scripts[name], text);
+  writeBinary(path, binary);
+}
+
+function changedNode(): Buffer {
   const binary = readFileSync(pinnedNode);
   const missing = changesOf(pinnedNode).filter((change) => applyChange(binary, change) === undefined);
   if (missing.length > 0) {
@@ -50,6 +68,10 @@ export function writeBaseBinary(path: string): void {
       `notice: executables will start ${saves.toFixed(1)} ms later: this Node has no ${symbols} to change`,
     );
   }
+  return binary;
+}
+
+function writeBinary(path: string, binary: Buffer): void {
   writeFileSync(path, binary, { mode: 0o755 });
   const strip = spawnSync("strip", [path], { encoding: "utf8" });
   if (strip.status === 0) return;

@@ -6,14 +6,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildExecutable } from "./executable.ts";
-import { writeBaseBinary } from "./runtime.ts";
+import { writeSnapshotBinary } from "./runtime.ts";
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error("usage: node build/start-probes.ts FOLDER");
 const work = mkdtempSync(join(tmpdir(), "start-probes-"));
 try {
   const base = join(work, "node");
-  writeBaseBinary(base);
+  writeSnapshotBinary(base);
   for (const name of ["empty", "first-line"]) {
     const entry = join(import.meta.dirname, "probes", `${name}.ts`);
     await buildExecutable({ entry, output: join(folder, name), base });

@@ -1,2 +1,4 @@
 /** A program with nothing in it: what starting and ending a packaged executable takes at the least. */
-process.exit(0);
+import { atStart } from "../../shared/linux/at-start.ts";
+
+atStart(() => process.exit(0));

@@ -1,23 +1,4 @@
 import { runPlugin } from "../../shared/cni/run-plugin.ts";
-import { allVersions } from "../../shared/cni/versions.ts";
-import { add } from "./add.ts";
-import { check } from "./check.ts";
-import { decodeConfig } from "./config.ts";
-import { del } from "./del.ts";
-import { gc } from "./gc.ts";
-import { prepare } from "./prepare.ts";
-import { reapply } from "./reapply.ts";
-import { status } from "./status.ts";
+import { plugin } from "./plugin.ts";
 
-runPlugin({
-  name: "bridge",
-  versions: allVersions,
-  prepare,
-  decode: decodeConfig,
-  add,
-  del,
-  check,
-  gc,
-  status,
-  reapply,
-});
+runPlugin(plugin);

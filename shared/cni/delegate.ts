@@ -1,4 +1,5 @@
 import { statSync, writeSync } from "node:fs";
+import { constants } from "node:os";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
 import { lazy } from "../errors/lazy.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
@@ -162,8 +163,6 @@ function silentFailure(type: string, end: string): CniError {
 }
 
 function signalName(number: number | null): string {
-  // Not imported: Node would load it at every start.
-  const { signals } = process.getBuiltinModule("node:os").constants;
-  const found = Object.entries(signals).find(([, value]) => value === number);
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
   return found?.[0] ?? String(number);
 }

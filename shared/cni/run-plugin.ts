@@ -1,6 +1,7 @@
 import { readSync, writeSync } from "node:fs";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
 import { nodeErrno } from "../errors/system-error.ts";
+import { atStart } from "../linux/at-start.ts";
 import { exit } from "../linux/exit.ts";
 import { sleep } from "../linux/wait.ts";
 import { type Answer, callPlugin, failure } from "./call-plugin.ts";
@@ -10,12 +11,17 @@ import { reapplyAll } from "./reapply.ts";
 /** Version of this project; the build puts package.json's in. */
 declare const CNI_PLUGINS_VERSION: string | undefined;
 
+/** Has a process be the plugin: see answerCall. */
+export function runPlugin<Config>(plugin: Plugin<Config>): void {
+  atStart(() => answerCall(plugin));
+}
+
 /**
  * The life of one plugin process: reads environment and standard input, calls the plugin, writes its result or the
  * error object to standard output (the only place that does) and ends the process: 0, or 1 after an error.
  * By hand, `PLUGIN reapply [CACHE-DIRECTORY]` makes again what the cached results of the runtime call for.
  */
-export function runPlugin<Config>(plugin: Plugin<Config>): never {
+export function answerCall<Config>(plugin: Plugin<Config>): never {
   const isCalled = (process.env["CNI_COMMAND"] ?? "") !== "";
   const answer = isCalled ? callPlugin(plugin, process.env, readStdin) : answerByHand(plugin);
   let { status } = answer;

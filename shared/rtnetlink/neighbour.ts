@@ -70,9 +70,9 @@ function forget(rt: NetlinkSocket, index: number, address: IpAddress): void {
 
 /** struct ndmsg, and the address. */
 function neighbour(index: number, address: IpAddress, flags: number): Uint8Array {
-  const header = Buffer.alloc(12);
-  header.writeUInt8(addressFamily(address.family), 0);
+  const header = new Uint8Array(12);
+  header[0] = addressFamily(address.family);
   header.set(new Uint8Array(new Int32Array([index]).buffer), 4);
-  header.writeUInt8(flags, 10);
+  header[10] = flags;
   return new AttributeWriter().raw(header).bytes(NDA_DST, ipToBytes(address)).finish();
 }

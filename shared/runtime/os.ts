@@ -1,0 +1,9 @@
+/** https://nodejs.org/api/os.html#os-constants, made when first asked for: only errors are told with them. */
+export const constants = {
+  get errno(): Readonly<Record<string, number>> {
+    return internalBinding("constants").os.errno;
+  },
+  get signals(): Readonly<Record<string, number>> {
+    return internalBinding("constants").os.signals;
+  },
+};

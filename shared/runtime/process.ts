@@ -1,0 +1,45 @@
+const methods = internalBinding("process_methods");
+
+let patched = false;
+
+/** Node's object with what belongs to this process and not to that which made the snapshot. */
+function own(): typeof nodeProcess {
+  if (!patched) methods.patchProcessObject(nodeProcess);
+  patched = true;
+  return nodeProcess;
+}
+
+/** Node's process, as far as plugins use it: https://nodejs.org/api/process.html. */
+interface Process {
+  readonly arch: string;
+  readonly argv: readonly string[];
+  readonly env: Record<string, string | undefined>;
+  readonly execPath: string;
+  abort(): never;
+  dlopen(module: { exports: unknown }, path: string): void;
+  exit(status: number): never;
+  geteuid(): number;
+  hrtime(): [seconds: number, nanoseconds: number];
+}
+
+export const process: Process = {
+  arch: nodeProcess.arch,
+  get argv() {
+    return own().argv;
+  },
+  get env() {
+    return nodeProcess.env;
+  },
+  get execPath() {
+    return own().execPath;
+  },
+  abort: methods.abort,
+  dlopen: methods.dlopen,
+  exit: methods.reallyExit,
+  geteuid: internalBinding("credentials").geteuid,
+  hrtime() {
+    methods.hrtime();
+    const [high = 0, low = 0, nanoseconds = 0] = methods.hrtimeBuffer;
+    return [high * 2 ** 32 + low, nanoseconds];
+  },
+};

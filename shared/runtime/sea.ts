@@ -1,0 +1,13 @@
+const { getAsset } = internalBinding("sea");
+
+/** https://nodejs.org/api/single-executable-applications.html: this runtime is only in executables. */
+export function isSea(): true {
+  return true;
+}
+
+/** An asset's memory, which must not be written to. Throws when the executable has none of the name. */
+export function getRawAsset(name: string): ArrayBuffer {
+  const asset = getAsset(name);
+  if (asset === undefined) throw new Error(`this executable has no asset ${name}`);
+  return asset;
+}
