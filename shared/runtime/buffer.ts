@@ -2,12 +2,11 @@
  * Node's Buffer, as far as plugins use it: https://nodejs.org/api/buffer.html.
  */
 
+import type { OfBytes } from "./bindings.ts";
+
 const binding = internalBinding("buffer");
 
 export type Encoding = "utf8" | "latin1" | "hex" | "base64";
-
-/** enum encoding of Node's src/node.h. */
-const UTF8 = 1;
 
 // Its own name, so that `from` may differ from Uint8Array's.
 const Bytes: new (
@@ -65,9 +64,11 @@ export class Buffer extends Bytes {
   declare subarray: (start?: number, end?: number) => Buffer;
 
   override indexOf(value: number | string, from = 0): number {
-    return typeof value === "number"
-      ? super.indexOf(value, from)
-      : binding.indexOfString(this, value, from, UTF8, true);
+    if (typeof value === "number") return super.indexOf(value, from);
+    // As texts of one character a byte, in which V8 is fast; what is before `from` need not become one.
+    const start = Math.min(from, this.length);
+    const found = textOf(this, "latin1", start).indexOf(Buffer.from(value).toString("latin1"));
+    return found === -1 ? -1 : start + found;
   }
 
   override includes(value: number | string, from = 0): boolean {
@@ -96,11 +97,11 @@ function fromText(text: string, encoding: Encoding): Buffer {
     }
     case "hex": {
       const bytes = new Buffer(text.length >>> 1);
-      return bytes.subarray(0, binding.hexWrite.call(bytes, text, 0, bytes.length));
+      return bytes.subarray(0, onBytes(binding.hexWrite, bytes, text, 0, bytes.length));
     }
     case "base64": {
       const bytes = new Buffer(Math.ceil((text.length * 3) / 4));
-      return bytes.subarray(0, binding.base64Write.call(bytes, text, 0, bytes.length));
+      return bytes.subarray(0, onBytes(binding.base64Write, bytes, text, 0, bytes.length));
     }
   }
 }
@@ -108,5 +109,16 @@ function fromText(text: string, encoding: Encoding): Buffer {
 /** The text of bytes, from `start` to before `end`. */
 export function textOf(bytes: Uint8Array, encoding: Encoding, start = 0, end = bytes.length): string {
   const last = Math.min(end, bytes.length);
-  return start < last ? binding[`${encoding}Slice`].call(bytes, start, last) : "";
+  return start < last ? onBytes(binding[`${encoding}Slice`], bytes, start, last) : "";
+}
+
+/** Calls what is about bytes: in Node 24.12 they are its `this`, in later releases its first argument. */
+function onBytes<Rest extends readonly unknown[], Result>(
+  native: OfBytes<Rest, Result>,
+  bytes: Uint8Array,
+  ...rest: Rest
+): Result {
+  return binding.createUnsafeArrayBuffer === undefined
+    ? native.call(bytes, ...rest)
+    : native.call(undefined, bytes, ...rest);
 }
