@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { lazy } from "../shared/errors/lazy.ts";
 import { applyChange } from "./node-binary.ts";
 import { changesOf } from "./node-changes.ts";
 import { replaceScript, scriptsOf } from "./node-scripts.ts";
@@ -51,14 +52,15 @@ export function writeBaseBinary(path: string): void {
  * nothing else.
  */
 export function writeSnapshotBinary(path: string): void {
-  const binary = changedNode();
+  const binary = Buffer.from(changedNode());
   const scripts = scriptsOf(pinnedNode);
-  for (const [name, text] of Object.entries(snapshotScripts))
+  for (const [name, text] of Object.entries(snapshotScripts)) {
     replaceScript(binary, name, scripts[name], text);
+  }
   writeBinary(path, binary);
 }
 
-function changedNode(): Buffer {
+const changedNode = lazy((): Buffer => {
   const binary = readFileSync(pinnedNode);
   const missing = changesOf(pinnedNode).filter((change) => applyChange(binary, change) === undefined);
   if (missing.length > 0) {
@@ -69,7 +71,7 @@ function changedNode(): Buffer {
     );
   }
   return binary;
-}
+});
 
 function writeBinary(path: string, binary: Buffer): void {
   writeFileSync(path, binary, { mode: 0o755 });
