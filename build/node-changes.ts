@@ -99,6 +99,19 @@ const codeCachesOfModules: Change = {
   saves: 2,
 };
 
+/**
+ * node::SnapshotDeserializer::Read<v8::StartupData> copies the snapshot. It may stay where the kernel has mapped it, as
+ * long as the process ends by exit(), which does not free it: see shared/linux/at-start.ts.
+ */
+const copyOfSnapshot: Change = {
+  symbol: "_ZN4node20SnapshotDeserializer4ReadIN2v811StartupDataELPv0ELS4_0EEET_v",
+  offset: 0x39,
+  from: "e81230d8ff486355ec4889df4889c64989c4e8704a0000",
+  // r12 = sink.data() + read_total; read_total += raw_size (src/blob_serializer_deserializer.h); nop
+  to: "4c8b6318488b43084901c44801f8488943080f1f440000",
+  saves: 1,
+};
+
 /** The hash of V8's flags in a Node that is started without any. */
 export function flagHashOf(node: string): number {
   // The fourth word of a code cache's header (v8/src/snapshot/code-serializer.h, SerializedCodeData).
@@ -118,6 +131,7 @@ export function changesOf(node: string): readonly Change[] {
     intlVersions,
     cipherNames,
     codeCachesOfModules,
+    copyOfSnapshot,
     flagHash(node),
   ];
 }

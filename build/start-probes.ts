@@ -14,9 +14,9 @@ const work = mkdtempSync(join(tmpdir(), "start-probes-"));
 try {
   const base = join(work, "node");
   writeSnapshotBinary(base);
-  for (const name of ["empty", "first-line"]) {
+  for (const { name, plugin } of [{ name: "empty" }, { name: "first-line", plugin: "bridge" }]) {
     const entry = join(import.meta.dirname, "probes", `${name}.ts`);
-    await buildExecutable({ entry, output: join(folder, name), base });
+    await buildExecutable({ entry, output: join(folder, name), base, plugin });
   }
 } finally {
   rmSync(work, { recursive: true });

@@ -3,6 +3,10 @@
  * when it was built (build/snapshot-scripts.ts); from sources, now.
  */
 export function atStart(main: () => void): void {
-  if (typeof internalBinding === "function") internalBinding("mksnapshot").setDeserializeMainFunction(main);
-  else main();
+  if (typeof internalBinding !== "function") return main();
+  internalBinding("mksnapshot").setDeserializeMainFunction(() => {
+    main();
+    // Otherwise Node would free the memory of the snapshot, which is the file's: see build/node-changes.ts.
+    process.exit(0);
+  });
 }
