@@ -22,10 +22,11 @@ export function asFunction(bundle: string): string {
  * What a snapshot of a program is made from. V8 compiles all of its functions beforehand but the cold ones, since it reads the
  * whole snapshot in each start.
  */
-export function snapshotInput(bundle: string, cold: ReadonlySet<string> = new Set()): SnapshotInput {
+export function snapshotInput(bundle: string, cold: ReadonlySet<string> | "all" = new Set()): SnapshotInput {
   const program = asFunction(bundle);
   const lineStarts = [0, ...[...program.matchAll(/\n/g)].map(({ index }) => index + 1)];
-  const warm = warmFunctions(program, cold).map(({ inside }) => {
+  const warmOnes = cold === "all" ? [] : warmFunctions(program, cold);
+  const warm = warmOnes.map(({ inside }) => {
     const next = lineStarts.findIndex((start) => start > inside);
     const lineNumber = (next === -1 ? lineStarts.length : next) - 1;
     return { lineNumber, columnNumber: inside - (lineStarts[lineNumber] ?? 0) };

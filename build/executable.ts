@@ -17,7 +17,7 @@ import { basename, dirname, join } from "node:path";
 import pkgSea from "@yao-pkg/pkg/lib-es5/sea.js";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { bundle, bundleForSnapshot } from "./bundle.ts";
-import { coldFunctions, snapshotInput } from "./compile.ts";
+import { snapshotInput } from "./compile.ts";
 import { koffiAddon, v8Flags } from "./runtime.ts";
 
 export interface Executable {
@@ -27,28 +27,39 @@ export interface Executable {
   output: string;
   /** The Node binary to put the program into: see runtime.ts. */
   base: string;
-  /** The plugin that it is, if it is one: see profile.ts. */
-  plugin?: string | undefined;
+  /** Hashes of the functions that are not to be compiled beforehand: see profile.ts. */
+  cold?: ReadonlySet<string> | "all" | undefined;
   /** A plugin whose code it has inside, to save a process: see shared/cni/built-in.ts. */
   builtIn?: { name: string; main: string; module: string } | undefined;
+  /** Flags for V8 besides those of every executable. */
+  flags?: readonly string[];
 }
 
 /**
  * Packs a program that only needs shared/runtime, Node and koffi's addon into one file that needs nothing beside it.
- * `base` is a snapshot binary.
+ * `base` is a snapshot binary. Returns the text that V8 knows the program by.
  */
-export async function buildExecutable({ entry, output, base, plugin, builtIn }: Executable): Promise<void> {
+export async function buildExecutable({
+  entry,
+  output,
+  base,
+  cold,
+  builtIn,
+  flags = [],
+}: Executable): Promise<string> {
   const { program, identity } = await programText({ entry, builtIn }, (part) =>
     identityOf([readFileSync(base), part]),
   );
-  const input = snapshotInput(program, plugin === undefined ? undefined : coldFunctions(plugin));
-  await pack({ main: JSON.stringify(input), base, output, identity, useSnapshot: true });
+  const input = snapshotInput(program, cold);
+  await pack({ main: JSON.stringify(input), base, output, identity, flags, useSnapshot: true });
+  return input.program;
 }
 
 /** Packs a program with the whole of Node; `base` is a base binary. */
 export async function buildNodeExecutable({ entry, output, base }: Executable): Promise<void> {
   const main = await bundle(entry);
-  await pack({ main, base, output, identity: identityOf([readFileSync(base), main]), useSnapshot: false });
+  const identity = identityOf([readFileSync(base), main]);
+  await pack({ main, base, output, identity, flags: [], useSnapshot: false });
 }
 
 interface ProgramText {
@@ -109,10 +120,11 @@ interface Package {
   base: string;
   output: string;
   identity: string;
+  flags: readonly string[];
 }
 
 /** Runs pkg in SEA mode. Its command line cannot take a given Node binary in this mode, its sea module can. */
-async function pack({ main, useSnapshot, base, output, identity }: Package): Promise<void> {
+async function pack({ main, useSnapshot, base, output, identity, flags }: Package): Promise<void> {
   mkdirSync(dirname(output), { recursive: true });
   const work = mkdtempSync(join(dirname(output), `.${basename(output)}-`));
   const { TMPDIR, NODE_OPTIONS } = process.env;
@@ -127,6 +139,7 @@ async function pack({ main, useSnapshot, base, output, identity }: Package): Pro
       // of the build's folder out of the executable.
       main: `../${basename(file)}`,
       ...settings,
+      execArgv: [...settings.execArgv, ...flags],
       useSnapshot,
       assets: { "koffi.node": koffiAddon },
     };

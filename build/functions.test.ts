@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { calledFunctions, functionsOf, warmFunctions } from "./functions.ts";
+import { calledFunctions, compiledFunctions, functionsOf, warmFunctions } from "./functions.ts";
 
 const script =
   "(function () { function one() { return () => 1; } class Two { #three = 3; four() {} } const five = (x) => x; })";
@@ -59,4 +59,16 @@ test("of two functions with the same text one call is enough", () => {
   const twice = "(function () { const a = () => 1; const b = () => 1; })";
   const hash = functionsOf(twice)[1]?.hash ?? "";
   assert.equal(calledFunctions(twice, new Set([twice.indexOf("1;") + 1])).get(hash), true);
+});
+
+test("V8's log tells what of the program was compiled", () => {
+  const log = [
+    "v8-version,13,6,233,17,-node,0",
+    "function,interpreter,12,10,20,0,5354,snapshot script",
+    "function,full-parse,13,100,200,0.05,5300,parsed",
+    "function,interpreter,13,100,200,0,5354,one",
+    "function,interpreter,13,300,400,0,5446,",
+  ].join("\n");
+  assert.deepEqual(compiledFunctions(log), [200, 400]);
+  assert.deepEqual(compiledFunctions(""), []);
 });

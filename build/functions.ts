@@ -54,6 +54,20 @@ export function calledFunctions(script: string, ends: ReadonlySet<number>): Map<
   return called;
 }
 
+/**
+ * Where the functions of a program end that V8's log of a process says were compiled (`--log-function-events`). The
+ * program is the script most of whose functions were: next to it there are only a few lines of snapshot-scripts.ts.
+ */
+export function compiledFunctions(log: string): readonly number[] {
+  const ends = new Map<string, number[]>();
+  for (const [, script = "", end] of log.matchAll(/^function,interpreter,(\d+),\d+,(\d+),/gm)) {
+    const known = ends.get(script);
+    if (known === undefined) ends.set(script, [Number(end)]);
+    else known.push(Number(end));
+  }
+  return [...ends.values()].reduce((most, one) => (one.length > most.length ? one : most), []);
+}
+
 interface Node {
   readonly type: string;
   readonly start: number;

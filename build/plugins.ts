@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { coldFunctions } from "./compile.ts";
 import type { Executable } from "./executable.ts";
 
 /** The plugins, of each of which there is an executable. */
@@ -11,9 +12,9 @@ const mainOf = (plugin: string): string => join(folder, plugin, "main.ts");
 const builtIns: Readonly<Record<string, string>> = { bridge: "host-local" };
 
 /** What a plugin's executable is made of. */
-export function executableOf(plugin: string): Pick<Executable, "entry" | "plugin" | "builtIn"> {
+export function executableOf(plugin: string): Pick<Executable, "entry" | "cold" | "builtIn"> {
   const name = builtIns[plugin];
   const builtIn =
     name === undefined ? undefined : { name, main: mainOf(name), module: join(folder, name, "plugin.ts") };
-  return { entry: mainOf(plugin), plugin, builtIn };
+  return { entry: mainOf(plugin), cold: coldFunctions(plugin), builtIn };
 }

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildExecutable } from "./executable.ts";
+import { executableOf } from "./plugins.ts";
 import { writeSnapshotBinary } from "./runtime.ts";
 
 const [folder] = process.argv.slice(2);
@@ -14,9 +15,10 @@ const work = mkdtempSync(join(tmpdir(), "start-probes-"));
 try {
   const base = join(work, "node");
   writeSnapshotBinary(base);
-  for (const { name, plugin } of [{ name: "empty" }, { name: "first-line", plugin: "bridge" }]) {
+  const { cold } = executableOf("bridge");
+  for (const name of ["empty", "first-line"]) {
     const entry = join(import.meta.dirname, "probes", `${name}.ts`);
-    await buildExecutable({ entry, output: join(folder, name), base, plugin });
+    await buildExecutable({ entry, output: join(folder, name), base, cold });
   }
 } finally {
   rmSync(work, { recursive: true });

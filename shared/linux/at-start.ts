@@ -3,7 +3,10 @@
  * when it was built (build/snapshot-scripts.ts); from sources, now.
  */
 export function atStart(main: () => void): void {
-  if (typeof internalBinding !== "function") return main();
+  if (typeof internalBinding !== "function") {
+    main();
+    return;
+  }
   internalBinding("mksnapshot").setDeserializeMainFunction(() => {
     main();
     // Otherwise Node would free the memory of the snapshot, which is the file's: see build/node-changes.ts.
