@@ -1,9 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { lazy } from "../shared/errors/lazy.ts";
-import { applyChange } from "./node-binary.ts";
-import { changesOf } from "./node-changes.ts";
+import { applyChange, type Change } from "./node-binary.ts";
+import { changesForSnapshots, changesOf } from "./node-changes.ts";
 import { replaceScript, scriptsOf } from "./node-scripts.ts";
 import { snapshotScripts } from "./snapshot-scripts.ts";
 
@@ -44,7 +43,7 @@ export const v8Flags: readonly string[] = [
  * (binutils) it keeps them, and a notice says so.
  */
 export function writeBaseBinary(path: string): void {
-  writeBinary(path, changedNode());
+  writeBinary(path, changed(readFileSync(pinnedNode), changesOf(pinnedNode)));
 }
 
 /**
@@ -52,7 +51,7 @@ export function writeBaseBinary(path: string): void {
  * nothing else.
  */
 export function writeSnapshotBinary(path: string): void {
-  const binary = Buffer.from(changedNode());
+  const binary = changed(readFileSync(pinnedNode), [...changesOf(pinnedNode), ...changesForSnapshots]);
   const scripts = scriptsOf(pinnedNode);
   for (const [name, text] of Object.entries(snapshotScripts)) {
     replaceScript(binary, name, scripts[name], text);
@@ -60,9 +59,9 @@ export function writeSnapshotBinary(path: string): void {
   writeBinary(path, binary);
 }
 
-const changedNode = lazy((): Buffer => {
-  const binary = readFileSync(pinnedNode);
-  const missing = changesOf(pinnedNode).filter((change) => applyChange(binary, change) === undefined);
+/** Makes the changes that can be made, and tells of the others. */
+function changed(binary: Buffer, changes: readonly Change[]): Buffer {
+  const missing = changes.filter((change) => applyChange(binary, change) === undefined);
   if (missing.length > 0) {
     const saves = missing.reduce((sum, change) => sum + change.saves, 0);
     const symbols = missing.map(({ symbol }) => symbol).join(", ");
@@ -71,7 +70,7 @@ const changedNode = lazy((): Buffer => {
     );
   }
   return binary;
-});
+}
 
 function writeBinary(path: string, binary: Buffer): void {
   writeFileSync(path, binary, { mode: 0o755 });
