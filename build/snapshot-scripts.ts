@@ -9,7 +9,9 @@
 
 /** What the native code of Node offers to its scripts, as far as these use it. Node's src/ has it. */
 interface Natives {
-  builtins: { setInternalLoaders(internalBinding: Loader, require: () => never): void };
+  builtins: {
+    setInternalLoaders(internalBinding: (name: keyof Natives) => unknown, require: () => never): void;
+  };
   errors: {
     setPrepareStackTraceCallback(
       format: (global: object, error: Error, calls: readonly object[]) => string,
@@ -49,8 +51,7 @@ function setUpLoader(load: Loader): void {
     if (!loaded.has(name)) loaded.set(name, load(name));
     return loaded.get(name);
   };
-  // Native code calls it too, whence the type does not matter.
-  load("builtins").setInternalLoaders(internalBinding as Loader, () => {
+  load("builtins").setInternalLoaders(internalBinding, () => {
     throw new Error("Node's modules are not in this executable");
   });
 }
