@@ -15,9 +15,13 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import pkgSea from "@yao-pkg/pkg/lib-es5/sea.js";
+import { lazy } from "../shared/errors/lazy.ts";
+import { ADDON_ASSET } from "../shared/linux/koffi.ts";
+import { encodeSparse } from "../shared/linux/sparse-file.ts";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { bundle, bundleForSnapshot } from "./bundle.ts";
 import { snapshotInput } from "./compile.ts";
+import { withoutTrampolines } from "./koffi-addon.ts";
 import { koffiAddon, v8Flags } from "./runtime.ts";
 
 export interface Executable {
@@ -80,9 +84,11 @@ export async function programText(
   return { program, identity: identify(program) };
 }
 
+const addonAsset = lazy(() => encodeSparse(withoutTrampolines(readFileSync(koffiAddon))));
+
 /** What decides what an executable does. What V8 makes of it is left out: that may differ each time. */
 function identityOf(parts: readonly (Uint8Array | string)[]): string {
-  const all = [...parts, readFileSync(koffiAddon), JSON.stringify(settings)];
+  const all = [...parts, addonAsset(), JSON.stringify(settings)];
   const hashes = all.map((part) => createHash("sha256").update(part).digest("hex"));
   return createHash("sha256").update(hashes.join()).digest("hex");
 }
@@ -131,6 +137,8 @@ async function pack({ main, useSnapshot, base, output, identity, flags }: Packag
   try {
     const file = join(work, "main");
     writeFileSync(file, main);
+    const addon = join(work, "addon");
+    writeFileSync(addon, addonAsset());
     const packed = join(work, "packed");
     process.env["TMPDIR"] = work;
     delete process.env["NODE_OPTIONS"];
@@ -141,7 +149,7 @@ async function pack({ main, useSnapshot, base, output, identity, flags }: Packag
       ...settings,
       execArgv: [...settings.execArgv, ...flags],
       useSnapshot,
-      assets: { "koffi.node": koffiAddon },
+      assets: { [ADDON_ASSET]: addon },
     };
     await pkgSea.default(file, {
       nodePath: base,

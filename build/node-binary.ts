@@ -27,6 +27,11 @@ export function fileOffset(elf: Buffer, symbol: string): number | undefined {
   if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2 || elf[5] !== 1) return undefined;
   const address = symbolAddress(elf, symbol);
   if (address === undefined) return undefined;
+  return mapped(elf, address);
+}
+
+/** Where in an ELF file the byte is that is at an address; undefined when it is at none. */
+export function mapped(elf: Buffer, address: number): number | undefined {
   const loaded = headers(elf, 32, 54).find((header) => {
     const start = wide(elf, header + 16);
     return (
@@ -63,13 +68,13 @@ function symbolAddress(elf: Buffer, symbol: string): number | undefined {
 }
 
 /** Where the entries of a table begin whose place is told at `at`, their size and number at `sizes`. */
-function headers(elf: Buffer, at: number, sizes: number): number[] {
+export function headers(elf: Buffer, at: number, sizes: number): number[] {
   const start = wide(elf, at);
   const size = elf.readUInt16LE(sizes);
   return Array.from({ length: elf.readUInt16LE(sizes + 2) }, (_none, index) => start + index * size);
 }
 
 /** A 64-bit number of a file: none there reaches 2^53. */
-function wide(elf: Buffer, at: number): number {
+export function wide(elf: Buffer, at: number): number {
   return Number(elf.readBigUInt64LE(at));
 }

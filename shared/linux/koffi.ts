@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { decodeSparse, type Piece } from "./sparse-file.ts";
 
 /**
  * A value that a C function accepts. A `Uint8Array` is passed by address, so C may also write into it; a list becomes
@@ -32,7 +33,7 @@ interface Addon {
   alias(name: string, type: string): unknown;
 }
 
-/** The name of the addon among the assets of an executable; build/ stores it there. */
+/** The name of the addon among the assets of an executable; build/ stores it there, encoded by sparse-file.ts. */
 export const ADDON_ASSET = "koffi.node";
 
 let addon: Addon | undefined;
@@ -56,7 +57,7 @@ export function errno(): number {
 
 function loaded(): Addon {
   if (addon === undefined) {
-    addon = isSea() ? openAsset(new Uint8Array(getRawAsset(ADDON_ASSET))) : openAddon(installedAddon());
+    addon = isSea() ? openAsset(decodeSparse(getRawAsset(ADDON_ASSET))) : openAddon(installedAddon());
     // koffi has no ssize_t; it is a long on every Linux ABI.
     addon.alias("ssize_t", "long");
   }
@@ -73,11 +74,11 @@ function installedAddon(): string {
  * Opens the addon from a file without a name (`O_TMPFILE`, open(2)), which vanishes with the process however it
  * ends. Mounts may be read-only or `noexec`, hence several places.
  */
-function openAsset(bytes: Uint8Array): Addon {
+function openAsset(pieces: readonly Piece[]): Addon {
   const failures: string[] = [];
   for (const folder of ["/dev/shm", dirname(process.execPath), "/run", "/tmp"]) {
     try {
-      return openFrom(folder, bytes);
+      return openFrom(folder, pieces);
     } catch (error) {
       failures.push(`${folder}: ${reason(error)}`);
     }
@@ -90,11 +91,15 @@ function openAsset(bytes: Uint8Array): Addon {
   );
 }
 
-function openFrom(folder: string, bytes: Uint8Array): Addon {
+function openFrom(folder: string, pieces: readonly Piece[]): Addon {
   // O_TMPFILE is __O_TMPFILE (0o20000000, asm-generic/fcntl.h) with O_DIRECTORY, whose value differs by CPU.
   const file = openSync(folder, 0o20000000 | constants.O_DIRECTORY | constants.O_RDWR, 0o700);
   try {
-    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    for (const { offset, bytes } of pieces) {
+      for (let written = 0; written < bytes.length; ) {
+        written += writeSync(file, bytes, written, bytes.length - written, offset + written);
+      }
+    }
     return openAddon(`/proc/self/fd/${file}`);
   } finally {
     closeSync(file);
