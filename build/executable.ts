@@ -20,9 +20,9 @@ import { ADDON_ASSET } from "../shared/linux/koffi.ts";
 import { encodeSparse } from "../shared/linux/sparse-file.ts";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { bundle, bundleForSnapshot } from "./bundle.ts";
-import { snapshotInput } from "./compile.ts";
 import { withoutTrampolines } from "./koffi-addon.ts";
 import { koffiAddon, v8Flags } from "./runtime.ts";
+import { snapshotInput } from "./snapshot-input.ts";
 
 export interface Executable {
   /** The program's main module. */
@@ -34,7 +34,7 @@ export interface Executable {
   /** Hashes of the functions that are not to be compiled beforehand: see profile.ts. */
   cold?: ReadonlySet<string> | "all" | undefined;
   /** A plugin whose code it has inside, to save a process: see shared/cni/built-in.ts. */
-  builtIn?: { name: string; main: string; module: string } | undefined;
+  builtIn?: { main: string; module: string } | undefined;
   /** Flags for V8 besides those of every executable. */
   flags?: readonly string[];
 }
@@ -149,7 +149,7 @@ async function pack({ main, useSnapshot, base, output, identity, flags }: Packag
       ...settings,
       execArgv: [...settings.execArgv, ...flags],
       useSnapshot,
-      assets: { [ADDON_ASSET]: addon },
+      assets: useSnapshot ? { [ADDON_ASSET]: addon } : {},
     };
     await pkgSea.default(file, {
       nodePath: base,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { coldFunctions } from "./compile.ts";
 import type { Executable } from "./executable.ts";
+import { coldFunctions } from "./snapshot-input.ts";
 
 /** The plugins, of each of which there is an executable. */
 export const plugins = ["bridge", "host-local", "portmap", "firewall", "tuning", "loopback"];
@@ -15,6 +15,6 @@ const builtIns: Readonly<Record<string, string>> = { bridge: "host-local" };
 export function executableOf(plugin: string): Pick<Executable, "entry" | "cold" | "builtIn"> {
   const name = builtIns[plugin];
   const builtIn =
-    name === undefined ? undefined : { name, main: mainOf(name), module: join(folder, name, "plugin.ts") };
+    name === undefined ? undefined : { main: mainOf(name), module: join(folder, name, "plugin.ts") };
   return { entry: mainOf(plugin), cold: coldFunctions(plugin), builtIn };
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run profile`, as root: writes cold-functions/, the functions of each plugin that usual calls do not call. Usual is
- * what runtimes do all day, seen in the conformance suite's chains of plugins: ADD, CHECK and DEL, also after a
+ * `npm run profile`, as root: writes cold-functions/, the functions of each plugin that usual calls do not call. Usual
+ * is what runtimes do all day, seen in the conformance suite's chains of plugins: ADD, CHECK and DEL, also after a
  * node's restart, and VERSION. What only GC and STATUS call, what errors are told with, and what is called when modules
  * are evaluated alone, is cold.
  *
@@ -11,11 +11,11 @@ import { spawnSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { coldFunctionsFile } from "./compile.ts";
 import { buildExecutable } from "./executable.ts";
 import { calledFunctions, compiledFunctions } from "./functions.ts";
 import { executableOf, plugins } from "./plugins.ts";
 import { writeSnapshotBinary } from "./runtime.ts";
+import { coldFunctionsFile } from "./snapshot-input.ts";
 
 const scenarios = [
   "/^chains\\/(?!.*\\bGC\\b)/",

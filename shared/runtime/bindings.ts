@@ -1,7 +1,8 @@
 /**
  * What Node's native code offers to its own JavaScript, as far as this runtime uses it. It is no public interface and
- * differs from release to release: executables pin theirs (build/runtime.ts), and the tests here find what has changed. Node's src/node_buffer.cc, node_file.cc,
- * node_process_methods.cc, node_credentials.cc, node_sea.cc, node_constants.cc and uv.cc have it, and its lib/ the usage.
+ * differs from release to release: executables pin theirs (build/runtime.ts), and the tests here find what has changed.
+ * Node's src/node_buffer.cc, node_file.cc, node_process_methods.cc, node_credentials.cc, node_sea.cc, node_constants.cc
+ * and uv.cc have it, and its lib/ the usage.
  */
 
 interface BufferBinding {
@@ -33,7 +34,10 @@ export interface CallContext {
   syscall?: string;
 }
 
-/** `dev`, `mode`, `nlink`, `uid`, `gid`, `rdev`, `blksize`, `ino`, `size`, `blocks`, then seconds and nanoseconds of four times. */
+/**
+ * `dev`, `mode`, `nlink`, `uid`, `gid`, `rdev`, `blksize`, `ino`, `size`, `blocks`, then seconds and nanoseconds of
+ * four times: of access, of the content, of the status and of birth.
+ */
 export type StatValues = Float64Array | BigInt64Array;
 
 interface FileBinding {
@@ -101,11 +105,6 @@ interface Bindings {
   buffer: BufferBinding;
   constants: Constants;
   credentials: { geteuid(): number };
-  errors: {
-    setPrepareStackTraceCallback(
-      format: (global: object, error: unknown, sites: readonly object[]) => string,
-    ): void;
-  };
   fs: FileBinding;
   mksnapshot: { setDeserializeMainFunction(main: () => void): void };
   process_methods: ProcessBinding;
@@ -122,7 +121,7 @@ interface NodeProcess {
 }
 
 declare global {
-  // What the program's function is called with: see build/snapshot/.
+  // What the program's function is called with: see build/snapshot-scripts.ts.
   const internalBinding: <Name extends keyof Bindings>(name: Name) => Bindings[Name];
   const nodeProcess: NodeProcess;
 }

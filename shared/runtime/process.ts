@@ -9,7 +9,7 @@ function own(): typeof nodeProcess {
   return nodeProcess;
 }
 
-/** Node's process, as far as plugins use it: https://nodejs.org/api/process.html. */
+/** https://nodejs.org/api/process.html, as far as plugins use it. */
 interface Process {
   readonly arch: string;
   readonly argv: readonly string[];

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asFunction, coldFunctions, snapshotInput } from "./compile.ts";
 import { programText } from "./executable.ts";
 import { functionsOf, warmFunctions } from "./functions.ts";
 import { executableOf, plugins } from "./plugins.ts";
+import { asFunction, coldFunctions, snapshotInput } from "./snapshot-input.ts";
 
 test("cold-functions/ is about the plugins as they are: else run `npm run profile`", async () => {
   for (const plugin of plugins) {

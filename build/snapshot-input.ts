@@ -19,8 +19,8 @@ export function asFunction(bundle: string): string {
 }
 
 /**
- * What a snapshot of a program is made from. V8 compiles all of its functions beforehand but the cold ones, since it reads the
- * whole snapshot in each start.
+ * What a snapshot of a program is made from. V8 compiles all of its functions beforehand but the cold ones: it reads
+ * the whole snapshot in each start.
  */
 export function snapshotInput(bundle: string, cold: ReadonlySet<string> | "all" = new Set()): SnapshotInput {
   const program = asFunction(bundle);
