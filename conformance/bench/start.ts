@@ -12,7 +12,10 @@ import { type Row, rowOf, type Sample } from "./rows.ts";
 const warmUps = 3;
 const builder = join(import.meta.dirname, "../../build/start-probes.ts");
 
-/** The rows `empty`, `first line` (of the bridge's program) and VERSION of the largest and the smallest plugin. */
+/** The row of an empty program that is packaged with all of Node, as pkg does it. */
+export const emptyNode = "empty, all of Node";
+
+/** The rows `empty` (with and without Node's own library), `first line` (of the bridge's program) and VERSION of the largest and the smallest plugin. */
 export async function measureStart(runs: number, program: LauncherProgram): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), "cni-bench-start-"));
   try {
@@ -34,6 +37,7 @@ function candidates(probes: string): Candidate[] {
   };
   return [
     candidate("executable", "empty", "ours", `${probes}/empty`),
+    candidate("executable", emptyNode, "ours", `${probes}/empty-node`),
     candidate("bridge", "first line", "ours", `${probes}/first-line`),
     ...["bridge", "loopback"].flatMap((plugin) =>
       (["ours", "go"] as const).map((who) => candidate(plugin, "VERSION", who, `${binDirOf(who)}/${plugin}`)),
