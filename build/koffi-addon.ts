@@ -25,7 +25,7 @@ export function withoutTrampolines(addon: Buffer): Buffer {
   const addresses = new Map<string, number>();
   for (let symbol = start; symbol < start + size; symbol += entrySize) {
     const at = wide(elf, names + 24) + elf.readUInt32LE(symbol);
-    const name = elf.toString("latin1", at, elf.indexOf(0, at));
+    const name = textAt(elf, at);
     addresses.set(name, wide(elf, symbol + 8));
     if (!trampoline.test(name)) continue;
     elf.fill(0, at, at + name.length);
@@ -47,8 +47,7 @@ function blankUnwinding(elf: Buffer, sections: readonly number[], first: number,
   const nameTable = sections[elf.readUInt16LE(62)];
   if (nameTable === undefined) return;
   const frames = sections.find((header) => {
-    const at = wide(elf, nameTable + 24) + elf.readUInt32LE(header);
-    return elf.toString("latin1", at, elf.indexOf(0, at)) === ".eh_frame";
+    return textAt(elf, wide(elf, nameTable + 24) + elf.readUInt32LE(header)) === ".eh_frame";
   });
   if (frames === undefined) return;
   const [address, start, size] = [wide(elf, frames + 16), wide(elf, frames + 24), wide(elf, frames + 32)];
@@ -60,4 +59,9 @@ function blankUnwinding(elf: Buffer, sections: readonly number[], first: number,
     if (isForCode && begin >= first && begin < end) elf.fill(0, entry, next);
     entry = next;
   }
+}
+
+/** The text that a zero ends. */
+function textAt(elf: Buffer, at: number): string {
+  return elf.toString("latin1", at, elf.indexOf(0, at));
 }

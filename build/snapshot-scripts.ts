@@ -69,14 +69,18 @@ function prepareSnapshot(process: object, internalBinding: Loader): readonly unk
   const evaluate = (json: string): void => {
     const { program, warm }: SnapshotInput = JSON.parse(json);
     let scriptId = "";
+    let refusal = "";
     const { Connection } = internalBinding("inspector");
     const debug = new Connection((message) => {
       const { method, params, error } = JSON.parse(message);
       if (method === "Debugger.scriptParsed" && params.url === "program.js") scriptId = params.scriptId;
-      if (error !== undefined) throw new Error(`the debugger says: ${error.message}`);
+      if (error !== undefined) refusal = error.message;
     });
-    const ask = (method: string, params: object): void =>
+    // It has answered when `dispatch` returns; what its answer's receiver throws would be lost.
+    const ask = (method: string, params: object): void => {
       debug.dispatch(JSON.stringify({ id: 1, method, params }));
+      if (refusal !== "") throw new Error(`${method}: ${refusal}`);
+    };
     ask("Debugger.enable", {});
     const { eval: evaluateInGlobalScope } = globalThis;
     evaluateInGlobalScope(`${program}\n//# sourceURL=program.js`)(internalBinding, process);

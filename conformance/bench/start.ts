@@ -15,7 +15,10 @@ const builder = join(import.meta.dirname, "../../build/start-probes.ts");
 /** The row of an empty program that is packaged with all of Node, as pkg does it. */
 export const emptyNode = "empty, all of Node";
 
-/** The rows `empty` (with and without Node's own library), `first line` (of the bridge's program) and VERSION of the largest and the smallest plugin. */
+/**
+ * The rows `empty` (also with all of Node), `first line` (of the bridge's program) and VERSION of the largest and the
+ * smallest plugin.
+ */
 export async function measureStart(runs: number, program: LauncherProgram): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), "cni-bench-start-"));
   try {

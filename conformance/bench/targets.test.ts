@@ -43,8 +43,8 @@ test("each row of the issue takes the worst of what counts for it", () => {
     [0.45, "must reached"],
     [1.05, "aim reached"],
     [0.9, "must reached"],
-    [0.6, "aim reached"],
     [1.2, "must reached"],
+    [0.6, "aim reached"],
     [50, "must reached"],
   ]);
   assert.equal(answers[4]?.where, "kubernetes-nftables nftables DEL, 1000 attachments");

@@ -19,8 +19,8 @@ const frequent: Readonly<Record<number, string>> = {
 const others = lazy(() => {
   const byNumber = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
   // EWOULDBLOCK and EAGAIN, EOPNOTSUPP and ENOTSUP are the same numbers on Linux; these are the kernel's names.
-  byNumber.set(11, "EAGAIN");
-  byNumber.set(95, "EOPNOTSUPP");
+  byNumber.set(constants.errno.EAGAIN, "EAGAIN");
+  byNumber.set(constants.errno.EOPNOTSUPP, "EOPNOTSUPP");
   byNumber.set(54, "EXFULL");
   return byNumber;
 });

@@ -93,10 +93,16 @@ interface ProcessBinding {
   readonly hrtimeBuffer: Uint32Array;
 }
 
+/** By name; these two have other names with the same number. */
+export type ErrorNumbers = Readonly<Record<string, number>> & {
+  readonly EAGAIN: number;
+  readonly EOPNOTSUPP: number;
+};
+
 interface Constants {
   readonly fs: Readonly<Record<string, number>>;
   readonly os: {
-    readonly errno: Readonly<Record<string, number>>;
+    readonly errno: ErrorNumbers;
     readonly signals: Readonly<Record<string, number>>;
   };
 }
