@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
+import { minify } from "terser";
 import packageJson from "../package.json" with { type: "json" };
-import { lazyConstants } from "./lazy-constants.ts";
+import { ipAddress } from "./ip-address.ts";
+import { withoutUnusedMembers } from "./unused-members.ts";
 
 const { version } = packageJson;
 
@@ -13,7 +15,7 @@ const options = {
   target: "node24",
   charset: "ascii",
   packages: "bundle",
-  plugins: [lazyConstants],
+  plugins: [ipAddress],
   define: {
     // A program in an executable never looks for a file beside its source.
     "import.meta.dirname": '""',
@@ -24,8 +26,7 @@ const options = {
   logLevel: "warning",
   write: false,
   format: "cjs",
-  // Comments would name folders of this machine. Names stay, for the stack of an internal error: shorter ones make
-  // no start any faster.
+  // Comments would name folders of this machine.
   minifyWhitespace: true,
   minifySyntax: true,
 } satisfies BuildOptions;
@@ -70,7 +71,25 @@ export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource):
       resolveDir: import.meta.dirname,
     },
   });
-  return only(outputFiles, entry);
+  return compressed(withoutUnusedMembers(only(outputFiles, entry)));
+}
+
+/**
+ * The same script with constants in the places of their names and without what is unused then: every start of a plugin
+ * makes objects of all of them. Names stay, for the stack of an internal error: shorter ones make no start any faster.
+ */
+async function compressed(script: string): Promise<string> {
+  const { code } = await minify(script, {
+    // Not a function's text where it is called: it would be made anew in each call.
+    compress: { passes: 3, reduce_funcs: false },
+    mangle: false,
+    keep_classnames: true,
+    toplevel: true,
+    ecma: 2020,
+    format: { ascii_only: true },
+  });
+  if (code === undefined) throw new Error("terser gave no text");
+  return code;
 }
 
 function builtInImports({ module, identity }: BuiltInSource): readonly string[] {

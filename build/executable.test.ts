@@ -21,7 +21,7 @@ import { readSync, writeSync } from "node:fs";
 import { atStart } from ${JSON.stringify(join(linux, "at-start.ts"))};
 import { libc } from ${JSON.stringify(join(linux, "koffi.ts"))};
 const evaluated = process.env["NOT_OF_THE_BUILD"];
-function fail() { return new Error("of this").stack; }
+function fail(times) { return times > 1 ? fail(times - 1) : new Error("of this").stack; }
 atStart(() => {
   const input = Buffer.alloc(10);
   const told = {
@@ -31,7 +31,7 @@ atStart(() => {
     own: process.env["NOT_OF_THE_BUILD"],
     args: process.argv.slice(2),
     execPath: process.execPath,
-    stack: fail().split("\\n").slice(0, 2).map((line) => line.replace(/ \\(.*/, "")),
+    stack: fail(2).split("\\n").slice(0, 3),
     isLater: process.hrtime()[0] > 0 && Date.now() > 1e12,
     random: Math.random(),
   };
@@ -80,7 +80,7 @@ describe("an executable", () => {
         } as const;
         const { status, stdout, stderr, pid } = spawnSync(executable, ["--help", "-e", "1"], options);
         assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
-        const { random, ...told } = JSON.parse(stdout);
+        const { random, stack, ...told } = JSON.parse(stdout);
         assert.deepEqual(told, {
           pid,
           input: "in",
@@ -88,9 +88,13 @@ describe("an executable", () => {
           own: "own",
           args: ["--help", "-e", "1"],
           execPath: executable,
-          stack: ["Error: of this", "    at fail"],
           isLater: true,
         });
+        // A place in the program, one for each of the two calls.
+        const places = stack
+          .join("\n")
+          .match(/^Error: of this\n {4}at fail \((.*:1:\d{3,})\)\n {4}at fail \((.*)\)$/);
+        assert.notEqual(places?.[1], places?.[2], stack);
         return random;
       };
       assert.notEqual(run(), run());

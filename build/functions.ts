@@ -68,13 +68,14 @@ export function compiledFunctions(log: string): readonly number[] {
   return [...ends.values()].reduce((most, one) => (one.length > most.length ? one : most), []);
 }
 
-interface Node {
+/** A part of a script's syntax tree; what else it has depends on its type: https://github.com/babel/babel, ast/spec.md. */
+interface Node extends Readonly<Record<string, unknown>> {
   readonly type: string;
   readonly start: number;
   readonly end: number;
 }
 
-function isNode(value: unknown): value is Node {
+export function isNode(value: unknown): value is Node {
   return (
     typeof value === "object" &&
     value !== null &&

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Address4, Address6 } from "ip-address";
 import { bundle } from "./bundle.ts";
-import { delayConstants } from "./lazy-constants.ts";
+import { asModule, delayConstants } from "./ip-address.ts";
 
 const texts4 = [
   "10.1.2.3",
@@ -54,6 +54,37 @@ test("ip-address in a bundle says the same as the package, and makes no subnet b
   assert.ok(own);
   assert.deepEqual(answers(own.Address4, own.Address6), answers(Address4, Address6));
   assert.equal(/(?<!\?\?=)new Address[46]\("(?:127|169\.254|224)/.test(text), false);
+});
+
+test("CommonJS as TypeScript writes it becomes an ES module, and other CommonJS is refused", () => {
+  const source = `"use strict";
+Object.defineProperty(exports, "__esModule", { value: true });
+exports.B = exports.Again = void 0;
+exports.f = f;
+const common = __importStar(require("./common"));
+var other_1 = require("./other");
+Object.defineProperty(exports, "Again", { enumerable: true, get: function () { return other_1.Again; } });
+exports.B = [
+    common.x,
+];
+function f() { }
+`;
+  const lines = asModule(source)
+    .split("\n")
+    .filter((line) => line !== "");
+  assert.deepEqual(lines, [
+    '"use strict";',
+    "export { f };",
+    'import * as common from "./common";',
+    'import * as other_1 from "./other";',
+    "export const Again = other_1.Again;",
+    "export const B = [",
+    "    common.x,",
+    "];",
+    "function f() { }",
+  ]);
+  assert.throws(() => asModule("module.exports = 1;\n"), /not as TypeScript writes CommonJS: module.exports/);
+  assert.throws(() => asModule('const { x } = require("./x");\n'), /const \{ x \} = require/);
 });
 
 test("a module without such constants is refused", () => {
