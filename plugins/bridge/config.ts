@@ -13,7 +13,6 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import type { Dns } from "../../shared/cni/result.ts";
 import { resultFamily } from "../../shared/cni/versions.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { checkVlan, trunkIds, type VlanConfig } from "./vlans.ts";
 
@@ -49,10 +48,10 @@ export interface BridgeConfig {
 }
 
 /** What names the IPAM plugin. */
-export const ipamKeys = lazy(() => ({
-  ipam: z.optional(configObject({ type: optionalText() })),
-  ipamInProcess: optionalBoolean(),
-}));
+export const ipamKeys = {
+  ipam: z.optional(configObject({ type: optionalText })),
+  ipamInProcess: optionalBoolean,
+};
 
 interface IpamKeys {
   readonly ipam?: { readonly type?: string | undefined } | undefined;
@@ -63,38 +62,36 @@ export function ipamOf({ ipam, ipamInProcess }: IpamKeys): Ipam {
   return { type: ipam?.type ?? "", inProcess: ipamInProcess ?? true };
 }
 
-const schema = lazy(() =>
-  configObject({
-    ...commonKeys(),
-    bridge: optionalText(),
-    isGateway: optionalBoolean(),
-    isDefaultGateway: optionalBoolean(),
-    forceAddress: optionalBoolean(),
-    ipMasq: optionalBoolean(),
-    ipMasqBackend: optionalText(),
-    mtu: optionalInteger(),
-    hairpinMode: optionalBoolean(),
-    promiscMode: optionalBoolean(),
-    vlan: optionalInteger(),
-    vlanTrunk: z.optional(
-      z.array(
-        configObject({
-          id: optionalInteger(),
-          minID: optionalInteger(),
-          maxID: optionalInteger(),
-        }),
-      ),
+const schema = configObject({
+  ...commonKeys,
+  bridge: optionalText,
+  isGateway: optionalBoolean,
+  isDefaultGateway: optionalBoolean,
+  forceAddress: optionalBoolean,
+  ipMasq: optionalBoolean,
+  ipMasqBackend: optionalText,
+  mtu: optionalInteger,
+  hairpinMode: optionalBoolean,
+  promiscMode: optionalBoolean,
+  vlan: optionalInteger,
+  vlanTrunk: z.optional(
+    z.array(
+      configObject({
+        id: optionalInteger,
+        minID: optionalInteger,
+        maxID: optionalInteger,
+      }),
     ),
-    preserveDefaultVlan: optionalBoolean(),
-    macspoofchk: optionalBoolean(),
-    enabledad: optionalBoolean(),
-    disableContainerInterface: optionalBoolean(),
-    portIsolation: optionalBoolean(),
-    ...ipamKeys(),
-    args: z.optional(configObject({ cni: z.optional(configObject({ mac: optionalText() })) })),
-    runtimeConfig: z.optional(configObject({ mac: optionalText() })),
-  }),
-);
+  ),
+  preserveDefaultVlan: optionalBoolean,
+  macspoofchk: optionalBoolean,
+  enabledad: optionalBoolean,
+  disableContainerInterface: optionalBoolean,
+  portIsolation: optionalBoolean,
+  ...ipamKeys,
+  args: z.optional(configObject({ cni: z.optional(configObject({ mac: optionalText })) })),
+  runtimeConfig: z.optional(configObject({ mac: optionalText })),
+});
 
 /** Decodes the configuration. What only ADD and CHECK need is not validated for DEL. Throws CniError. */
 export function decodeConfig(request: Request): BridgeConfig {
@@ -134,7 +131,7 @@ export function decodeConfig(request: Request): BridgeConfig {
 /** DEL does not look at them: the port takes its VLANs along. */
 function vlanSettings(
   request: Request,
-  keys: z.output<ReturnType<typeof schema>>,
+  keys: z.output<typeof schema>,
 ): Pick<BridgeConfig, "vlans" | "vlanFiltering"> {
   const { vlan = 0, vlanTrunk, preserveDefaultVlan = false } = keys;
   if (request.command === "DEL") {
@@ -148,14 +145,14 @@ function vlanSettings(
 }
 
 /** runtimeConfig before args before CNI_ARGS. */
-function containerMac(request: Request, keys: z.output<ReturnType<typeof schema>>): string | undefined {
+function containerMac(request: Request, keys: z.output<typeof schema>): string | undefined {
   const fromArgs = parseCniArgs(request.args, ["MAC"]).MAC;
   const candidates = [keys.runtimeConfig?.mac, keys.args?.cni?.mac, fromArgs];
   return candidates.find((mac) => mac !== undefined && mac !== "");
 }
 
 /** Any member that is present, even an empty list, makes the config's `dns` count. */
-function dnsOverride(dns: z.output<ReturnType<typeof schema>>["dns"]): Dns | undefined {
+function dnsOverride(dns: z.output<typeof schema>["dns"]): Dns | undefined {
   if (dns === undefined) return undefined;
   const { nameservers, domain, search, options } = dns;
   if (nameservers === undefined && search === undefined && options === undefined && (domain ?? "") === "") {

@@ -12,11 +12,11 @@ import { ownerOfAlias } from "./owner.ts";
 import { collectSpoofChecks } from "./spoof-check.ts";
 import { listMarkedLinks } from "./veth.ts";
 
-const schema = lazy(() => configObject(ipamKeys()));
+const schema = lazy(() => configObject(ipamKeys));
 
 /** Removes links, masquerade rules and addresses of this network's attachments that are not in the list. */
 export function gc(request: Request, valid: readonly Attachment[]): void {
-  const keys = decode(schema, request.document);
+  const keys = decode(schema(), request.document);
   const ipam = ipamOf(keys);
   runAll([
     () => collectLinks(request.network, valid),

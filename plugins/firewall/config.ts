@@ -3,7 +3,6 @@ import { configObject, decode, optionalText } from "../../shared/cni/config-sche
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { hasControlCharacter } from "../../shared/iptables/rule.ts";
 import { requireAdminChainName } from "./admin-chain.ts";
 
@@ -27,25 +26,21 @@ export interface FirewallConfig {
   readonly dataDir: string;
 }
 
-const schema = lazy(() =>
-  configObject({
-    ...commonKeys(),
-    backend: optionalText(),
-    iptablesAdminChainName: optionalText(),
-    firewalldZone: optionalText(),
-    ingressPolicy: optionalText(),
-    dataDir: optionalText(),
-  }),
-);
+const schema = configObject({
+  ...commonKeys,
+  backend: optionalText,
+  iptablesAdminChainName: optionalText,
+  firewalldZone: optionalText,
+  ingressPolicy: optionalText,
+  dataDir: optionalText,
+});
 
 /** What cleaning up looks at; any value passes. */
-const cleanUpSchema = lazy(() =>
-  configObject({
-    backend: z.optional(z.unknown()),
-    firewalldZone: z.optional(z.unknown()),
-    dataDir: z.optional(z.unknown()),
-  }),
-);
+const cleanUpSchema = configObject({
+  backend: z.optional(z.unknown()),
+  firewalldZone: z.optional(z.unknown()),
+  dataDir: z.optional(z.unknown()),
+});
 
 /**
  * Decodes and validates the configuration. ADD, CHECK and STATUS validate everything; DEL and GC work with every

@@ -28,14 +28,14 @@ export interface AddressRecord {
 
 const schema = lazy(() =>
   configObject({
-    network: text(),
-    containerID: text(),
-    ifname: text(),
-    netns: text(),
-    adminChain: text(),
-    zone: optionalText(),
+    network: text,
+    containerID: text,
+    ifname: text,
+    netns: text,
+    adminChain: text,
+    zone: optionalText,
     ingressPolicy: z.optional(z.enum(["same-bridge", "isolated"])),
-    bridge: optionalText(),
+    bridge: optionalText,
   }),
 );
 
@@ -162,7 +162,7 @@ function printRecord({ owner, netns, adminChain, zone, isolation }: AddressRecor
 function parseRecord(address: IpAddress, content: string): AddressRecord | undefined {
   try {
     const { network, containerID, ifname, netns, adminChain, zone, ingressPolicy, bridge } = decode(
-      schema,
+      schema(),
       readJson(content),
     );
     const owner = { network, containerId: containerID, ifname };

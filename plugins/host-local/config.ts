@@ -14,7 +14,6 @@ import { routeSchema } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Route } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
 import { completeSet, formatSet, type RangeInput, type RangeSet, setsOverlap } from "./range.ts";
 import { parseRequestedIp } from "./requested.ts";
@@ -51,17 +50,15 @@ export const sideDirectoryName = ".host-local";
  */
 const defaultLockTimeoutSeconds = 60;
 
-const storeSchema = lazy(() =>
-  configObject({
-    ipam: z.optional(
-      configObject({
-        dataDir: optionalText(),
-        lockTimeout: z.optional(z.unknown()),
-        cooldown: z.optional(z.unknown()),
-      }),
-    ),
-  }),
-);
+const storeSchema = configObject({
+  ipam: z.optional(
+    configObject({
+      dataDir: optionalText,
+      lockTimeout: z.optional(z.unknown()),
+      cooldown: z.optional(z.unknown()),
+    }),
+  ),
+});
 
 /**
  * The part of the configuration that names the leases' directory. DEL and GC need no more, and must not fail over
@@ -84,48 +81,42 @@ export function storeSettings(request: Request): StoreSettings {
   };
 }
 
-const requestedIp = lazy(() =>
-  z.pipe(
-    z.string(),
-    z.transform((input, context): IpAddress => {
-      const address = parseRequestedIp(input);
-      if (address !== undefined) return address;
-      context.issues.push({ code: "custom", input, message: `invalid IP address ${input}` });
-      return z.NEVER;
-    }),
-  ),
-);
-const requestedIps = lazy(() => z.optional(z.array(requestedIp())));
-
-const rangeKeys = lazy(() => ({
-  subnet: z.optional(prefix()),
-  rangeStart: optionalIp(),
-  rangeEnd: optionalIp(),
-  gateway: optionalIp(),
-}));
-const rangeSets = lazy(() => z.optional(z.array(z.array(configObject(rangeKeys())))));
-
-const ipamSchema = lazy(() =>
-  configObject({
-    ...rangeKeys(),
-    type: optionalText(),
-    ranges: rangeSets(),
-    routes: z.optional(z.array(routeSchema())),
-    dataDir: optionalText(),
-    resolvConf: optionalText(),
-    lockTimeout: optionalInteger(),
-    cooldown: optionalInteger(),
-    reclaim: optionalBoolean(),
+const requestedIp = z.pipe(
+  z.string(),
+  z.transform((input, context): IpAddress => {
+    const address = parseRequestedIp(input);
+    if (address !== undefined) return address;
+    context.issues.push({ code: "custom", input, message: `invalid IP address ${input}` });
+    return z.NEVER;
   }),
 );
+const requestedIps = z.optional(z.array(requestedIp));
 
-const configSchema = lazy(() =>
-  configObject({
-    ipam: z.optional(ipamSchema()),
-    args: z.optional(configObject({ cni: z.optional(configObject({ ips: requestedIps() })) })),
-    runtimeConfig: z.optional(configObject({ ips: requestedIps(), ipRanges: rangeSets() })),
-  }),
-);
+const rangeKeys = {
+  subnet: z.optional(prefix),
+  rangeStart: optionalIp,
+  rangeEnd: optionalIp,
+  gateway: optionalIp,
+};
+const rangeSets = z.optional(z.array(z.array(configObject(rangeKeys))));
+
+const ipamSchema = configObject({
+  ...rangeKeys,
+  type: optionalText,
+  ranges: rangeSets,
+  routes: z.optional(z.array(routeSchema)),
+  dataDir: optionalText,
+  resolvConf: optionalText,
+  lockTimeout: optionalInteger,
+  cooldown: optionalInteger,
+  reclaim: optionalBoolean,
+});
+
+const configSchema = configObject({
+  ipam: z.optional(ipamSchema),
+  args: z.optional(configObject({ cni: z.optional(configObject({ ips: requestedIps })) })),
+  runtimeConfig: z.optional(configObject({ ips: requestedIps, ipRanges: rangeSets })),
+});
 
 /**
  * The whole configuration. Mistakes are looked for in the Go plugin's order; the first is reported. Nothing is

@@ -10,7 +10,6 @@ import {
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { hasControlCharacter } from "../../shared/iptables/rule.ts";
 import { type Backend, usableBackend } from "./backend.ts";
 import { type PortMapping, validateMappings } from "./mappings.ts";
@@ -37,34 +36,32 @@ export type Masquerade =
 
 export const defaultMarkBit = 13;
 
-const schema = lazy(() =>
-  configObject({
-    ...commonKeys(),
-    backend: optionalText(),
-    snat: optionalBoolean(),
-    masqAll: optionalBoolean(),
-    markMasqBit: optionalInteger(),
-    externalSetMarkChain: optionalText(),
-    conditionsV4: optionalTexts(),
-    conditionsV6: optionalTexts(),
-    runtimeConfig: z.optional(
-      configObject({
-        portMappings: z.optional(
-          z.array(
-            configObject({
-              hostPort: optionalInteger(),
-              containerPort: optionalInteger(),
-              protocol: optionalText(),
-              hostIP: optionalText(),
-            }),
-          ),
+const schema = configObject({
+  ...commonKeys,
+  backend: optionalText,
+  snat: optionalBoolean,
+  masqAll: optionalBoolean,
+  markMasqBit: optionalInteger,
+  externalSetMarkChain: optionalText,
+  conditionsV4: optionalTexts,
+  conditionsV6: optionalTexts,
+  runtimeConfig: z.optional(
+    configObject({
+      portMappings: z.optional(
+        z.array(
+          configObject({
+            hostPort: optionalInteger,
+            containerPort: optionalInteger,
+            protocol: optionalText,
+            hostIP: optionalText,
+          }),
         ),
-      }),
-    ),
-  }),
-);
+      ),
+    }),
+  ),
+});
 
-type RawConfig = z.output<ReturnType<typeof schema>>;
+type RawConfig = z.output<typeof schema>;
 
 const nothing: PortmapConfig = {
   backend: "iptables",

@@ -12,11 +12,11 @@ import type { LinkSettings } from "./link-settings.ts";
 // The Go plugin reads and writes the same files: an interface that one of them tuned, the other can restore.
 const backupSchema = lazy(() =>
   configObject({
-    mac: optionalText(),
-    promisc: optionalBoolean(),
-    mtu: optionalInteger(),
-    allmulti: optionalBoolean(),
-    txQLen: optionalInteger(),
+    mac: optionalText,
+    promisc: optionalBoolean,
+    mtu: optionalInteger,
+    allmulti: optionalBoolean,
+    txQLen: optionalInteger,
   }),
 );
 
@@ -28,7 +28,7 @@ export function formatBackup({ mac, promisc, mtu, allmulti, txQueueLength }: Lin
 /** The settings in a backup file; undefined when it is no such file. */
 export function parseBackup(content: string): LinkSettings | undefined {
   try {
-    const { mac, promisc, mtu, allmulti, txQLen } = decode(backupSchema, readJson(content), "backup");
+    const { mac, promisc, mtu, allmulti, txQLen } = decode(backupSchema(), readJson(content), "backup");
     return {
       ...(mac !== undefined && mac !== "" && { mac }),
       ...(promisc !== undefined && { promisc }),

@@ -12,7 +12,6 @@ import { isJsonObject, type JsonValue } from "../../shared/cni/json-read.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import type { LinkSettings } from "./link-settings.ts";
 
@@ -26,25 +25,23 @@ export interface TuningConfig {
 
 const defaultDataDir = "/run/cni/tuning";
 
-const tunables = lazy(() => ({
+const tunables = {
   sysctl: z.optional(z.record(z.string(), z.nullable(z.string()))),
-  mac: optionalText(),
-  promisc: optionalBoolean(),
-  mtu: optionalInteger(),
-  allmulti: optionalBoolean(),
-  txQLen: optionalInteger(),
-}));
+  mac: optionalText,
+  promisc: optionalBoolean,
+  mtu: optionalInteger,
+  allmulti: optionalBoolean,
+  txQLen: optionalInteger,
+};
 
-const tuningSchema = lazy(() =>
-  configObject({
-    ...commonKeys(),
-    ...tunables(),
-    ipam: z.optional(anyObject()),
-    dataDir: optionalText(),
-    runtimeConfig: z.optional(configObject({ mac: optionalText() })),
-    args: z.optional(configObject({ cni: z.optional(configObject(tunables())) })),
-  }),
-);
+const tuningSchema = configObject({
+  ...commonKeys,
+  ...tunables,
+  ipam: z.optional(anyObject),
+  dataDir: optionalText,
+  runtimeConfig: z.optional(configObject({ mac: optionalText })),
+  args: z.optional(configObject({ cni: z.optional(configObject(tunables)) })),
+});
 
 /**
  * Decodes the configuration. `args.cni` comes before everything else; the MAC is also taken from the capability
@@ -78,9 +75,11 @@ export function decodeConfig(request: Request): TuningConfig {
   };
 }
 
+const dataDirSchema = configObject({ dataDir: optionalText });
+
 /** Where backups are: all that DEL needs of a configuration, whatever else may be wrong with it. Throws CniError. */
 export function decodeDataDir(request: Request): string {
-  return validDataDir(decode(() => configObject({ dataDir: optionalText() }), request.document).dataDir);
+  return validDataDir(decode(dataDirSchema, request.document).dataDir);
 }
 
 /** Keys may be repeated in JSON, but which value is meant is then a guess. */

@@ -9,7 +9,7 @@ export interface Attachment {
   readonly ifname: string;
 }
 
-const attachmentList = lazy(() => z.array(configObject({ containerID: text(), ifname: text() })));
+const attachmentList = lazy(() => z.array(configObject({ containerID: text, ifname: text })));
 
 /**
  * The attachments that GC has to leave alone (CNI SPEC 1.1.0, "GC"). Undefined when the runtime sent no list (or
@@ -22,7 +22,7 @@ export function validAttachments(document: JsonObject): readonly Attachment[] | 
   // libcni sends the list under both names; the first is the specification's.
   const list = document["cni.dev/valid-attachments"] ?? document["cni.dev/attachments"];
   if (list === undefined || list === null) return undefined;
-  return decode(attachmentList, list, "cni.dev/valid-attachments").map(({ containerID, ifname }) => ({
+  return decode(attachmentList(), list, "cni.dev/valid-attachments").map(({ containerID, ifname }) => ({
     containerId: containerID,
     ifname,
   }));

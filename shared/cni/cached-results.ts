@@ -12,19 +12,19 @@ import { allVersions } from "./versions.ts";
 /** What libcni notes of an attachment (libcni/api.go, "cniCacheV1"): `<cache directory>/results/NETWORK-ID-IFNAME`. */
 const cacheEntry = lazy(() =>
   configObject({
-    kind: text(),
-    containerId: text(),
-    config: text(),
-    ifName: text(),
-    networkName: text(),
-    netns: optionalText(),
-    cniArgs: z.optional(z.array(z.array(text()))),
-    capabilityArgs: z.optional(anyObject()),
-    result: z.optional(anyObject()),
+    kind: text,
+    containerId: text,
+    config: text,
+    ifName: text,
+    networkName: text,
+    netns: optionalText,
+    cniArgs: z.optional(z.array(z.array(text))),
+    capabilityArgs: z.optional(anyObject),
+    result: z.optional(anyObject),
   }),
 );
 
-const configList = lazy(() => configObject({ plugins: z.optional(z.array(anyObject())) }));
+const configList = lazy(() => configObject({ plugins: z.optional(z.array(anyObject)) }));
 
 /** An attachment of the cache, as the request that one of its plugins gets, and the plugin's place in its list. */
 export interface CachedAttachment {
@@ -69,7 +69,7 @@ function fileNames(directory: string): string[] {
 
 /** Exported for its test. Throws when the entry is not what libcni writes. */
 export function attachmentsOf(content: string, plugin: string, exists = isPresent): CachedAttachment[] {
-  const entry = decode(cacheEntry, readJson(content), "cached result");
+  const entry = decode(cacheEntry(), readJson(content), "cached result");
   const { networkName, containerId, ifName, netns = "", result } = entry;
   const isUsable = entry.kind === "cniCacheV1" && isIdentifier(networkName) && isIdentifier(containerId);
   if (!isUsable || result === undefined || netns === "" || !exists(netns)) return [];
@@ -77,7 +77,7 @@ export function attachmentsOf(content: string, plugin: string, exists = isPresen
   const cniVersion = allVersions.find((known) => known === version);
   if (cniVersion === undefined) return [];
   const list = decode(
-    configList,
+    configList(),
     readJson(Buffer.from(entry.config, "base64").toString("utf8")),
     "cached config",
   );

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as z from "zod/mini";
-import { lazy } from "../errors/lazy.ts";
 import { formatIp } from "../ip/address.ts";
 import { formatPrefix } from "../ip/prefix.ts";
 import {
@@ -19,18 +18,16 @@ import {
 import { readJson } from "./json-read.ts";
 import { commonKeys } from "./network-config.ts";
 
-const schema = lazy(() =>
-  configObject({
-    ...commonKeys(),
-    mtu: optionalInteger(),
-    promiscMode: optionalBoolean(),
-    ipam: z.optional(configObject({ type: optionalText(), dataDir: optionalText() })),
-    subnet: z.optional(prefix()),
-    gateway: optionalIp(),
-    list: z.optional(z.array(configObject({ hostPort: integer() }))),
-    sysctl: z.optional(z.record(z.string(), text())),
-  }),
-);
+const schema = configObject({
+  ...commonKeys,
+  mtu: optionalInteger,
+  promiscMode: optionalBoolean,
+  ipam: z.optional(configObject({ type: optionalText, dataDir: optionalText })),
+  subnet: z.optional(prefix),
+  gateway: optionalIp,
+  list: z.optional(z.array(configObject({ hostPort: integer }))),
+  sysctl: z.optional(z.record(z.string(), text)),
+});
 
 const read = (json: string) => decode(schema, readJson(json));
 

@@ -1,6 +1,5 @@
 import * as z from "zod/mini";
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
-import { lazy } from "../errors/lazy.ts";
 import { type IpAddress, parseIp } from "../ip/address.ts";
 import { type IpPrefix, parsePrefix } from "../ip/prefix.ts";
 import { isJsonObject, JsonNumber, type JsonObject, type JsonValue, mergeMember } from "./json-read.ts";
@@ -40,67 +39,62 @@ function foldCase(key: string): string {
   return folded.length === key.length ? folded : key;
 }
 
-// What schemas are made of: made on first use like the schemas, and once, since each takes 10 µs.
-
 /** A whole number that was written as one: 5.0 and 1e3 are refused, like "5". */
-export const integer = lazy(() => z.int());
+export const integer = z.int();
 
-export const text = lazy(() => z.string());
+export const text = z.string();
 
-export const optionalInteger = lazy(() => z.optional(integer()));
+export const optionalInteger = z.optional(integer);
 
-export const optionalText = lazy(() => z.optional(text()));
+export const optionalText = z.optional(text);
 
-export const optionalTexts = lazy(() => z.optional(z.array(text())));
+export const optionalTexts = z.optional(z.array(text));
 
-export const optionalBoolean = lazy(() => z.optional(z.boolean()));
+export const optionalBoolean = z.optional(z.boolean());
 
 /** An IP address; "" means absent. */
-export const optionalIp = lazy(() =>
-  z.optional(
-    z.pipe(
-      z.string(),
-      z.transform((input, context): IpAddress | undefined => {
-        if (input === "") return undefined;
-        const address = parseIp(input);
-        if (address === undefined) {
-          context.issues.push({ code: "custom", input, message: `invalid IP address: ${input}` });
-        }
-        return address;
-      }),
-    ),
-  ),
-);
-
-/** An address with prefix length. */
-export const prefix = lazy(() =>
+export const optionalIp = z.optional(
   z.pipe(
     z.string(),
-    z.transform((input, context): IpPrefix => {
-      const parsed = parsePrefix(input);
-      if (parsed !== undefined) return parsed;
-      context.issues.push({ code: "custom", input, message: `invalid CIDR address: ${input}` });
-      return z.NEVER;
+    z.transform((input, context): IpAddress | undefined => {
+      if (input === "") return undefined;
+      const address = parseIp(input);
+      if (address === undefined) {
+        context.issues.push({ code: "custom", input, message: `invalid IP address: ${input}` });
+      }
+      return address;
     }),
   ),
 );
 
+/** An address with prefix length. */
+export const prefix = z.pipe(
+  z.string(),
+  z.transform((input, context): IpPrefix => {
+    const parsed = parsePrefix(input);
+    if (parsed !== undefined) return parsed;
+    context.issues.push({ code: "custom", input, message: `invalid CIDR address: ${input}` });
+    return z.NEVER;
+  }),
+);
+
 /** A JSON object whose members are looked at later. */
-export const anyObject = lazy(() => z.custom<JsonObject>(isJsonObject));
+export const anyObject = z.custom<JsonObject>(isJsonObject);
 
 /**
  * Decodes a document.
  *
- * @param schema makes the schema, and should be `lazy`: making one takes longer than checking a document by it.
+ * @param schema is a constant of a module, unless few calls need it: in an executable constants were made when it was
+ *   built, while making one takes longer than checking a document by it.
  * @param what names the document in errors, for example "network config".
  * @throws CniError code 6 (a value has the wrong type) or 7 (the value is not acceptable), naming the key.
  */
 export function decode<Schema extends z.core.$ZodType>(
-  schema: () => Schema,
+  schema: Schema,
   document: JsonValue,
   what = "network config",
 ): z.core.output<Schema> {
-  const outcome = z.safeParse(schema(), document);
+  const outcome = z.safeParse(schema, document);
   if (outcome.success) return outcome.data;
   const issue = outcome.error.issues[0];
   if (issue === undefined) throw new CniError(ErrorCode.decodingFailure, `cannot decode ${what}`);

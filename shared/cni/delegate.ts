@@ -125,9 +125,9 @@ function parseStdout(type: string, stdout: string): JsonObject {
 
 const errorObject = lazy(() =>
   configObject({
-    code: optionalInteger(),
-    msg: optionalText(),
-    details: optionalText(),
+    code: optionalInteger,
+    msg: optionalText,
+    details: optionalText,
   }),
 );
 
@@ -135,7 +135,7 @@ function delegateFailure(type: string, { stdout, stderr, status, signal }: Child
   const end = status === null ? `signal ${signalName(signal)}` : `exit status ${status}`;
   if (stdout.trim() !== "") {
     try {
-      const reported = decode(errorObject, readJson(stdout), "error object");
+      const reported = decode(errorObject(), readJson(stdout), "error object");
       const { code = ErrorCode.internal, msg = "", details = "" } = reported;
       if (msg === "" && details === "") return silentFailure(type, end);
       const source = `reported by IPAM plugin "${type}"`;

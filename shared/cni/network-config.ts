@@ -1,5 +1,4 @@
 import * as z from "zod/mini";
-import { lazy } from "../errors/lazy.ts";
 import {
   anyObject,
   configObject,
@@ -11,34 +10,30 @@ import {
 } from "./config-schema.ts";
 
 /** `dns` of a configuration or a result. */
-export const dnsSchema = lazy(() =>
-  configObject({
-    nameservers: optionalTexts(),
-    domain: optionalText(),
-    search: optionalTexts(),
-    options: optionalTexts(),
-  }),
-);
+export const dnsSchema = configObject({
+  nameservers: optionalTexts,
+  domain: optionalText,
+  search: optionalTexts,
+  options: optionalTexts,
+});
 
 /** A route of a configuration or a result. Scope: rtnetlink's numbers, 0 global … 253 link … 255 nowhere. */
-export const routeSchema = lazy(() =>
-  configObject({
-    dst: prefix(),
-    gw: optionalIp(),
-    mtu: optionalInteger(),
-    advmss: optionalInteger(),
-    priority: optionalInteger(),
-    table: optionalInteger(),
-    scope: optionalInteger(),
-  }),
-);
+export const routeSchema = configObject({
+  dst: prefix,
+  gw: optionalIp,
+  mtu: optionalInteger,
+  advmss: optionalInteger,
+  priority: optionalInteger,
+  table: optionalInteger,
+  scope: optionalInteger,
+});
 
 /** The keys that every plugin's configuration has (CNI SPEC 1.1.0, section 1 and 3). Spread it into the schema. */
-export const commonKeys = lazy(() => ({
-  cniVersion: optionalText(),
-  name: optionalText(),
-  type: optionalText(),
+export const commonKeys = {
+  cniVersion: optionalText,
+  name: optionalText,
+  type: optionalText,
   capabilities: z.optional(z.record(z.string(), z.boolean())),
-  dns: z.optional(dnsSchema()),
-  prevResult: z.optional(anyObject()),
-}));
+  dns: z.optional(dnsSchema),
+  prevResult: z.optional(anyObject),
+};

@@ -7,13 +7,13 @@ import { dnsSchema, routeSchema } from "./network-config.ts";
 import type { Result } from "./result.ts";
 import { resultFamily, versionsOfFamily } from "./versions.ts";
 
-const versionOnly = lazy(() => configObject({ cniVersion: optionalText() }));
+const versionOnly = configObject({ cniVersion: optionalText });
 
 const oldestIp = lazy(() =>
   configObject({
-    ip: prefix(),
-    gateway: optionalIp(),
-    routes: z.optional(z.array(routeSchema())),
+    ip: prefix,
+    gateway: optionalIp,
+    routes: z.optional(z.array(routeSchema)),
   }),
 );
 
@@ -21,31 +21,29 @@ const oldestForm = lazy(() =>
   configObject({
     ip4: z.optional(oldestIp()),
     ip6: z.optional(oldestIp()),
-    dns: z.optional(dnsSchema()),
+    dns: z.optional(dnsSchema),
   }),
 );
 
-const currentForm = lazy(() =>
-  configObject({
-    interfaces: z.optional(
-      z.array(
-        configObject({
-          name: optionalText(),
-          mac: optionalText(),
-          mtu: optionalInteger(),
-          sandbox: optionalText(),
-          socketPath: optionalText(),
-          pciID: optionalText(),
-        }),
-      ),
+const currentForm = configObject({
+  interfaces: z.optional(
+    z.array(
+      configObject({
+        name: optionalText,
+        mac: optionalText,
+        mtu: optionalInteger,
+        sandbox: optionalText,
+        socketPath: optionalText,
+        pciID: optionalText,
+      }),
     ),
-    ips: z.optional(
-      z.array(configObject({ address: prefix(), gateway: optionalIp(), interface: optionalInteger() })),
-    ),
-    routes: z.optional(z.array(routeSchema())),
-    dns: z.optional(dnsSchema()),
-  }),
-);
+  ),
+  ips: z.optional(
+    z.array(configObject({ address: prefix, gateway: optionalIp, interface: optionalInteger })),
+  ),
+  routes: z.optional(z.array(routeSchema)),
+  dns: z.optional(dnsSchema),
+});
 
 /**
  * Reads a result of any specification version into the newest form.
@@ -69,7 +67,7 @@ export function parseResult(document: JsonObject, version: string, what = "prevR
 }
 
 function parseOldest(document: JsonObject, what: string): Result {
-  const form = decode(oldestForm, document, what);
+  const form = decode(oldestForm(), document, what);
   const ips = [form.ip4, form.ip6].filter((ip) => ip !== undefined);
   return {
     interfaces: [],
