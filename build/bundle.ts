@@ -75,13 +75,13 @@ export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource):
 }
 
 /**
- * The same script with constants in the places of their names and without what is unused then: every start of a plugin
- * makes objects of all of them. Names stay, for the stack of an internal error: shorter ones make no start any faster.
+ * The same script with constants in the places of their names, functions with one caller within it, and without what is
+ * unused then: every start of a plugin makes objects of all of them. Names stay, for the stack of an internal error:
+ * shorter ones make no start any faster.
  */
 async function compressed(script: string): Promise<string> {
   const { code } = await minify(script, {
-    // Not a function's text where it is called: it would be made anew in each call.
-    compress: { passes: 3, reduce_funcs: false },
+    compress: { passes: 3 },
     mangle: false,
     keep_classnames: true,
     toplevel: true,

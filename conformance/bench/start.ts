@@ -1,6 +1,6 @@
 /** How long the start takes: an executable with nothing in it, our first line, and the whole of VERSION. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Host } from "../harness/host.ts";
@@ -9,7 +9,9 @@ import { binDirOf } from "./compare.ts";
 import { type Call, Launcher, type LauncherProgram } from "./launcher.ts";
 import { type Row, rowOf, type Sample } from "./rows.ts";
 
-const warmUps = 3;
+/** How the page cache holds a file makes its start some percent faster or slower: copies of each take turns. */
+const copies = 4;
+const warmUps = copies;
 const builder = join(import.meta.dirname, "../../build/start-probes.ts");
 
 /** The row of an empty program that is packaged with all of Node, as pkg does it. */
@@ -31,12 +33,17 @@ export async function measureStart(runs: number, program: LauncherProgram): Prom
   }
 }
 
-type Candidate = { name: string; call: string; who: "ours" | "go"; run: Call; samples: Sample[] };
+type Candidate = { name: string; call: string; who: "ours" | "go"; runs: Call[]; samples: Sample[] };
 
 function candidates(probes: string): Candidate[] {
   const candidate = (name: string, call: string, who: "ours" | "go", bin: string): Candidate => {
-    const env = pluginEnvironment(bin, { command: "VERSION" });
-    return { name, call, who, run: { argv: [bin], env, stdin: '{"cniVersion":"1.0.0"}' }, samples: [] };
+    const runs = Array.from({ length: copies }, (_, index): Call => {
+      const copy = `${probes}/${who}-${name}-${call.replaceAll(" ", "-")}-${index}`;
+      copyFileSync(bin, copy);
+      const env = pluginEnvironment(copy, { command: "VERSION" });
+      return { argv: [copy], env, stdin: '{"cniVersion":"1.0.0"}' };
+    });
+    return { name, call, who, runs, samples: [] };
   };
   return [
     candidate("executable", "empty", "ours", `${probes}/empty`),
@@ -50,7 +57,9 @@ function candidates(probes: string): Candidate[] {
 
 async function timed(launcher: Launcher, all: readonly Candidate[], runs: number): Promise<Row[]> {
   for (let run = -warmUps; run < runs; run++) {
-    for (const { run: call, samples } of run % 2 === 0 ? all : all.toReversed()) {
+    for (const { runs: calls, samples } of run % 2 === 0 ? all : all.toReversed()) {
+      const call = calls.at(run % copies);
+      if (call === undefined) continue;
       const { wallMs, cpuMs, peakMb } = await launcher.run(call);
       if (run >= 0) samples.push({ wallMs, cpuMs, peakMb });
     }
