@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { $ZodArray, $ZodObject, $ZodOptional } from "zod/v4/core";
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { type IpAddress, parseIp } from "../ip/address.ts";
 import { type IpPrefix, parsePrefix } from "../ip/prefix.ts";
@@ -9,29 +10,40 @@ z.config({ jitless: true });
 
 /**
  * An object of a network configuration: keys match without regard to case, `null` means absent and unknown keys are
- * ignored, as in every configuration that the Go plugins read.
+ * ignored, as in every configuration that the Go plugins read. `decode` sees to it: a step of the schema's own would be
+ * two more schemas for each object.
  */
 export function configObject<Shape extends z.core.$ZodShape>(shape: Shape) {
-  const known = new Map(Object.keys(shape).map((key) => [foldCase(key), key]));
-  return z.pipe(
-    z.transform((input: unknown) => (isJsonObject(input) ? foldKeys(input, shape, known) : input)),
-    z.object(shape),
-  );
+  return z.object(shape);
 }
 
-function foldKeys(
-  input: JsonObject,
-  shape: z.core.$ZodShape,
-  known: ReadonlyMap<string, string>,
-): JsonObject {
-  const folded: JsonObject = Object.create(null);
-  for (const [key, value] of Object.entries(input)) {
-    const name = Object.hasOwn(shape, key) ? key : known.get(foldCase(key));
-    if (name === undefined) continue;
-    if (value === null) delete folded[name];
-    else mergeMember(folded, name, value);
+/** A document with all keys as its schema spells them, and without those that it does not have. */
+function folded(input: JsonValue, schema: z.core.$ZodType | undefined): JsonValue {
+  if (schema instanceof $ZodOptional) return folded(input, schema._zod.def.innerType);
+  if (schema instanceof $ZodArray) {
+    return Array.isArray(input) ? input.map((item) => folded(item, schema._zod.def.element)) : input;
   }
-  return folded;
+  if (!(schema instanceof $ZodObject) || !isJsonObject(input)) return input;
+  const { shape } = schema._zod.def;
+  const object = foldKeys(input, shape);
+  for (const [key, value] of Object.entries(object)) object[key] = folded(value, shape[key]);
+  return object;
+}
+
+function foldKeys(input: JsonObject, shape: z.core.$ZodShape): JsonObject {
+  const object: JsonObject = Object.create(null);
+  for (const [key, value] of Object.entries(input)) {
+    const name = Object.hasOwn(shape, key) ? key : keyLike(shape, key);
+    if (name === undefined) continue;
+    if (value === null) delete object[name];
+    else mergeMember(object, name, value);
+  }
+  return object;
+}
+
+function keyLike(shape: z.core.$ZodShape, key: string): string | undefined {
+  const wanted = foldCase(key);
+  return Object.keys(shape).find((known) => foldCase(known) === wanted);
 }
 
 function foldCase(key: string): string {
@@ -94,7 +106,7 @@ export function decode<Schema extends z.core.$ZodType>(
   document: JsonValue,
   what = "network config",
 ): z.core.output<Schema> {
-  const outcome = z.safeParse(schema, document);
+  const outcome = z.safeParse(schema, folded(document, schema));
   if (outcome.success) return outcome.data;
   const issue = outcome.error.issues[0];
   if (issue === undefined) throw new CniError(ErrorCode.decodingFailure, `cannot decode ${what}`);
