@@ -29,6 +29,27 @@ test("a program for a snapshot asks for native code alone, and does not tell whe
   assert.match(await bundle(join(folder, "main.ts")), /require\("node:fs"\)/);
 });
 
+test("a program for a snapshot has no names of constants, and no methods that nothing calls", async (t) => {
+  const folder = folderWith(t, {
+    "main.ts": `
+      import { FLAG, Thing, twice } from "./other.ts";
+      const thing = new Thing();
+      process.exit(twice(thing.used(FLAG)) + twice(thing.used(1)));`,
+    "other.ts": `
+      export const FLAG = 0x1000;
+      export class Thing {
+        used(number: number) { return number ^ 5; }
+        never() { return helper("of nobody"); }
+      }
+      function helper(text: string) { return text.length; }
+      export function twice(number: number) { if (number > 9) process.exit(2); return number * 2; }`,
+  });
+  const text = await bundleForSnapshot(join(folder, "main.ts"));
+  assert.match(text, /used\(4096\)/);
+  assert.match(text, /function twice\(number\)/);
+  assert.doesNotMatch(text, /FLAG|never|helper|of nobody/);
+});
+
 test("what shared/runtime does not have stops the build", async (t) => {
   const folder = folderWith(t, {
     "module.ts": 'import { createServer } from "node:net"; createServer();',

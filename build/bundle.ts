@@ -49,8 +49,8 @@ export interface BuiltInSource {
 }
 
 /**
- * Bundles one program like `bundle`, with shared/runtime in place of Node's library: its only free names are
- * `internalBinding` and `nodeProcess`. Throws also when it imports what the runtime does not have.
+ * Bundles one program like `bundle`, with shared/runtime in place of Node's library and as little else as possible: its
+ * only free names are `internalBinding` and `nodeProcess`. Throws also when it imports what the runtime does not have.
  */
 export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource): Promise<string> {
   const { outputFiles } = await build({
@@ -75,9 +75,9 @@ export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource):
 }
 
 /**
- * The same script with constants in the places of their names, functions with one caller within it, and without what is
- * unused then: every start of a plugin makes objects of all of them. Names stay, for the stack of an internal error:
- * shorter ones make no start any faster.
+ * The same script with constants in the places of their names, functions that are used in one place there, and without
+ * what is unused then: every start of a plugin makes objects of all of them. Other names stay, for the stack of an
+ * internal error: shorter ones make no start any faster.
  */
 async function compressed(script: string): Promise<string> {
   const { code } = await minify(script, {
