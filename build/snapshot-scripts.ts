@@ -83,9 +83,6 @@ function prepareSnapshot(process: object, internalBinding: Loader): readonly unk
     };
     const { eval: evaluateInGlobalScope } = globalThis;
     evaluateInGlobalScope(`${program}\n//# sourceURL=program.js`)(internalBinding, process);
-    // V8 collects garbage for each of these, and forgets what functions were compiled to that were not called for a few
-    // collections: what evaluating the modules took is not taken again.
-    for (let time = 0; time < 16; time++) new ArrayBuffer(2 ** 27);
     ask("Debugger.enable", {});
     for (const { lineNumber, columnNumber } of warm) {
       // V8 compiles a function, and those around it, when a debugger asks where it could break.
