@@ -74,7 +74,7 @@ test("a person reads whose port it is; the last DEL takes the table along, with 
   for (const line of [
     `"${port}" comment "net1/one/eth0" : goto check`,
     "iifname vmap @guarded",
-    "iifname . ether saddr @senders return",
+    "iifname . ether saddr != @senders drop",
   ]) {
     assert.ok(listing.includes(line), `${line}\nin\n${listing}`);
   }

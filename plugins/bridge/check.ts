@@ -13,6 +13,8 @@ import { findLink, findLinkByIndex, type Link } from "../../shared/rtnetlink/lin
 import { type KernelRoute, listRoutes, RT_TABLE_MAIN } from "../../shared/rtnetlink/route.ts";
 import type { BridgeConfig } from "./config.ts";
 import { notMasqueraded } from "./masquerade.ts";
+import type { Owner } from "./owner.ts";
+import { spoofChecker } from "./spoof-check.ts";
 
 /** Compares the kernel's state with the result of ADD; changes nothing. Throws CniError code 105 on a difference. */
 export function check(request: Request, config: BridgeConfig): void {
@@ -22,7 +24,8 @@ export function check(request: Request, config: BridgeConfig): void {
   if (config.ipam.type !== "") delegate(request, config.ipam, "CHECK");
   const result = requirePrevResult(request, "CHECK of bridge");
   const bridge = checkBridge(host, config, result);
-  checkPair(request, host, container, bridge, result);
+  const { port, mac } = checkPair(request, host, container, bridge, result);
+  if (config.macSpoofCheck) checkSpoofCheck(request, bridge, port, mac);
   const link = findLink(container, request.ifname);
   if (link !== undefined) {
     checkAddresses(container, link, result);
@@ -38,6 +41,22 @@ function checkMasquerade(request: Request, result: Result): void {
   throw mismatch(
     `ipMasq: nothing masquerades ${formatPrefix(missing)}`,
     "its rules were removed, by a flush or a firewall's reload: attach the container again",
+  );
+}
+
+function checkSpoofCheck(owner: Owner, bridge: Link, port: string, mac: string): void {
+  const checker = spoofChecker(owner, port, mac);
+  if (checker === undefined) {
+    throw mismatch(
+      `macspoofchk: nothing checks the source MACs of ${port}`,
+      'its rules were removed, by a flush or a firewall\'s reload: "bridge reapply" makes them again',
+    );
+  }
+  // The Go plugin does not promise it.
+  if (checker === "Go" || bridge.bridge?.noLinkLocalLearn === true) return;
+  throw mismatch(
+    `macspoofchk: bridge "${bridge.name}" learns MACs from link-local frames, so that it can be told a neighbour's MAC`,
+    `"ip link set ${bridge.name} type bridge no_linklocal_learn 1" ends that, with Linux 5.0 or later; the next ADD does it too`,
   );
 }
 
@@ -76,7 +95,7 @@ function checkPair(
   container: NetlinkSocket,
   bridge: Link,
   result: Result,
-): void {
+): { port: string; mac: string } {
   const entry = result.interfaces.find(
     ({ name, sandbox }) => name === request.ifname && (sandbox ?? "") !== "",
   );
@@ -111,6 +130,7 @@ function checkPair(
     );
   }
   // The MAC of the host's end is not compared: udev and systemd-networkd rewrite it, and no traffic depends on it.
+  return { port: peer.name, mac: link.mac };
 }
 
 function checkMac(entry: ResultInterface, link: Link, what: string): void {

@@ -5,7 +5,7 @@ import { formatPrefix, type IpPrefix, prefixContains, samePrefix } from "../../s
 import { ensureSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { addAddress, deleteAddress, IFA_F_NODAD, listAddresses } from "../../shared/rtnetlink/address.ts";
-import { createBridge } from "../../shared/rtnetlink/bridge.ts";
+import { createBridge, setNoLinkLocalLearn } from "../../shared/rtnetlink/bridge.ts";
 import { randomMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { deleteLink, findLink, type Link, listLinks, setLink } from "../../shared/rtnetlink/link.ts";
 import type { BridgeConfig } from "./config.ts";
@@ -35,6 +35,7 @@ export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: Undo
       try {
         refuseRouterAdvertisements(config.bridge);
         const promisc = config.promiscMode && !bridge.promisc ? { promisc: true } : {};
+        if (config.macSpoofCheck) refuseLinkLocalLearning(rt, bridge);
         if (!bridge.up || promisc.promisc) setLink(rt, bridge, { up: true, ...promisc });
         return bridge;
       } catch (error) {
@@ -57,7 +58,7 @@ function makeBridge(rt: NetlinkSocket, config: BridgeConfig): boolean {
   // fix another one.
   const mac = config.isGateway && config.vlans.vlan === 0 ? { mac: randomMac() } : {};
   try {
-    return createBridge(rt, { name, mtu, vlanFiltering, ...mac });
+    return createBridge(rt, { name, mtu, vlanFiltering, noLinkLocalLearn: config.macSpoofCheck, ...mac });
   } catch (error) {
     if (!vlanFiltering || !isErrno(error, "EOPNOTSUPP")) throw error;
     throw new CniError(
@@ -78,6 +79,15 @@ function refuseMissingFilter(bridge: Link, config: BridgeConfig): void {
     `bridge "${bridge.name}" exists without VLAN filtering, so VLANs would not be kept apart`,
     `turn it on with: ip link set ${bridge.name} type bridge vlan_filtering 1; or give the network another "bridge"`,
   );
+}
+
+/**
+ * A bridge learns where a MAC is from frames to 01:80:c2:00:00:0X before any rule sees them: the owner of a port would
+ * get what is sent to a neighbour. Nobody needs what is learned so, hence a bridge that was there before gets the option
+ * too; it stays, for other containers count on it. Kernels before 5.0 pass over it: CHECK says so.
+ */
+export function refuseLinkLocalLearning(rt: NetlinkSocket, bridge: Link): void {
+  if (bridge.bridge?.noLinkLocalLearn !== true) setNoLinkLocalLearn(rt, bridge);
 }
 
 /** Deletes a bridge that this call made, unless somebody else uses it by now. */

@@ -2,8 +2,10 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import { withUndo } from "../../shared/cni/undo-stack.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
+import { findLink } from "../../shared/rtnetlink/link.ts";
 import { isOwn } from "./check.ts";
 import type { BridgeConfig } from "./config.ts";
+import { refuseLinkLocalLearning } from "./host-bridge.ts";
 import { addMasquerade, notMasqueraded } from "./masquerade.ts";
 import { addSpoofCheck } from "./spoof-check.ts";
 import { findHostEnds } from "./veth.ts";
@@ -21,6 +23,8 @@ export function reapply(request: Request, config: BridgeConfig): void {
     }
     if (!config.macSpoofCheck) return;
     const rt = openRtnetlink();
+    const bridge = findLink(rt, config.bridge);
+    if (bridge?.kind === "bridge") refuseLinkLocalLearning(rt, bridge);
     const mac = result.interfaces.find(
       ({ name, sandbox }) => name === request.ifname && (sandbox ?? "") !== "",
     )?.mac;

@@ -6,10 +6,12 @@ import type { Element } from "../../shared/nftables/element.ts";
 import type { NamedSet } from "../../shared/nftables/set.ts";
 import { compileRule, inSet, verdict, verdictMap } from "../../shared/nftables/statement.ts";
 import type { TableDefinition } from "../../shared/nftables/table-definition.ts";
+import { chainsWithin, rulesWithin } from "./spoof-check-within.ts";
 
 /**
  * Source MACs that containers may use (macspoofchk). A guarded port is an element of one map, its MAC one of a set:
- * two look-ups for a frame, however many containers there are. All of this is pure.
+ * two look-ups for a frame, however many containers there are, and a third for ARP and neighbour discovery. All of
+ * this is pure.
  */
 export const spoofCheckTable: TableName = { family: "bridge", name: "cni_spoof_check" };
 
@@ -43,13 +45,14 @@ export const spoofCheckDefinition = lazy(
         rules: [
           {
             expressions: compileRule("bridge", [
-              inSet(["iifname", "ether saddr"], "==", senders.name),
-              verdict("return"),
+              inSet(["iifname", "ether saddr"], "!=", senders.name),
+              verdict("drop"),
             ]),
           },
-          { expressions: compileRule("bridge", [verdict("drop")]) },
+          ...rulesWithin(senders.name),
         ],
       },
+      ...chainsWithin(senders.name),
       {
         name: "prerouting",
         base: { type: "filter", hook: "prerouting", priority, policy: "accept" },
@@ -58,9 +61,6 @@ export const spoofCheckDefinition = lazy(
     ],
   }),
 );
-
-/** How many of the check chain's uses are its own rules. */
-export const checkRules = 2;
 
 export function guardedElement(port: string, comment: string): Element {
   const data = { verdict: { kind: "goto", chain: checkChain.name } } as const;

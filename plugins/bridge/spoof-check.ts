@@ -4,20 +4,20 @@ import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { type ChainName, deleteChain, flushChain } from "../../shared/nftables/chain.ts";
 import {
   changeRuleset,
+  hasNftables,
   type Nftables,
   removeFromTables,
   withNftables,
 } from "../../shared/nftables/client.ts";
 import type { Command } from "../../shared/nftables/command.ts";
 import { addElements, deleteElements, type Element } from "../../shared/nftables/element.ts";
-import { deleteRule } from "../../shared/nftables/rule.ts";
+import { deleteRule, type ListedRule } from "../../shared/nftables/rule.ts";
 import { deleteTable } from "../../shared/nftables/table.ts";
 import { completeTable, readTableState } from "../../shared/nftables/table-definition.ts";
 import { requireMac } from "../../shared/rtnetlink/link.ts";
 import type { Owner } from "./owner.ts";
 import {
   checkChain,
-  checkRules,
   guardedElement,
   guardedPorts,
   senderElement,
@@ -41,6 +41,21 @@ export function addSpoofCheck(owner: Owner, port: string, mac: string, undo: Und
     ]),
   );
   undo.push(() => removeSpoofCheck(owner));
+}
+
+/**
+ * Whose rules check the source MAC of an attachment's port: the Go plugin's know no more than that. Undefined when
+ * there are none. Throws SystemError.
+ */
+export function spoofChecker(owner: Owner, port: string, mac: string): "ours" | "Go" | undefined {
+  if (!hasNftables()) return undefined;
+  return withNftables((nftables) => {
+    const comment = ownerComment(owner);
+    const isGuarded = nftables.getElement(guardedPorts, guardedElement(port, comment)) !== undefined;
+    const sender = senderElement(port, requireMac(mac), comment);
+    if (isGuarded && nftables.getElement(senders, sender) !== undefined) return "ours";
+    return peerJumps(nftables, owner).length > 0 ? "Go" : undefined;
+  });
 }
 
 /** Removes an attachment's check, also one that the Go plugin has made. Throws SystemError. */
@@ -71,21 +86,28 @@ function planRemoval(
   const uses = nftables.getChain(checkChain)?.uses;
   if (uses === undefined) return [];
   const ports = nftables.findElements(guardedPorts, commentStart).filter(isMeant);
-  if (withTable && ports.length > 0 && uses === checkRules + ports.length)
+  if (withTable && ports.length > 0 && uses === ports.length + ownRules(nftables))
     return [deleteTable(spoofCheckTable)];
   const macs = nftables.findElements(senders, commentStart).filter(isMeant);
   return [...deleteElements(guardedPorts, ports), ...deleteElements(senders, macs)];
 }
 
+/** Also a chain's own rules count as its uses; earlier versions had fewer. */
+function ownRules(nftables: Nftables): number {
+  return nftables.listRules(spoofCheckTable, checkChain.name).length;
+}
+
 const peerTable = { family: "bridge", name: "nat" } as const;
 
-/** The Go plugin has two chains for each port; its comments and names hold no network. */
-function planPeerRemoval(nftables: Nftables, { containerId, ifname }: Owner): Command[] {
+function peerJumps(nftables: Nftables, { containerId, ifname }: Owner): ListedRule[] {
   const comment = `macspoofchk-${containerId}-${ifname}`;
-  const jumps = nftables
-    .findRules(peerTable, "PREROUTING", comment)
-    .filter((rule) => rule.comment === comment)
-    .map(deleteRule);
+  return nftables.findRules(peerTable, "PREROUTING", comment).filter((rule) => rule.comment === comment);
+}
+
+/** The Go plugin has two chains for each port; its comments and names hold no network. */
+function planPeerRemoval(nftables: Nftables, owner: Owner): Command[] {
+  const { containerId, ifname } = owner;
+  const jumps = peerJumps(nftables, owner).map(deleteRule);
   const portChain: ChainName = { table: peerTable, name: `cni-br-iface-${containerId}-${ifname}` };
   const macChain: ChainName = { table: peerTable, name: `${portChain.name}-mac` };
   const chains = [portChain, macChain].filter((chain) => nftables.getChain(chain) !== undefined);

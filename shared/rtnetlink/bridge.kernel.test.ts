@@ -4,7 +4,7 @@ import { hostFor } from "../../conformance/harness/host.ts";
 import { asObject, objectList, parse } from "../../conformance/harness/json.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
-import { createBridge, setBridgePort } from "./bridge.ts";
+import { createBridge, setBridgePort, setNoLinkLocalLearn } from "./bridge.ts";
 import { addPortVlan, deletePortVlan, listPortVlans } from "./bridge-vlan.ts";
 import { openRtnetlink } from "./client.ts";
 import { formatMac, randomMac } from "./hardware-address.ts";
@@ -73,8 +73,16 @@ test("a bridge that filters by VLAN says so, and its ports' VLANs are those that
     return;
   }
   createBridge(rt, { name: "br0", mtu: 0 });
-  assert.deepEqual(requireLink(rt, "br0").bridge, { vlanFiltering: false, defaultPvid: 1 });
-  assert.deepEqual(requireLink(rt, "br1").bridge, { vlanFiltering: true, defaultPvid: 1 });
+  assert.deepEqual(requireLink(rt, "br0").bridge, {
+    vlanFiltering: false,
+    defaultPvid: 1,
+    noLinkLocalLearn: false,
+  });
+  assert.deepEqual(requireLink(rt, "br1").bridge, {
+    vlanFiltering: true,
+    defaultPvid: 1,
+    noLinkLocalLearn: false,
+  });
   ip("link", "add", "v0", "type", "veth", "peer", "name", "v1");
   assert.equal(requireLink(rt, "v0").bridge, undefined);
   const link = requireLink(rt, "v0");
@@ -91,6 +99,18 @@ test("a bridge that filters by VLAN says so, and its ports' VLANs are those that
     { id: 200, pvid: false, untagged: false },
     { id: 201, pvid: false, untagged: false },
   ]);
+});
+
+test("link-local frames teach a bridge nothing, from its beginning or from then on", async (t) => {
+  const { rt, ip } = await scratch(t);
+  createBridge(rt, { name: "br0", mtu: 0, noLinkLocalLearn: true });
+  createBridge(rt, { name: "br1", mtu: 0 });
+  const learns = (name: string) => !/ no_linklocal_learn 1 /.test(ip("-d", "link", "show", name).stdout);
+  assert.deepEqual([learns("br0"), learns("br1")], [false, true]);
+  assert.equal(requireLink(rt, "br0").bridge?.noLinkLocalLearn, true);
+  setNoLinkLocalLearn(rt, requireLink(rt, "br1"));
+  assert.equal(learns("br1"), false);
+  assert.equal(requireLink(rt, "br1").bridge?.noLinkLocalLearn, true);
 });
 
 test("a name that is too long is refused with the kernel's words", async (t) => {

@@ -29,6 +29,9 @@ export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
 export const IFLA_BR_VLAN_FILTERING = 7;
 const IFLA_BR_VLAN_DEFAULT_PVID = 39;
+export const IFLA_BR_MULTI_BOOLOPT = 46;
+/** enum br_boolopt_id (linux/if_bridge.h), as a bit. */
+export const BR_BOOLOPT_NO_LL_LEARN = 1 << 0;
 
 // linux/if.h
 export const IFF_UP = 0x1;
@@ -81,6 +84,8 @@ export interface BridgeSettings {
   readonly vlanFiltering: boolean;
   /** VLAN that new ports belong to; 0 for none. */
   readonly defaultPvid: number;
+  /** MACs are not learned from frames to 01:80:c2:00:00:0X. Kernels before 5.0 always learn them. */
+  readonly noLinkLocalLearn: boolean;
 }
 
 /** What `setLink` changes; absent members stay as they are. */
@@ -182,9 +187,12 @@ function decodeLink(message: Message): Link {
 
 function decodeBridge(link: Attributes): BridgeSettings {
   const data = link.nested(IFLA_LINKINFO)?.nested(IFLA_INFO_DATA);
+  const options = data?.bytes(IFLA_BR_MULTI_BOOLOPT);
   return {
     vlanFiltering: data?.u8(IFLA_BR_VLAN_FILTERING) === 1,
     defaultPvid: data?.u16(IFLA_BR_VLAN_DEFAULT_PVID) ?? 0,
+    // struct br_boolopt_multi: which options are on, then which ones the kernel tells of.
+    noLinkLocalLearn: ((options?.[0] ?? 0) & BR_BOOLOPT_NO_LL_LEARN) !== 0,
   };
 }
 
