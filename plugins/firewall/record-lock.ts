@@ -1,7 +1,7 @@
-import { withLockedDirectory } from "../../shared/linux/lock-file.ts";
+import { Patience, withLockedDirectory } from "../../shared/linux/lock-file.ts";
 
 /** More than what a firewalld that does not answer takes. */
-const timeoutMilliseconds = 30_000;
+const patience = new Patience(30_000);
 
 /**
  * Runs `work` while no other call of ours changes what the records in this directory are about: who comes last knows
@@ -9,5 +9,5 @@ const timeoutMilliseconds = 30_000;
  * where there is none to be had: no directory, no locks in its file system, or somebody who has held it for too long.
  */
 export function underRecordLock<T>(directory: string, work: () => T): T {
-  return withLockedDirectory(directory, timeoutMilliseconds, work);
+  return withLockedDirectory(directory, patience, work);
 }

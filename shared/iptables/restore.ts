@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import type { Child } from "../linux/child.ts";
 import { unlock } from "../linux/flock.ts";
-import { lockIfPossible, openLockFile } from "../linux/lock-file.ts";
+import { lockIfPossible, openLockFile, Patience } from "../linux/lock-file.ts";
 import { netfilterDescriptors, netfilterSocket } from "../netlink/netfilter-socket.ts";
 import { type Family, type Outcome, requireIptables, startProgram } from "./program.ts";
 import { quoteWord } from "./rule.ts";
@@ -11,7 +11,7 @@ import { quoteWord } from "./rule.ts";
  * too: when its plugin is killed, the DEL that follows waits for what is still under way.
  */
 export const lockFile = "/run/cni-iptables.lock";
-const lockTimeoutMilliseconds = 30_000;
+const lockPatience = new Patience(3_000);
 
 export type Purpose = "reading" | "changing";
 
@@ -72,7 +72,7 @@ export class Restore {
 
   /** Waits until no other of our processes makes a change. Every change is right without, so it only waits so long. */
   lock(): void {
-    lockIfPossible(this.#lockFd, lockTimeoutMilliseconds);
+    lockIfPossible(this.#lockFd, lockPatience);
   }
 
   /** Has chains listed for a `list` later. Throws CniError code 101. */

@@ -1,6 +1,7 @@
 import { closeSync, writeSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
 import { Child, type ChildOutcome } from "./child.ts";
+import { keepInheritedFiles } from "./close-on-exec.ts";
 import { call, native } from "./libc.ts";
 
 // Loading node:child_process costs 2.3 ms, and its fork copies the page tables of the whole Node process: measured
@@ -92,6 +93,7 @@ function spawn(
   env: ChildOptions["env"],
   fds: readonly number[],
 ): number {
+  keepInheritedFiles();
   const pid = new DataView(new ArrayBuffer(4));
   const actions = new Uint8Array(opaqueSize);
   const attributes = new Uint8Array(opaqueSize);

@@ -4,7 +4,8 @@ import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { withLockFile } from "./lock-file.ts";
+import { Patience, withLockFile } from "./lock-file.ts";
+import { sleep } from "./wait.ts";
 
 function tempFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "lock-file-test-"));
@@ -12,32 +13,34 @@ function tempFolder(t: TestContext): string {
   return folder;
 }
 
+const patience = (milliseconds = 0) => new Patience(milliseconds);
+
 /** What flock(1) says: 0 when it gets the lock at once, 1 when somebody has it. */
 const tryLock = (path: string) => spawnSync("flock", ["-n", path, "true"]).status;
 
 test("nobody else gets the lock during the work, everybody afterwards, also when the work fails", (t) => {
   const path = join(tempFolder(t), "lock");
   assert.equal(
-    withLockFile(path, 0, () => tryLock(path)),
+    withLockFile(path, patience(), () => tryLock(path)),
     1,
   );
   assert.equal(tryLock(path), 0);
   assert.equal(statSync(path).mode & 0o777, 0o600);
-  assert.throws(() => withLockFile(path, 0, () => assert.fail("the work")), /the work/);
+  assert.throws(() => withLockFile(path, patience(), () => assert.fail("the work")), /the work/);
   assert.equal(tryLock(path), 0);
 });
 
 test("the work is done without the lock when somebody keeps it, or when there can be none", (t) => {
   const folder = tempFolder(t);
   const path = join(folder, "lock");
-  withLockFile(path, 0, () =>
+  withLockFile(path, patience(), () =>
     assert.equal(
-      withLockFile(path, 10, () => "done"),
+      withLockFile(path, patience(10), () => "done"),
       "done",
     ),
   );
   assert.equal(
-    withLockFile(join(folder, "missing", "lock"), 0, (fd) => fd),
+    withLockFile(join(folder, "missing", "lock"), patience(), (fd) => fd),
     undefined,
   );
 });
@@ -46,8 +49,22 @@ test("a link in the file's place is not followed", (t) => {
   const folder = tempFolder(t);
   symlinkSync(join(folder, "target"), join(folder, "lock"));
   assert.equal(
-    withLockFile(join(folder, "lock"), 0, (fd) => fd),
+    withLockFile(join(folder, "lock"), patience(), (fd) => fd),
     undefined,
   );
   assert.ok(!existsSync(join(folder, "target")));
+});
+
+test("what was waited for one lock is not waited again for the next", () => {
+  const all = patience(20);
+  const allowed: number[] = [];
+  for (const spent of [0, 30, 0]) {
+    all.spend((milliseconds) => {
+      allowed.push(milliseconds);
+      sleep(spent);
+    });
+  }
+  const [first = 0, second = 0, third] = allowed;
+  assert.ok(first === 20 && second > 0 && second <= 20);
+  assert.equal(third, 0);
 });

@@ -1,8 +1,28 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { lockExclusive } from "./flock.ts";
+import { monotonicNow } from "./wait.ts";
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
 const lockFileFlags = O_RDWR | O_CREAT | O_NOFOLLOW;
+
+/**
+ * How long a process waits for all its locks of one kind together. Who has held one for so long will not release it
+ * for the second family or the next change either, and a runtime waits for a chain of plugins.
+ */
+export class Patience {
+  #leftMilliseconds: number;
+
+  constructor(milliseconds: number) {
+    this.#leftMilliseconds = milliseconds;
+  }
+
+  /** Waits, at most for as long as is left of it; `wait` is told how long that is. */
+  spend(wait: (milliseconds: number) => void): void {
+    const start = monotonicNow();
+    wait(this.#leftMilliseconds);
+    this.#leftMilliseconds = Math.max(0, this.#leftMilliseconds - (monotonicNow() - start));
+  }
+}
 
 /**
  * Works while holding the lock of a file, which is made when it is not there, so that our own processes come one after
@@ -11,28 +31,24 @@ const lockFileFlags = O_RDWR | O_CREAT | O_NOFOLLOW;
  *
  * @param work is given the file's descriptor, which a program that it starts may inherit to hold the lock as well.
  */
-export function withLockFile<T>(
-  path: string,
-  timeoutMilliseconds: number,
-  work: (fd: number | undefined) => T,
-): T {
-  return withLock(path, lockFileFlags, timeoutMilliseconds, work);
+export function withLockFile<T>(path: string, patience: Patience, work: (fd: number | undefined) => T): T {
+  return withLock(path, lockFileFlags, patience, work);
 }
 
 /** The same with the lock of a directory, which is not made. */
-export function withLockedDirectory<T>(path: string, timeoutMilliseconds: number, work: () => T): T {
-  return withLock(path, O_RDONLY | O_DIRECTORY, timeoutMilliseconds, work);
+export function withLockedDirectory<T>(path: string, patience: Patience, work: () => T): T {
+  return withLock(path, O_RDONLY | O_DIRECTORY, patience, work);
 }
 
 function withLock<T>(
   path: string,
   flags: number,
-  timeoutMilliseconds: number,
+  patience: Patience,
   work: (fd: number | undefined) => T,
 ): T {
   const fd = openIfPossible(path, flags);
   try {
-    lockIfPossible(fd, timeoutMilliseconds);
+    lockIfPossible(fd, patience);
     return work(fd);
   } finally {
     if (fd !== undefined) closeSync(fd);
@@ -45,13 +61,15 @@ export function openLockFile(path: string): number | undefined {
 }
 
 /** Takes the lock of such a file if it is free in time; see `withLockFile`. */
-export function lockIfPossible(fd: number | undefined, timeoutMilliseconds: number): void {
+export function lockIfPossible(fd: number | undefined, patience: Patience): void {
   if (fd === undefined) return;
-  try {
-    lockExclusive(fd, timeoutMilliseconds);
-  } catch {
-    // A file system without locks.
-  }
+  patience.spend((milliseconds) => {
+    try {
+      lockExclusive(fd, milliseconds);
+    } catch {
+      // A file system without locks.
+    }
+  });
 }
 
 function openIfPossible(path: string, flags: number): number | undefined {

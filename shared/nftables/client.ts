@@ -1,6 +1,6 @@
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
-import { withLockFile } from "../linux/lock-file.ts";
+import { Patience, withLockFile } from "../linux/lock-file.ts";
 import { sleep } from "../linux/wait.ts";
 import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
@@ -50,7 +50,7 @@ const attempts = 100;
  * change has just made out of date; the kernel's comparison of generations is what makes a change right.
  */
 const lockFile = "/run/cni-nftables.lock";
-const lockTimeoutMilliseconds = 5_000;
+const lockPatience = new Patience(3_000);
 
 /** The ruleset of the network namespace in which it was opened. Every method throws SystemError. */
 export class Nftables {
@@ -291,7 +291,7 @@ export function hasNftables(): boolean {
  * @throws NftablesRefusal when the kernel refuses a command; what `plan` throws.
  */
 export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]): void {
-  withLockFile(lockFile, lockTimeoutMilliseconds, () => changeUnlocked(nftables, plan));
+  withLockFile(lockFile, lockPatience, () => changeUnlocked(nftables, plan));
 }
 
 /**

@@ -1,0 +1,73 @@
+/** What bridge's programs inherit, hold and leave. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pluginFolder } from "../harness/binaries.ts";
+import { type Host, hostFor } from "../harness/host.ts";
+import { iptablesSave } from "../harness/inspect.ts";
+import { type Command, callPlugin, pluginEnvironment } from "../harness/plugin-call.ts";
+import { beyondPeer } from "./portmap/setting.ts";
+
+const bin = `${pluginFolder()}/bridge`;
+const ranges = [[{ subnet: "10.1.2.0/24" }], [{ subnet: "2001:db8:5::/64" }]];
+const config = {
+  ...{ cniVersion: "1.0.0", name: "net1", type: "bridge", bridge: "bridge0", isGateway: true, ipMasq: true },
+  ...{ ipMasqBackend: "iptables", ipam: { type: "host-local", ranges } },
+};
+
+const callOf = (command: Command, path = pluginFolder()) => ({
+  ...{ command, containerId: "c1", netns: "/run/netns/c1", ifname: "eth0", path },
+});
+
+/** A program in another one's place that notes which files it has been given. */
+function spyOn(host: Host, program: string, path: string): void {
+  const note = `ls /proc/$$/fd > /run/test/$(basename "$0")`;
+  host.writeFile(path, `#!/bin/sh\n${note}\nexec ${program} "$@"\n`, 0o755);
+}
+
+const kernels: [name: string, injection: string][] = [
+  ["as it is", "getcpu"],
+  ["without close_range", "close_range"],
+];
+
+for (const [kernel, missing] of kernels) {
+  test(`programs get none of the caller's open files; on a kernel ${kernel}`, beyondPeer, async (t) => {
+    const host = await hostFor(t);
+    host.addNetns("c1");
+    spyOn(host, `${pluginFolder()}/host-local`, "/run/spies/spy");
+    spyOn(host, "/usr/sbin/iptables-restore", "/run/spies/iptables-restore");
+    for (const name of ["iptables", "iptables-save"]) {
+      host.run("ln", ["-s", `/usr/sbin/${name}`, `/run/spies/${name}`]);
+    }
+    const env = pluginEnvironment(bin, callOf("ADD", `/run/spies:${pluginFolder()}`));
+    const script = 'exec 400< /etc/hostname; exec "$@"';
+    const inject = ["-f", "-qq", "-o", "/dev/null", "-e", `inject=${missing}:error=ENOSYS`];
+    host.run("bash", ["-c", script, "bash", "strace", ...inject, bin], {
+      env: { ...env, PATH: `/run/spies:${env["PATH"]}` },
+      input: JSON.stringify({ ...config, ipam: { ...config.ipam, type: "spy" } }),
+    });
+    for (const program of ["spy", "iptables-restore"]) {
+      const fds = host.readFile(`/run/test/${program}`).trim().split("\n");
+      assert.ok(fds.includes("2"), program);
+      assert.ok(!fds.includes("400"), `${program}: ${fds}`);
+    }
+  });
+}
+
+test("a lock that somebody keeps is waited for once, not for each family", beyondPeer, async (t) => {
+  const host = await hostFor(t);
+  host.addNetns("c1");
+  await host.start("flock", ["/run/cni-iptables.lock", "sh", "-c", "echo ready; exec sleep infinity"]);
+  host.run("strace", ["-qq", "-f", "-o", "/run/test/trace", "-e", "trace=flock", bin], {
+    env: pluginEnvironment(bin, callOf("ADD")),
+    input: JSON.stringify(config),
+  });
+  const locks = [...host.readFile("/run/test/trace").matchAll(/flock\((\d+), LOCK_EX\|LOCK_NB\) += -1/g)];
+  const byFile = Map.groupBy(locks, ([, fd]) => fd);
+  const [first = 0, second, ...more] = [...byFile.values()].map(({ length }) => length);
+  assert.ok(first > 1);
+  assert.deepEqual([second, more], [1, []]);
+  for (const family of ["ipv4", "ipv6"] as const) {
+    assert.equal(iptablesSave(host, family, "nat").filter((line) => line.includes("CNI-")).length, 4);
+  }
+  assert.equal(callPlugin(host, bin, callOf("DEL"), config).status, 0);
+});
