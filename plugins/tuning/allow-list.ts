@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
-import { compileRe2 } from "./re2.ts";
+import { compileRe2, type Re2 } from "./re2.ts";
 
 /** The administrator's list of the sysctls that configurations may set. The Go plugin has the same fixed place. */
 export const allowListFile = "/etc/cni/tuning/allowlist.conf";
@@ -31,7 +31,7 @@ export function allowListPatterns(text: string): readonly string[] {
  * @throws CniError code 7, also for a malformed pattern that had to be tried.
  */
 export function refuseUnlisted(keys: readonly string[], patterns: readonly string[]): void {
-  const compiled = new Map<string, RegExp>();
+  const compiled = new Map<string, Re2>();
   const finds = (pattern: string, key: string): boolean => {
     const expression = compiled.get(pattern) ?? compilePattern(pattern);
     compiled.set(pattern, expression);
@@ -52,7 +52,7 @@ export function validatePatterns(patterns: readonly string[]): void {
   for (const pattern of patterns) compilePattern(pattern);
 }
 
-function compilePattern(pattern: string): RegExp {
+function compilePattern(pattern: string): Re2 {
   try {
     return compileRe2(pattern);
   } catch (error) {

@@ -89,7 +89,8 @@ function refuseRepeatedSysctls(request: Request): void {
   const entries: [string, JsonValue][] = Object.entries(request.document);
   const objects = entries.filter(([name]) => isSysctl(name)).map(([, value]) => value);
   const keys = objects.filter(isJsonObject).flatMap((object) => Object.keys(object));
-  const key = repeated?.key ?? keys.find((candidate, index) => keys.indexOf(candidate) < index);
+  const seen = new Set<string>();
+  const key = repeated?.key ?? keys.find((candidate) => seen.size === seen.add(candidate).size);
   if (key === undefined) return;
   throw new CniError(
     ErrorCode.invalidConfig,

@@ -1,7 +1,7 @@
-/** Code points from the first to the last, both included. */
-export type Ranges = readonly (readonly [first: number, last: number])[];
+import type { Accepts } from "./re2-automaton.ts";
 
-const maxCodePoint = 0x10ffff;
+/** Code points from the first to the last, both included. */
+type Ranges = readonly (readonly [first: number, last: number])[];
 
 const digit: Ranges = [[0x30, 0x39]];
 const upper: Ranges = [[0x41, 0x5a]];
@@ -52,55 +52,62 @@ const perlClasses: Readonly<Record<string, Ranges>> = {
   w: word,
 };
 
+/** What a class in brackets holds: code points, or all others. Its source is the inside of a class of JavaScript. */
+export interface ClassPart {
+  readonly source: string;
+  readonly negated: boolean;
+}
+
 /** What `[:name:]` or `[:^name:]` stands for; undefined when there is no such class. */
-export function posixClass(name: string): string | undefined {
+export function posixClass(name: string): ClassPart | undefined {
   const negated = name.startsWith("^");
   const plain = negated ? name.slice(1) : name;
   const ranges = Object.hasOwn(posixClasses, plain) ? posixClasses[plain] : undefined;
-  return ranges && classBody(negated ? complement(ranges) : ranges);
+  return ranges && { source: sourceOf(ranges), negated };
 }
 
 /** What `\d`, `\D` and the like stand for, given the letter; undefined for other letters. */
-export function perlClass(letter: string): string | undefined {
+export function perlClass(letter: string): ClassPart | undefined {
   const ranges = perlClasses[letter.toLowerCase()];
-  return ranges && classBody(letter === letter.toLowerCase() ? ranges : complement(ranges));
+  return ranges && { source: sourceOf(ranges), negated: letter !== letter.toLowerCase() };
 }
 
 /** What `\p{name}` or (negated) `\P{name}` stands for: a general category or a script; undefined for others. */
-export function unicodeClass(name: string, negated: boolean): string | undefined {
+export function unicodeClass(name: string, negated: boolean): ClassPart | undefined {
   const inverted = name.startsWith("^");
   const plain = inverted ? name.slice(1) : name;
   if (!/^[A-Za-z_]+$/.test(plain)) return undefined;
   const property = plain === "Any" || /^[A-Z][a-z]?$/.test(plain) ? plain : `Script=${plain}`;
-  const source = `\\${negated !== inverted ? "P" : "p"}{${property}}`;
+  const source = `\\p{${property}}`;
   try {
     new RegExp(source, "u");
-    return source;
+    return { source, negated: negated !== inverted };
   } catch {
     return undefined;
   }
 }
 
+/** Code points from the first to the last, both included. */
+export function range(first: number, last: number): ClassPart {
+  return { source: sourceOf([[first, last]]), negated: false };
+}
+
+/**
+ * Whether a code point is in one of the parts of a class. Without regard to case, a negated part has what is in the part
+ * in neither case, as in Go.
+ */
+export function anyOf(parts: readonly ClassPart[], ignoreCase: boolean): Accepts {
+  const inside = (sources: string): RegExp => new RegExp(`[${sources}]`, ignoreCase ? "iu" : "u");
+  const sources = parts.filter(({ negated }) => !negated).map(({ source }) => source);
+  const plain = inside(sources.join(""));
+  const others = parts.filter(({ negated }) => negated).map(({ source }) => inside(source));
+  return (codePoint) => {
+    const text = String.fromCodePoint(codePoint);
+    return plain.test(text) || others.some((other) => !other.test(text));
+  };
+}
+
 /** The inside of a JavaScript class (flag u) for these code points. */
-export function classBody(ranges: Ranges): string {
-  return ranges
-    .map(([first, last]) => (first === last ? codePoint(first) : `${codePoint(first)}-${codePoint(last)}`))
-    .join("");
-}
-
-/** One character as a JavaScript regular expression with flag u, whatever it is. */
-export function codePoint(value: number): string {
-  return `\\u{${value.toString(16)}}`;
-}
-
-/** All other code points; `ranges` must be in ascending order. */
-function complement(ranges: Ranges): Ranges {
-  const others: [number, number][] = [];
-  let next = 0;
-  for (const [first, last] of ranges) {
-    if (first > next) others.push([next, first - 1]);
-    next = last + 1;
-  }
-  if (next <= maxCodePoint) others.push([next, maxCodePoint]);
-  return others;
+function sourceOf(ranges: Ranges): string {
+  return ranges.map(([first, last]) => `\\u{${first.toString(16)}}-\\u{${last.toString(16)}}`).join("");
 }

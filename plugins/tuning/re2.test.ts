@@ -27,6 +27,11 @@ const table: [pattern: string, found: string[], notFound: string[]][] = [
   ["(?i)a(?-i)b", ["Ab"], ["AB"]],
   ["(?i)a(?-i:b)C", ["AbC", "abc"], ["aBc"]],
   ["(?i)[a-c]$", ["B"], ["D"]],
+  ["(?i)^[[:^lower:]]$", ["1"], ["a", "A"]],
+  ["(?i)^[^\\P{Lu}]$", ["a", "A"], ["1"]],
+  ["(?i)^\\P{Lu}$", ["1"], ["a", "A"]],
+  ["(?i)^k$", ["K", "\u212a"], ["x"]],
+  ["(?)a", ["a"], ["b"]],
   ["^[[:alpha:]]+$", ["net"], ["net4", ""]],
   ["^[[:^digit:]_]+$", ["a_"], ["1"]],
   ["^[[:word:].]+$", ["net.ipv4_x"], ["a/b"]],
@@ -54,6 +59,11 @@ const table: [pattern: string, found: string[], notFound: string[]][] = [
   ["^b$", ["b"], ["a\nb"]],
   ["(?U)a+", ["a"], ["b"]],
   ["^*a", ["a"], []],
+  ["^(a*)*$", ["", "aaa"], ["ab"]],
+  ["^(a|b{0}|)+c$", ["c", "aac"], ["bc"]],
+  ["^(?:a{2}){500}$", ["a".repeat(1000)], ["a".repeat(999)]],
+  ["^a{0}$", [""], ["a"]],
+  ["\\B\\.", ["a .", "."], ["a."]],
   ["^a{2}(?i)?$", ["", "aa"], ["a"]],
   ["\\bnet\\b*", ["a net", "net"], ["xnet"]],
   ["^\\x41\\x{42}\\103\\0$", ["ABC\0"], ["ABC"]],
@@ -83,6 +93,8 @@ test("mistakes, with Go's words", () => {
     ["a**", "invalid nested repetition operator: `**`"],
     ["a{2}{3}", "invalid nested repetition operator: `{2}{3}`"],
     ["a{1001}", "invalid repeat count: `{1001}`"],
+    ["(a{100}){11}", "invalid repeat count: `{11}`"],
+    ["(?:a{11}){91,}?", "invalid repeat count: `{91,}?`"],
     ["a{3,2}", "invalid repeat count: `{3,2}`"],
     ["[z-a]", "invalid character class range: `z-a`"],
     ["[[:nope:]]", "invalid character class range: `[:nope:]`"],
@@ -137,4 +149,29 @@ test("quoted text finds exactly itself", () => {
       assert.equal(finds(`^\\Q${wanted}\\E$`, other), wanted === other);
     }),
   );
+});
+
+test("a match is found or not in a time that is linear in the text, however the expression repeats", {
+  timeout: 60_000,
+}, () => {
+  const letters = "a".repeat(20_000);
+  for (const pattern of [
+    "^net\\.ipv4\\.([a-z_]+\\.?)+$",
+    "^net\\.ipv4\\.(([a-z]+)*)*$",
+    "^net\\.ipv4\\.(a|aa|a*)*$",
+    "^(.*)*$(.*)*!$",
+  ]) {
+    assert.equal(finds(pattern, `net.ipv4.${letters}!`), false, pattern);
+  }
+  assert.ok(finds("^net\\.ipv4\\.([a-z_]+\\.?)+$", `net.ipv4.${letters}`));
+});
+
+test("nesting and size have Go's limits", () => {
+  assert.ok(finds(`${"(".repeat(1000)}a${")".repeat(1000)}`, "a"));
+  assert.throws(() => finds(`${"(".repeat(100_000)}a`, "a"), {
+    message: /^error parsing regexp: expression nests too deeply/,
+  });
+  assert.throws(() => finds("a{1000}".repeat(4000), "a"), {
+    message: /^error parsing regexp: expression too large/,
+  });
 });

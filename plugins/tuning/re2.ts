@@ -1,5 +1,15 @@
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { classBody, codePoint, perlClass, posixClass, unicodeClass } from "./re2-class.ts";
+import { assertions, newline } from "./re2-assertions.ts";
+import {
+  alternatives,
+  assertion,
+  character,
+  finder,
+  type Part,
+  repetition,
+  sequence,
+} from "./re2-automaton.ts";
+import { anyOf, type ClassPart, perlClass, posixClass, range, unicodeClass } from "./re2-class.ts";
 
 interface Flags {
   readonly i: boolean;
@@ -9,86 +19,101 @@ interface Flags {
 
 const controlEscapes: Readonly<Record<string, number>> = { a: 7, f: 12, t: 9, n: 10, r: 13, v: 11 };
 
+// Go's limits (regexp/syntax, parse.go). It counts the height of its tree, of which groups are the most.
+const maxStates = (128 << 20) / 40;
+const maxNesting = 1000;
+const maxRepeats = 1000;
+
+/** A compiled expression. */
+export interface Re2 {
+  /** Whether it finds a match anywhere in the text; the time it takes is linear in the text's length. */
+  readonly test: (text: string) => boolean;
+}
+
 /**
- * Translates a regular expression in the syntax of RE2, as Go's package regexp takes it, to one of JavaScript that
- * finds a match in the same texts. Which part of a text matches is not kept: groups do not capture, and greedy and
- * lazy are the same.
+ * Compiles a regular expression in the syntax of RE2, as Go's package regexp takes it, to an automaton that finds a
+ * match in the same texts. Which part of a text matches is not kept: groups do not capture, and greedy and lazy are
+ * the same.
  *
  * Source: RE2's syntax document. Look-around and back references are not part of it and are refused.
  *
  * @throws CniError code 7 with Go's cause and the offending part.
  */
-export function compileRe2(pattern: string): RegExp {
-  return new RegExp(new Translator(pattern).translate(), "u");
+export function compileRe2(pattern: string): Re2 {
+  const expression = new Parser(pattern).parse();
+  if (expression.states > maxStates) throw mistake("expression too large", pattern);
+  return { test: finder(expression) };
 }
 
-class Translator {
+class Parser {
   readonly #pattern: string;
   readonly #groupNames = new Set<string>();
   #position = 0;
+  #nesting = 0;
 
   constructor(pattern: string) {
     this.#pattern = pattern;
   }
 
-  translate(): string {
-    const source = this.#alternatives({ i: false, m: false, s: false });
+  parse(): Part {
+    const expression = this.#alternatives({ i: false, m: false, s: false });
     if (this.#position < this.#pattern.length) throw mistake("unexpected )", this.#pattern);
-    return source;
+    return expression;
   }
 
   /** Everything up to the end or to the ")" that closes the group. Flags set in it hold until there. */
-  #alternatives(initial: Flags): string {
+  #alternatives(initial: Flags): Part {
     let flags = initial;
-    const done: string[] = [];
-    let items: string[] = [];
+    const done: Part[] = [];
+    let items: Part[] = [];
     let repeated = "";
-    const add = (item: string): void => {
-      items.push(item);
-      repeated = "";
-    };
     for (;;) {
       const rest = this.#pattern.slice(this.#position);
-      const character = String.fromCodePoint(rest.codePointAt(0) ?? 0);
-      if (rest === "" || character === ")") return [...done, items.join("")].join("|");
-      const repetition = /^(?:[*+?]|\{(?:0|[1-9]\d*)(?:,(?:0|[1-9]\d*)?)?\})/.exec(rest)?.[0];
-      if (repetition !== undefined) {
-        const [whole = repetition] = /^(?:[*+?]|\{[\d,]+\})\??/.exec(rest) ?? [];
+      if (rest === "" || rest.startsWith(")")) return alternatives([...done, sequence(items)]);
+      const [whole, counts = ""] = /^([*+?]|\{(?:0|[1-9]\d*)(?:,(?:0|[1-9]\d*)?)?\})\??/.exec(rest) ?? [];
+      if (whole !== undefined) {
         if (repeated !== "") throw mistake("invalid nested repetition operator", repeated + whole);
         const item = items.pop();
         if (item === undefined) throw mistake("missing argument to repetition operator", whole);
         this.#position += whole.length;
-        items.push(item + checkedRepetition(repetition));
+        items.push(repeatedPart(item, counts, whole));
         repeated = whole;
         continue;
       }
-      if (character === "|") {
+      if (rest.startsWith("|")) {
         this.#position++;
-        done.push(items.join(""));
+        done.push(sequence(items));
         items = [];
         repeated = "";
       } else if (rest.startsWith("(?")) {
         const opened = this.#openGroup(rest, flags);
         flags = opened.flags;
-        if (opened.group !== undefined) add(this.#group(opened.group));
+        if (opened.group !== undefined) items.push(this.#group(opened.group));
         // What comes before flags can be repeated once more by what follows them.
-        else if (items.length > 0) add(`(?:${items.pop()})`);
-      } else if (character === "(") {
-        this.#position++;
-        add(this.#group(flags));
-      } else if (rest.startsWith("\\Q")) {
-        for (const quoted of this.#quoted(rest)) add(literal(quoted.codePointAt(0) ?? 0, flags));
+        if (opened.group !== undefined || items.length > 0) repeated = "";
       } else {
-        add(this.#atom(rest, character, flags));
+        items.push(...this.#items(rest, flags));
+        repeated = "";
       }
     }
   }
 
-  #group(flags: Flags): string {
+  #items(rest: string, flags: Flags): Part[] {
+    if (rest.startsWith("\\Q")) {
+      return Array.from(this.#quoted(rest), (quoted) => literal(quoted.codePointAt(0) ?? 0, flags));
+    }
+    if (!rest.startsWith("(")) return [this.#atom(rest, flags)];
+    this.#position++;
+    return [this.#group(flags)];
+  }
+
+  #group(flags: Flags): Part {
+    if (++this.#nesting > maxNesting) throw mistake("expression nests too deeply", this.#pattern);
     const inside = this.#alternatives(flags);
     if (this.#pattern[this.#position] !== ")") throw mistake("missing closing )", this.#pattern);
     this.#position++;
-    return `(?:${inside})`;
+    this.#nesting--;
+    return inside;
   }
 
   /** "(?i)" changes the flags, "(?i:" opens a group with its own, "(?P<name>" one with a name. */
@@ -102,7 +127,7 @@ class Translator {
       return { flags, group: flags };
     }
     const setting = /^\(\?([imsU]*)(?:-([imsU]+))?([:)])/.exec(rest);
-    if (setting === null || setting[0] === "(?)") throw mistake(perlSyntax, rest.slice(0, groupEnd(rest)));
+    if (setting === null) throw mistake(perlSyntax, rest.slice(0, groupEnd(rest)));
     const [whole, on = "", off = "", end] = setting;
     this.#position += whole.length;
     const changed = {
@@ -120,35 +145,35 @@ class Translator {
     return rest.slice(2, end < 0 ? rest.length : end);
   }
 
-  #atom(rest: string, character: string, flags: Flags): string {
-    if (character === "[") return withCase(this.#class(), flags);
-    if (character === "\\") return this.#escape(flags);
-    this.#position += character.length;
-    switch (character) {
+  #atom(rest: string, flags: Flags): Part {
+    if (rest.startsWith("[")) return this.#class(flags);
+    if (rest.startsWith("\\")) return this.#escape(flags);
+    const value = rest.codePointAt(0) ?? 0;
+    this.#position += value > 0xffff ? 2 : 1;
+    switch (rest[0]) {
       case ".":
-        return flags.s ? "[^]" : "[^\\n]";
+        return character(flags.s ? () => true : (found) => found !== newline);
       case "^":
-        return flags.m ? "(?:(?<![^\\n]))" : "(?:^)";
+        return assertion(flags.m ? assertions.lineBegin : assertions.A);
       case "$":
-        return flags.m ? "(?:(?![^\\n]))" : "(?:$)";
+        return assertion(flags.m ? assertions.lineEnd : assertions.z);
       default:
-        return literal(rest.codePointAt(0) ?? 0, flags);
+        return literal(value, flags);
     }
   }
 
-  #escape(flags: Flags): string {
+  #escape(flags: Flags): Part {
     const letter = this.#pattern[this.#position + 1] ?? "";
-    const assertion = { A: "(?:^)", z: "(?:$)", b: "(?:\\b)", B: "(?:\\B)" }[letter];
-    if (assertion !== undefined) {
+    if (letter === "A" || letter === "z" || letter === "b" || letter === "B") {
       this.#position += 2;
-      return assertion;
+      return assertion(assertions[letter]);
     }
     const set = this.#setEscape();
-    return set === undefined ? literal(this.#characterEscape(), flags) : withCase(`[${set}]`, flags);
+    return set === undefined ? literal(this.#characterEscape(), flags) : character(anyOf([set], flags.i));
   }
 
-  /** "\d", "\pL" and the like, as the inside of a class; undefined when something else stands here. */
-  #setEscape(): string | undefined {
+  /** "\d", "\pL" and the like; undefined when something else stands here. */
+  #setEscape(): ClassPart | undefined {
     const rest = this.#pattern.slice(this.#position, this.#position + 60);
     const perl = /^\\([dDsSwW])/.exec(rest);
     if (perl !== null) {
@@ -158,10 +183,10 @@ class Translator {
     if (!/^\\[pP]/.test(rest)) return undefined;
     const unicode = /^\\([pP])(?:\{([^}]*)\}|([^{]))/u.exec(rest);
     const [whole = rest, kind = "", long, short = ""] = unicode ?? [];
-    const source = unicodeClass(long ?? short, kind === "P");
-    if (source === undefined) throw mistake("invalid character class range", whole);
+    const found = unicodeClass(long ?? short, kind === "P");
+    if (found === undefined) throw mistake("invalid character class range", whole);
     this.#position += whole.length;
-    return source;
+    return found;
   }
 
   /** An escape that stands for one character. */
@@ -190,42 +215,43 @@ class Translator {
   }
 
   /** A class in brackets. */
-  #class(): string {
+  #class(flags: Flags): Part {
     const start = this.#position;
     const fail = (): CniError => mistake("missing closing ]", this.#pattern.slice(start));
     this.#position++;
     const negated = this.#pattern[this.#position] === "^";
     if (negated) this.#position++;
-    const parts: string[] = [];
+    const parts: ClassPart[] = [];
     for (let first = true; first || this.#pattern[this.#position] !== "]"; first = false) {
       if (this.#position >= this.#pattern.length) throw fail();
       parts.push(this.#posixClass() ?? this.#setEscape() ?? this.#range(fail));
     }
     this.#position++;
-    return `[${negated ? "^" : ""}${parts.join("")}]`;
+    const accepts = anyOf(parts, flags.i);
+    return character(negated ? (value) => !accepts(value) : accepts);
   }
 
-  #posixClass(): string | undefined {
+  #posixClass(): ClassPart | undefined {
     const found = /^\[:([^\]]*?):\]/.exec(this.#pattern.slice(this.#position));
     if (found === null) return undefined;
     const [whole, name = ""] = found;
-    const body = posixClass(name);
-    if (body === undefined) throw mistake("invalid character class range", whole);
+    const part = posixClass(name);
+    if (part === undefined) throw mistake("invalid character class range", whole);
     this.#position += whole.length;
-    return body;
+    return part;
   }
 
-  #range(fail: () => CniError): string {
+  #range(fail: () => CniError): ClassPart {
     const start = this.#position;
     const first = this.#classCharacter(fail);
     const [dash, next] = this.#pattern.slice(this.#position, this.#position + 2);
-    if (dash !== "-" || next === undefined || next === "]") return classBody([[first, first]]);
+    if (dash !== "-" || next === undefined || next === "]") return range(first, first);
     this.#position++;
     const last = this.#classCharacter(fail);
     if (last < first) {
       throw mistake("invalid character class range", this.#pattern.slice(start, this.#position));
     }
-    return classBody([[first, last]]);
+    return range(first, last);
   }
 
   #classCharacter(fail: () => CniError): number {
@@ -244,19 +270,28 @@ function groupEnd(rest: string): number {
   return rest[2] === "<" || rest[2] === "P" ? 4 : 3;
 }
 
-function checkedRepetition(text: string): string {
-  const counts = text.match(/\d+/g)?.map(Number) ?? [];
-  const [least = 0, most = least] = counts;
-  if (least > 1000 || most > 1000 || least > most) throw mistake("invalid repeat count", text);
-  return text;
+/** @param counts without the "?" that may follow, which `whole` has. */
+function repeatedPart(part: Part, counts: string, whole: string): Part {
+  const [least, most] = boundsOf(counts);
+  const isAllowed = least <= maxRepeats && (most <= maxRepeats || most === Infinity) && least <= most;
+  const repeatedly = repetition(part, least, most);
+  if (!isAllowed) throw mistake("invalid repeat count", counts);
+  if (counts.startsWith("{") && (least > 1 || most > 1) && repeatedly.repeats > maxRepeats) {
+    throw mistake("invalid repeat count", whole);
+  }
+  return repeatedly;
 }
 
-function literal(value: number, flags: Flags): string {
-  return withCase(codePoint(value), flags);
+function boundsOf(counts: string): readonly [least: number, most: number] {
+  if (counts === "*") return [0, Infinity];
+  if (counts === "+") return [1, Infinity];
+  if (counts === "?") return [0, 1];
+  const [least = 0, most = counts.includes(",") ? Infinity : least] = counts.match(/\d+/g)?.map(Number) ?? [];
+  return [least, most];
 }
 
-function withCase(source: string, flags: Flags): string {
-  return flags.i ? `(?i:${source})` : source;
+function literal(value: number, flags: Flags): Part {
+  return character(flags.i ? anyOf([range(value, value)], true) : (found) => found === value);
 }
 
 function mistake(cause: string, part: string): CniError {

@@ -138,9 +138,10 @@ function readRequest(environment: Environment, stdin: Buffer): Request {
 function readDocument(stdin: Buffer, repeatedKeys: RepeatedKey[]): JsonObject {
   const details = "standard input must hold one JSON object: the network configuration";
   try {
-    const document = readJson(stdin.toString("utf8"), (path, key) =>
-      repeatedKeys.push({ path: [...path], key }),
-    );
+    const document = readJson(stdin.toString("utf8"), (path, key) => {
+      // Deeper ones are nobody's concern, and their paths could take more memory than the document.
+      if (path.length <= 1) repeatedKeys.push({ path: [...path], key });
+    });
     if (document === null) return {};
     if (isJsonObject(document)) return document;
     throw new JsonSyntaxError("the document is not an object");

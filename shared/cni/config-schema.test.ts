@@ -57,6 +57,33 @@ test("differently spelled objects are merged", () => {
   });
 });
 
+test("a document is not changed by decoding, whatever it repeats", () => {
+  const json = '{"ipam":{"type":"a","x":{"y":1}},"IPAM":{"x":{"z":2}},"Ipam":{"x":{"y":3}}}';
+  const document = readJson(json);
+  const whole = z.object({ ipam: anyObject });
+  const expected = { type: "a", x: { y: 3, z: 2 } };
+  for (const _ of [1, 2])
+    assert.equal(JSON.stringify(decode(whole, document).ipam), JSON.stringify(expected));
+  assert.equal(JSON.stringify(document), json);
+  assert.equal(
+    JSON.stringify(decode(whole, readJson('{"ipam":{"a":1},"IPAM":null,"Ipam":{"b":2}}'))),
+    '{"ipam":{"b":2}}',
+  );
+});
+
+test("a key in many spellings takes a time that is linear in their number", { timeout: 120_000 }, () => {
+  const spelling = (number: number): string =>
+    [..."prevresultprevre"]
+      .map((letter, at) => ((number >> at) & 1 ? letter.toUpperCase() : letter))
+      .join("");
+  const members = Array.from({ length: 65_536 }, (_, number) => `"${spelling(number)}":{"k${number}":1}`);
+  const { prevresultprevre } = decode(
+    configObject({ prevresultprevre: anyObject }),
+    readJson(`{${members.join(",")}}`),
+  );
+  assert.equal(Object.keys(prevresultprevre).length, 65_536);
+});
+
 test("null is absent and unknown keys are ignored, also those of Object.prototype", () => {
   assert.deepEqual(read('{"mtu":null,"ipam":null,"x":1,"constructor":2,"toString":3}'), {});
   assert.equal(read('{"__proto__":{"mtu":9000}}').mtu, undefined);

@@ -3,7 +3,14 @@ import { $ZodArray, $ZodObject, $ZodOptional } from "zod/v4/core";
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { type IpAddress, parseIp } from "../ip/address.ts";
 import { type IpPrefix, parsePrefix } from "../ip/prefix.ts";
-import { isJsonObject, JsonNumber, type JsonObject, type JsonValue, mergeMember } from "./json-read.ts";
+import {
+  copyForMerging,
+  isJsonObject,
+  JsonNumber,
+  type JsonObject,
+  type JsonValue,
+  mergeMember,
+} from "./json-read.ts";
 
 // Compiled validators cost more to make than one config costs to check.
 z.config({ jitless: true });
@@ -32,18 +39,34 @@ function folded(input: JsonValue, schema: z.core.$ZodType | undefined): JsonValu
 
 function foldKeys(input: JsonObject, shape: z.core.$ZodShape): JsonObject {
   const object: JsonObject = Object.create(null);
+  const names = nameFinder(shape);
+  // Members that are no longer the document's own, which has to stay as it is.
+  const merged = new Set<string>();
   for (const [key, value] of Object.entries(input)) {
-    const name = Object.hasOwn(shape, key) ? key : keyLike(shape, key);
+    const name = names(key);
     if (name === undefined) continue;
-    if (value === null) delete object[name];
-    else mergeMember(object, name, value);
+    if (value === null) {
+      delete object[name];
+    } else if (isJsonObject(object[name]) && isJsonObject(value)) {
+      if (!merged.has(name)) object[name] = copyForMerging(object[name]);
+      merged.add(name);
+      mergeMember(object, name, copyForMerging(value));
+    } else {
+      object[name] = value;
+      merged.delete(name);
+    }
   }
   return object;
 }
 
-function keyLike(shape: z.core.$ZodShape, key: string): string | undefined {
-  const wanted = foldCase(key);
-  return Object.keys(shape).find((known) => foldCase(known) === wanted);
+/** Finds the name in a schema that a key of a document spells. */
+function nameFinder(shape: z.core.$ZodShape): (key: string) => string | undefined {
+  let spellings: Map<string, string> | undefined;
+  return (key) => {
+    if (Object.hasOwn(shape, key)) return key;
+    spellings ??= new Map(Object.keys(shape).map((name) => [foldCase(name), name]));
+    return spellings.get(foldCase(key));
+  };
 }
 
 function foldCase(key: string): string {

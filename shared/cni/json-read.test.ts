@@ -91,6 +91,22 @@ test("tells of keys that two objects under a repeated key have in common", () =>
   assert.deepEqual(duplicatesOf('{"a":{"b":{"c":1}},"a":{"b":{"c":2}}}'), ["a", "a/b", "a/b/c"]);
 });
 
+/** A test of work that would take hours if each repetition cost as much as all before it. */
+const linear = { timeout: 120_000 };
+
+test("a document that repeats a key takes a time that is linear in its length", linear, () => {
+  const count = 60_000;
+  const members = Array.from({ length: count }, (_, index) => `"a":{"b":{"k${index}":${index}}}`);
+  const read = plain(readJson(`{${members.join(",")}}`));
+  assert.deepEqual(read, {
+    a: { b: Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, index])) },
+  });
+  const same = Array.from({ length: count }, () => '"a":{"b":{"k":1}}');
+  let told = 0;
+  assert.deepEqual(plain(readJson(`{${same.join(",")}}`, () => told++)), { a: { b: { k: 1 } } });
+  assert.equal(told, 3 * (count - 1));
+});
+
 test("keys named like members of Object.prototype are ordinary keys", () => {
   assert.deepEqual(duplicatesOf('{"constructor":1,"__proto__":2,"toString":3}'), []);
   const value = readJson('{"__proto__":{"mtu":9000}}');

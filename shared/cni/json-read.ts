@@ -16,7 +16,7 @@ export class JsonSyntaxError extends Error {
   override readonly name = "JsonSyntaxError";
 }
 
-/** Told of each key that an object repeats: the path to the object, and the key. */
+/** Told of each key that an object repeats: the path to the object, which is valid until it returns, and the key. */
 export type DuplicateListener = (path: readonly string[], key: string) => void;
 
 const maxDepth = 1000;
@@ -178,27 +178,38 @@ function reportDuplicates(
   object: JsonObject,
   key: string,
   value: JsonValue,
-  path: readonly string[],
+  path: string[],
   onDuplicate: DuplicateListener,
 ): void {
   onDuplicate(path, key);
   const earlier = object[key];
   if (!isJsonObject(earlier) || !isJsonObject(value)) return;
+  path.push(key);
   for (const [innerKey, innerValue] of Object.entries(value)) {
-    if (innerKey in earlier) reportDuplicates(earlier, innerKey, innerValue, [...path, key], onDuplicate);
+    if (innerKey in earlier) reportDuplicates(earlier, innerKey, innerValue, path, onDuplicate);
   }
+  path.pop();
 }
 
-/** Sets a member that the object has already: objects are merged, everything else is replaced. */
+/**
+ * Sets a member that the object may have already: objects are merged, everything else is replaced. The earlier object
+ * is changed, as a copy of it for each repeated key would take a time that is quadratic in their number.
+ */
 export function mergeMember(object: JsonObject, key: string, value: JsonValue): void {
   const earlier = object[key];
   if (isJsonObject(earlier) && isJsonObject(value)) {
-    const merged: JsonObject = Object.assign(Object.create(null), earlier);
-    for (const [innerKey, innerValue] of Object.entries(value)) mergeMember(merged, innerKey, innerValue);
-    object[key] = merged;
+    for (const [innerKey, innerValue] of Object.entries(value)) mergeMember(earlier, innerKey, innerValue);
   } else {
     object[key] = value;
   }
+}
+
+/** A copy whose objects can be merged into without a change of the original's. Lists, which are replaced, are shared. */
+export function copyForMerging(value: JsonValue): JsonValue {
+  if (!isJsonObject(value)) return value;
+  const copy: JsonObject = Object.create(null);
+  for (const [key, member] of Object.entries(value)) copy[key] = copyForMerging(member);
+  return copy;
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {

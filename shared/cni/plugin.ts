@@ -21,7 +21,7 @@ export interface Request {
   /** Standard input as received: a delegate gets the same bytes. */
   readonly stdin: Buffer;
   readonly document: JsonObject;
-  /** Keys that the configuration repeats, with the path to the object that holds them. */
+  /** Keys that the configuration, or an object directly in it, repeats, with the path to the object that holds them. */
   readonly repeatedKeys: readonly RepeatedKey[];
 }
 
