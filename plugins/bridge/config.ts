@@ -13,6 +13,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import type { Dns } from "../../shared/cni/result.ts";
 import { resultFamily } from "../../shared/cni/versions.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { interfaceNameProblem } from "../../shared/linux/interface-name.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { checkVlan, trunkIds, type VlanConfig } from "./vlans.ts";
 
@@ -167,14 +168,20 @@ function dnsOverride(dns: z.output<typeof schema>["dns"]): Dns | undefined {
 }
 
 function validate(request: Request, config: BridgeConfig): void {
-  if (!isLinkName(config.bridge)) {
+  const problem = interfaceNameProblem(config.bridge);
+  if (problem !== undefined) {
     throw invalid(
-      `bridge: ${JSON.stringify(config.bridge)} cannot name a link`,
-      'a name has 1 to 15 bytes, no "/", ":" or white space, and is neither . nor ..',
+      `bridge: ${JSON.stringify(config.bridge)} cannot name a link: ${problem}`,
+      'a name has 1 to 15 bytes, no "/", ":", "%" or white space, and is neither . nor ..',
     );
   }
   const vlanInterface = vlanInterfaceName(config);
-  if (config.isGateway && config.ipam.type !== "" && config.vlans.vlan !== 0 && !isLinkName(vlanInterface)) {
+  if (
+    config.isGateway &&
+    config.ipam.type !== "" &&
+    config.vlans.vlan !== 0 &&
+    interfaceNameProblem(vlanInterface) !== undefined
+  ) {
     throw invalid(
       `${vlanInterface} cannot name the VLAN's gateway interface`,
       'it is BRIDGE.VLAN and may have 15 bytes: give the network a shorter "bridge"',
@@ -192,12 +199,7 @@ function validate(request: Request, config: BridgeConfig): void {
       "hairpinMode is what containers need to reach themselves through a published port; remove the other",
     );
   }
-  if (config.mac !== undefined && parseMac(config.mac) === undefined) {
-    throw invalid(
-      `address ${config.mac}: invalid MAC address`,
-      "write it as six pairs of hex digits, for example 02:00:00:00:00:01",
-    );
-  }
+  if (config.mac !== undefined) checkMac(config.mac);
   if (config.ipam.type === "" && resultFamily(request.cniVersion) === "0.1") {
     throw invalid(
       `cniVersion ${request.cniVersion} cannot express a network without ipam`,
@@ -206,13 +208,20 @@ function validate(request: Request, config: BridgeConfig): void {
   }
 }
 
+/** The kernel would take the first six bytes of a longer address. */
+function checkMac(mac: string): void {
+  const bytes = parseMac(mac);
+  if (bytes?.length === 6) return;
+  const problem = bytes === undefined ? "" : `: it has ${bytes.length} bytes, an Ethernet address has 6`;
+  throw invalid(
+    `address ${mac}: invalid MAC address${problem}`,
+    "write it as six pairs of hex digits, for example 02:00:00:00:00:01",
+  );
+}
+
 /** The link that has the gateway address of a VLAN. */
 export function vlanInterfaceName({ bridge, vlans }: Pick<BridgeConfig, "bridge" | "vlans">): string {
   return `${bridge}.${vlans.vlan}`;
-}
-
-function isLinkName(name: string): boolean {
-  return /^[^/:\s\0]+$/.test(name) && Buffer.byteLength(name) <= 15 && name !== "." && name !== "..";
 }
 
 function invalid(msg: string, details: string): CniError {

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import * as z from "zod/mini";
 import { configObject, decode, optionalText, text } from "../../shared/cni/config-schema.ts";
 import { readJson } from "../../shared/cni/json-read.ts";
 import { lazy } from "../../shared/errors/lazy.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { makeDirectory } from "../../shared/linux/make-directory.ts";
+import { readSmallFile } from "../../shared/linux/small-file.ts";
 import { removeMark, writeMark } from "./attachment-marks.ts";
 import { type Owner, sameOwner } from "./owner.ts";
 import { fileNames, isAbsent, recordFailure, removeFile } from "./record-files.ts";
@@ -57,7 +58,7 @@ export function recordDirectory(dataDir: string): string {
 export function readRecord(directory: string, address: IpAddress): AddressRecord | undefined {
   let content: string;
   try {
-    content = readFileSync(fileOf(directory, address), "utf8");
+    content = readSmallFile(fileOf(directory, address));
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw recordFailure("read", fileOf(directory, address), error);

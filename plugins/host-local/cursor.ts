@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { asSystemError } from "../../shared/errors/system-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import { readSmallFile } from "../../shared/linux/small-file.ts";
 
 /**
  * Cursors say which address a range set gave out last. A lost one only means that the next search starts in front, so
@@ -16,7 +17,7 @@ export function isCursorName(name: string): boolean {
 /** The cursor of the range set with this number; undefined when there is no usable one. */
 export function readCursor(directory: string, set: number): IpAddress | undefined {
   try {
-    return parseIp(readFileSync(join(directory, `${stem}${set}`), "utf8"));
+    return parseIp(readSmallFile(join(directory, `${stem}${set}`)));
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import type { Dns } from "../../shared/cni/result.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import { asSystemError } from "../../shared/errors/system-error.ts";
+import { readSmallFile } from "../../shared/linux/small-file.ts";
 import { splitWords } from "./white-space.ts";
 
 /** The Go plugin reads lines of up to this many bytes. */
@@ -37,13 +37,14 @@ export function parseResolvConf(text: string): Dns {
   return { nameservers, ...(domain === undefined ? {} : { domain }), search, options };
 }
 
-/** Reads and parses a file like /etc/resolv.conf. Throws SystemError when it cannot be read. */
+/** Reads and parses a file like /etc/resolv.conf. Throws CniError when it cannot be read. */
 export function readResolvConf(path: string): Dns {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readSmallFile(path);
   } catch (error) {
-    throw asSystemError(`cannot read resolvConf ${path}`, error);
+    const failure = asSystemError(`cannot read resolvConf ${path}`, error);
+    throw error === failure ? withContext("cannot read resolvConf", error) : failure;
   }
   return parseResolvConf(text);
 }

@@ -1,15 +1,15 @@
-import { readFileSync } from "node:fs";
 import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
+import { readSmallFile } from "../../shared/linux/small-file.ts";
 import { compileRe2, type Re2 } from "./re2.ts";
 
 /** The administrator's list of the sysctls that configurations may set. The Go plugin has the same fixed place. */
 export const allowListFile = "/etc/cni/tuning/allowlist.conf";
 
-/** The patterns of the list; undefined when there is no list: everything is allowed then. Throws SystemError. */
+/** The patterns of the list; undefined when there is no list: everything is allowed then. Throws CniError. */
 export function readAllowList(): readonly string[] | undefined {
   try {
-    return allowListPatterns(readFileSync(allowListFile, "utf8"));
+    return allowListPatterns(readSmallFile(allowListFile));
   } catch (error) {
     if (nodeErrno(error) === "ENOENT") return undefined;
     throw asSystemError(`cannot read ${allowListFile}`, error);

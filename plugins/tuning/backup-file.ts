@@ -1,17 +1,9 @@
-import {
-  closeSync,
-  constants,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants, openSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Attachment } from "../../shared/cni/attachments.ts";
 import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
 import { makeDirectory } from "../../shared/linux/make-directory.ts";
+import { readSmallFile } from "../../shared/linux/small-file.ts";
 
 const suffix = ".json";
 const networkSuffix = ".network";
@@ -21,10 +13,10 @@ export function backupPath(dataDir: string, { containerId, ifname }: Attachment)
   return join(dataDir, `${containerId}_${ifname}${suffix}`);
 }
 
-/** The content of a backup file; undefined when there is none. Throws SystemError. */
+/** The content of a backup file; undefined when there is none. Throws CniError. */
 export function readBackup(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return readSmallFile(path);
   } catch (error) {
     if (nodeErrno(error) === "ENOENT" || nodeErrno(error) === "ENOTDIR") return undefined;
     throw asSystemError(`cannot read backup file ${path}`, error);

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { lazy } from "../errors/lazy.ts";
 import { asSystemError, nodeErrno } from "../errors/system-error.ts";
+import { readSmallFile } from "../linux/small-file.ts";
 import { anyObject, configObject, decode, optionalText, text } from "./config-schema.ts";
 import { isIdentifier } from "./environment.ts";
 import { isJsonObject, type JsonObject, readJson } from "./json-read.ts";
@@ -24,6 +25,9 @@ const cacheEntry = lazy(() =>
   }),
 );
 
+/** Bytes: a list of plugins in base64, and what they made. */
+const resultLimit = 16 * 1024 * 1024;
+
 const configList = lazy(() => configObject({ plugins: z.optional(z.array(anyObject)) }));
 
 /** An attachment of the cache, as the request that one of its plugins gets, and the plugin's place in its list. */
@@ -44,7 +48,7 @@ export function cachedAttachments(cacheDirectory: string, plugin: string): Cache
   const directory = join(cacheDirectory, "results");
   return fileNames(directory).flatMap((file) => {
     try {
-      return attachmentsOf(readFileSync(join(directory, file), "utf8"), plugin);
+      return attachmentsOf(readSmallFile(join(directory, file), resultLimit), plugin);
     } catch {
       return [];
     }

@@ -72,6 +72,11 @@ test("interface names", () => {
   for (const name of ["eth0", "eth0.100", "a", "fifteen-bytes-x", "ä".repeat(7), "...", "\ufeff"]) {
     assert.equal(readEnvironment({ ...complete, CNI_IFNAME: name }).ifname, name);
   }
+  for (const name of ["eth%d", "%", "a\u0001", "a\u007f", "eth\ufffd", "à"]) {
+    assert.match(refusal({ CNI_IFNAME: name }), /cannot be given to a link: it /, name);
+    assert.match(refusal({ CNI_COMMAND: "CHECK", CNI_IFNAME: name }), /cannot be given to a link: it /, name);
+    assert.equal(readEnvironment({ ...complete, CNI_COMMAND: "DEL", CNI_IFNAME: name }).ifname, name);
+  }
   for (const name of ["sixteen-bytes-xy", "ä".repeat(8)]) {
     assert.equal(refusal({ CNI_IFNAME: name }), "interface name is too long");
   }

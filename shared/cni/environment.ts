@@ -1,4 +1,5 @@
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { interfaceNameProblem } from "../linux/interface-name.ts";
 
 export const commands = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"] as const;
 export type Command = (typeof commands)[number];
@@ -53,7 +54,7 @@ export function readEnvironment(variables: Variables): Environment {
   const needs = (name: string): boolean => required[name]?.includes(command) ?? false;
 
   if (needs("CNI_CONTAINERID") && value("CNI_CONTAINERID") !== "") checkContainerId(value("CNI_CONTAINERID"));
-  if (needs("CNI_IFNAME") && value("CNI_IFNAME") !== "") checkInterfaceName(value("CNI_IFNAME"));
+  if (needs("CNI_IFNAME") && value("CNI_IFNAME") !== "") checkInterfaceName(value("CNI_IFNAME"), command);
 
   const missing = Object.keys(required).filter((name) => needs(name) && value(name) === "");
   if (missing.length > 0) {
@@ -81,7 +82,8 @@ function checkContainerId(text: string): void {
   throw new CniError(ErrorCode.invalidEnvironment, "invalid characters in containerID", text);
 }
 
-function checkInterfaceName(text: string): void {
+/** What only the kernel refuses is no matter at DEL: an ADD of other plugins may have left something under the name. */
+function checkInterfaceName(text: string, command: string): void {
   const fail = (msg: string, details: string): never => {
     throw new CniError(ErrorCode.invalidEnvironment, msg, details);
   };
@@ -91,5 +93,12 @@ function checkInterfaceName(text: string): void {
   if (text === "." || text === "..") fail("interface name is . or ..", "choose another CNI_IFNAME");
   if (/[/:]/.test(text) || whiteSpace.test(text)) {
     fail("interface name contains / or : or whitespace characters", text);
+  }
+  const problem = command === "DEL" ? undefined : interfaceNameProblem(text);
+  if (problem !== undefined) {
+    fail(
+      `interface name ${JSON.stringify(text)} cannot be given to a link: ${problem}`,
+      "choose another CNI_IFNAME",
+    );
   }
 }

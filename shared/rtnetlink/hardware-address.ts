@@ -1,9 +1,10 @@
 /**
  * Parses a hardware address in the notations that Go's net.ParseMAC takes: 6, 8 or 20 bytes as pairs of hex digits
- * with ":" or "-" between, or as groups of four with "." between. Undefined for anything else.
+ * with ":" or "-" or nothing between, or as groups of four with "." between. Undefined for anything else.
  */
 export function parseMac(text: string): Uint8Array | undefined {
-  const pairs = /^[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2})*$/i.test(text);
+  if (text.length > 59) return undefined;
+  const pairs = /^[0-9a-f]{2}([:-]?)[0-9a-f]{2}(?:\1[0-9a-f]{2})*$/i.test(text);
   const quads = /^[0-9a-f]{4}(?:\.[0-9a-f]{4})+$/i.test(text);
   if (!pairs && !quads) return undefined;
   const bytes = Uint8Array.from(Buffer.from(text.replace(/[:.-]/g, ""), "hex"));

@@ -1,0 +1,37 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { CniError, ErrorCode } from "../errors/cni-error.ts";
+
+/** More than any file that a person or a plugin writes has. */
+const usualLimit = 1024 * 1024;
+
+/**
+ * The content of a regular file. What else may have the name, such as a pipe or a device, is not read: it might never
+ * end or never begin.
+ *
+ * @param limit bytes that the file may have.
+ * @throws CniError code 5 for what is no regular file, or a larger one; node:fs's errors.
+ */
+export function readSmallFile(path: string, limit = usualLimit): string {
+  // Opening a pipe would wait for its other end.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const status = fstatSync(fd);
+    if (!status.isFile()) throw unfit(`${path} is not a regular file`, limit);
+    const parts: Buffer[] = [];
+    let length = 0;
+    for (;;) {
+      const part = Buffer.allocUnsafe(Math.min(Math.max(status.size - length, 0), limit) + 1024);
+      const read = readSync(fd, part);
+      if (read === 0) return Buffer.concat(parts).toString("utf8");
+      length += read;
+      if (length > limit) throw unfit(`${path} has more than ${limit} bytes`, limit);
+      parts.push(part.subarray(0, read));
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function unfit(cause: string, limit: number): CniError {
+  return new CniError(ErrorCode.ioFailure, cause, `it has to be a regular file of at most ${limit} bytes`);
+}
