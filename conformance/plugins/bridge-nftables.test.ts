@@ -100,6 +100,7 @@ test("a person reads the ruleset", async (t) => {
     'comment "CNI bridge plugin: source translation for containers (ipMasq)"',
     "type nat hook postrouting priority srcnat; policy accept;",
     "ip daddr 224.0.0.0/4 return",
+    "ip daddr 255.255.255.255 return",
     "ip saddr vmap @sources4",
     'elements = { 10.1.2.2 comment "net1/one/eth0" : goto leaving-10.1.2.0/24 }',
     "ip daddr != 10.1.2.0/24 masquerade",

@@ -9,6 +9,7 @@ import { createBridge, setNoLinkLocalLearn } from "../../shared/rtnetlink/bridge
 import { randomMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { deleteLink, findLink, type Link, listLinks, setLink } from "../../shared/rtnetlink/link.ts";
 import type { BridgeConfig } from "./config.ts";
+import { readyLinkLocal } from "./link-local.ts";
 
 const attempts = 10;
 
@@ -139,6 +140,7 @@ export function ensureGatewayAddress(
   if (!addAddress(rt, bridge, wanted, family === 6 ? IFA_F_NODAD : 0)) return;
   undo.push(() => deleteAddress(rt, bridge, wanted));
   fixMac(rt, bridge);
+  if (family === 6) readyLinkLocal(rt, bridge);
 }
 
 function fixMac(rt: NetlinkSocket, bridge: Link): void {

@@ -33,13 +33,14 @@ test("chain names are those of the Go plugin", () => {
   );
 });
 
-test("an address gets its chain, two rules in it and the entry from POSTROUTING", () => {
+test("an address gets its chain, three rules in it and the entry from POSTROUTING", () => {
   assert.equal(
     planMasquerade(empty, owner, prefixes("10.1.2.3/24")).toText("nat"),
     [
       "*nat",
       `-N ${chain}`,
       `-A ${chain} -d 10.1.2.0/24 ${comment} -j ACCEPT`,
+      `-A ${chain} -d 255.255.255.255/32 ${comment} -j ACCEPT`,
       `-A ${chain} ! -d 224.0.0.0/4 ${comment} -j MASQUERADE`,
       `-A POSTROUTING -s 10.1.2.3/32 ${comment} -j ${chain}`,
       "COMMIT",
@@ -60,6 +61,31 @@ test("nothing is added twice, neither on a second call nor for a second address"
   assert.equal(two.toText("nat").match(/MASQUERADE/g)?.length, 1);
   const after = applied(two.toText("nat"));
   assert.equal(planMasquerade(after, owner, prefixes("10.1.2.3/24", "10.9.0.3/16")).isEmpty, true);
+});
+
+test("what stays in the network is told before what is masqueraded, also in a chain of the Go plugin's", () => {
+  const lines = planMasquerade(empty, owner, prefixes("10.1.2.3/24", "10.9.0.3/16"))
+    .toText("nat")
+    .split("\n");
+  assert.match(lines[5] ?? "", /MASQUERADE/);
+  const ofGo = applied(
+    [
+      ...["*nat", `-N ${chain}`, `-A ${chain} -d 10.1.2.0/24 ${comment} -j ACCEPT`],
+      `-A ${chain} ! -d 224.0.0.0/4 ${comment} -j MASQUERADE`,
+      ...["COMMIT", ""],
+    ].join("\n"),
+  );
+  const added = planMasquerade(ofGo, owner, prefixes("10.1.2.3/24", "10.9.0.3/16"));
+  assert.equal(
+    added.toText("nat"),
+    [
+      "*nat",
+      `-I ${chain} 1 -d 10.9.0.0/16 ${comment} -j ACCEPT`,
+      `-I ${chain} 1 -d 255.255.255.255/32 ${comment} -j ACCEPT`,
+      ...["10.1.2.3", "10.9.0.3"].map((source) => `-A POSTROUTING -s ${source}/32 ${comment} -j ${chain}`),
+      ...["COMMIT", ""],
+    ].join("\n"),
+  );
 });
 
 test("an address is masqueraded when it enters the chain and the chain has its rules", () => {

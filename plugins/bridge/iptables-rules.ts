@@ -34,21 +34,30 @@ export function ownerOfComment(text: string): ChainOwner | undefined {
   return { network, containerId };
 }
 
-function chainRules(owner: ChainOwner, address: IpPrefix): Rule[] {
-  const said = ["-m", "comment", "--comment", comment(owner)];
-  const multicast = address.address.family === 4 ? "224.0.0.0/4" : "ff00::/8";
-  return [
-    ["-d", formatPrefix(networkOf(address)), ...said, "-j", "ACCEPT"],
-    ["!", "-d", multicast, ...said, "-j", "MASQUERADE"],
-  ];
+function said(owner: ChainOwner): Rule {
+  return ["-m", "comment", "--comment", comment(owner)];
+}
+
+/**
+ * What keeps its source, as it does not leave the network: with br_netfilter the chain sees what goes from one port of
+ * the bridge to another. Broadcasts are not in the Go plugin's chains, where neighbours see the gateway send them.
+ */
+function stayingRules(owner: ChainOwner, addresses: readonly IpPrefix[]): Rule[] {
+  const networks = addresses.map((address) => formatPrefix(networkOf(address)));
+  const broadcast = addresses[0]?.address.family === 4 ? ["255.255.255.255/32"] : [];
+  return [...new Set([...networks, ...broadcast])].map((to) => ["-d", to, ...said(owner), "-j", "ACCEPT"]);
+}
+
+function masqueradeRule(owner: ChainOwner, family: 4 | 6): Rule {
+  return ["!", "-d", family === 4 ? "224.0.0.0/4" : "ff00::/8", ...said(owner), "-j", "MASQUERADE"];
 }
 
 function entryRule(owner: ChainOwner, address: IpAddress): Rule {
-  const said = ["-m", "comment", "--comment", comment(owner)];
-  return ["-s", `${formatIp(address)}/${bitLength(address.family)}`, ...said, "-j", chainName(owner)];
+  const source = `${formatIp(address)}/${bitLength(address.family)}`;
+  return ["-s", source, ...said(owner), "-j", chainName(owner)];
 }
 
-/** What has to be added so that these addresses of one family are masqueraded. */
+/** What has to be added so that these addresses, all of one family, are masqueraded. */
 export function planMasquerade(
   current: Ruleset,
   owner: ChainOwner,
@@ -57,14 +66,19 @@ export function planMasquerade(
   const transaction = new Transaction();
   const chain = chainName(owner);
   if (!current.has(chain)) transaction.newChain(chain);
-  const added: Rule[] = [];
-  for (const address of addresses) {
-    for (const rule of chainRules(owner, address)) {
-      if (hasRule(current, chain, rule) || added.some((other) => sameRule(other, rule))) continue;
-      transaction.append(chain, rule);
-      added.push(rule);
-    }
-    const entry = entryRule(owner, address.address);
+  const [first] = addresses;
+  if (first === undefined) return transaction;
+  const present = current.rules(chain);
+  const end = present.findIndex((rule) => targetOf(rule) === "MASQUERADE");
+  for (const rule of stayingRules(owner, addresses)) {
+    if (present.slice(0, end === -1 ? undefined : end).some((other) => sameRule(other, rule))) continue;
+    // Behind that one it would not be looked at.
+    if (end === -1) transaction.append(chain, rule);
+    else transaction.insertFirst(chain, rule);
+  }
+  if (end === -1) transaction.append(chain, masqueradeRule(owner, first.address.family));
+  for (const { address } of addresses) {
+    const entry = entryRule(owner, address);
     if (!hasRule(current, postrouting, entry)) transaction.append(postrouting, entry);
   }
   return transaction;

@@ -34,8 +34,10 @@ export const masqueradeDefinition = lazy(
         name: "postrouting",
         base: { type: "nat", hook: "postrouting", priority: priority.srcnat, policy: "accept" },
         rules: [
-          multicast("ip daddr", "224.0.0.0/4"),
-          multicast("ip6 daddr", "ff00::/8"),
+          // With br_netfilter such packets come here on their way from one port of a bridge to another.
+          staying("ip daddr", "224.0.0.0/4"),
+          staying("ip daddr", "255.255.255.255/32"),
+          staying("ip6 daddr", "ff00::/8"),
           { expressions: compileRule("inet", [verdictMap(["ip saddr"], sources[4].name)]) },
           { expressions: compileRule("inet", [verdictMap(["ip6 saddr"], sources[6].name)]) },
         ],
@@ -44,7 +46,7 @@ export const masqueradeDefinition = lazy(
   }),
 );
 
-function multicast(field: "ip daddr" | "ip6 daddr", text: string): Rule {
+function staying(field: "ip daddr" | "ip6 daddr", text: string): Rule {
   const prefix = parsePrefix(text);
   if (prefix === undefined) throw new RangeError(text);
   return { expressions: compileRule("inet", [inPrefix(field, "==", prefix), verdict("return")]) };
