@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import {
   cpSync,
@@ -20,7 +21,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { pluginFolder } from "../harness/binaries.ts";
 import { runCommand, toolEnvironment } from "../harness/command.ts";
@@ -35,9 +36,10 @@ const ours = `${pluginFolder()}/host-local`;
 const peers = `${ensurePeer().binDir}/host-local`;
 const boots = [1, 2, 3].map((digit) => `${`${digit}`.repeat(8)}-2222-4333-8444-555555555555`);
 const machines = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"] as const;
-/** Not used on any machine (RFC 2544); five addresses to give out. */
-const subnet = "198.18.77.0/29";
-const addressOf = (index: number): string => `198.18.77.${index + 2}`;
+/** Five addresses to give out, used on no machine (RFC 2544), nor by this file when it runs twice at a time. */
+const [third, fourth] = [randomInt(256), 8 * randomInt(32)];
+const subnet = `198.18.${third}.${fourth}/29`;
+const addressOf = (index: number): string => `198.18.${third}.${fourth + index + 2}`;
 
 /**
  * A sandbox may hide what its first process does even from root, and then rightly nothing is reclaimed. An empty folder
@@ -57,6 +59,18 @@ function isUnreadable(pid: string): boolean {
   }
 }
 
+/**
+ * Makes `root` the root directory, with what a call needs below it: the machine's own network namespaces are mounted
+ * nowhere any more, also those below other mounts, which nobody can look into.
+ */
+const leaveMounts = (root: string, ...folders: string[]): string => `
+  mount --bind / ${root}
+  for folder in /proc /sys /dev; do mount --rbind $folder ${root}$folder; done
+  for folder in /usr ${folders.join(" ")}; do mount --bind $folder ${root}$folder; done
+  cd ${root}
+  pivot_root . .
+  umount --lazy .`;
+
 type Where = {
   boot?: 0 | 1 | 2;
   machine?: 0 | 1;
@@ -64,6 +78,8 @@ type Where = {
   ifname?: string;
   bin?: string;
   prepare?: string;
+  /** The shell lines that run the executable. */
+  run?: string;
 };
 
 class Node {
@@ -75,6 +91,7 @@ class Node {
   constructor(t: TestContext) {
     this.dataDir = mkdtempSync(join(tmpdir(), "reclaim-"));
     t.after(() => rmSync(this.dataDir, { recursive: true }));
+    mkdirSync(join(this.dataDir, "root"));
     for (const id of [...boots, ...machines]) writeFileSync(join(this.dataDir, id), `${id}\n`);
   }
 
@@ -83,14 +100,16 @@ class Node {
   }
 
   call(command: Command, name: string, where: Where = {}): { status: number | null; stdout: string } {
-    const { boot = 0, machine = 0, network = "net", ifname = "eth0", bin = ours, prepare = "" } = where;
+    const { boot = 0, machine = 0, network = "net", ifname = "eth0", bin = ours } = where;
+    const { prepare = "", run = `exec ${bin}` } = where;
     const script = `
       set -e
+      ${leaveMounts(join(this.dataDir, "root"), this.dataDir, dirname(ours), dirname(peers))}
       mount --bind ${this.dataDir}/${boots[boot]} /proc/sys/kernel/random/boot_id
       mount --bind ${this.dataDir}/${machines[machine]} /etc/machine-id
       ${hideUnreadable}
       ${prepare}
-      exec ${bin}`;
+      ${run}`;
     const call = { command, containerId: this.id(name), netns: "/none", ifname };
     const config = {
       cniVersion: "1.1.0",
@@ -132,6 +151,21 @@ class Node {
     return Object.fromEntries(names.sort().map((name) => [name, owner(name).slice(this.prefix.length)]));
   }
 }
+
+/** Runs our host-local, stops it when it first looks at a named namespace, and removes that before it goes on. */
+const removingAtFirstLook = (netns: string, before = "true"): string => `
+  log=$(mktemp -p /run)
+  exec 3<&0
+  strace -f -o $log -P /run/netns/${netns} -e trace=%file -e inject=%file:signal=SIGSTOP:when=1 ${ours} <&3 &
+  until grep -q 'stopped by SIGSTOP' $log; do
+    if grep -q '+++ exited' $log; then echo "it never looked at ${netns}"; exit 9; fi
+    sleep 0.05
+  done
+  ${before}
+  ip netns delete ${netns}
+  # Each kind of system call stops it once.
+  while kill -CONT $(sed 's/ .*//; q' $log) 2>/dev/null; do sleep 0.05; done
+  wait $!`;
 
 /** A process with network and command line of a container; it ends with the test. */
 async function container(t: TestContext, setup: string, ...words: string[]): Promise<ChildProcess> {
@@ -192,6 +226,31 @@ test("an address that a namespace without processes has is not given out", (t) =
   const prepare = `mount -t tmpfs none /run && ip netns add c && ip -n c address add ${addressOf(0)}/24 dev lo`;
   assert.equal(node.ok("ADD", "f", { boot: 1, prepare }), addressOf(1));
   assert.deepEqual(node.leases(), { [addressOf(0)]: "a", [addressOf(1)]: "f" });
+});
+
+test("a namespace that is removed while the machine is searched does not end the search", (t) => {
+  const node = new Node(t);
+  node.fill();
+  const prepare = "mount -t tmpfs none /run; ip netns add kept; ip netns add gone";
+  assert.equal(node.ok("ADD", "f", { boot: 1, prepare, run: removingAtFirstLook("gone") }), addressOf(0));
+  assert.deepEqual(node.leases(), { [addressOf(0)]: "f" });
+});
+
+test("a namespace that is mounted elsewhere while the machine is searched keeps its address", (t) => {
+  const node = new Node(t);
+  node.fill();
+  const prepare = `mount -t tmpfs none /run; ip netns add c; ip -n c address add ${addressOf(0)}/24 dev lo; touch /run/c`;
+  const run = removingAtFirstLook("c", "mount --bind /run/netns/c /run/c");
+  assert.equal(node.ok("ADD", "f", { boot: 1, prepare, run }), addressOf(1));
+  assert.deepEqual(node.leases(), { [addressOf(0)]: "a", [addressOf(1)]: "f" });
+});
+
+test("while a namespace lies below another mount, where nobody can look, nothing is reclaimed", (t) => {
+  const node = new Node(t);
+  node.fill();
+  const hide = "mount -t tmpfs none /run; ip netns add c; mount -t tmpfs none /run";
+  node.refused("f", { boot: 1, prepare: hide });
+  assert.equal(Object.keys(node.leases()).length, 5);
 });
 
 test("a container that has a process keeps its address", async (t) => {

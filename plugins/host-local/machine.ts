@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
-import { isErrno, nodeErrno } from "../../shared/errors/system-error.ts";
+import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { nodeErrno, SystemError } from "../../shared/errors/system-error.ts";
 import { formatIp } from "../../shared/ip/address.ts";
-import { inNetns, type Netns, openNetns } from "../../shared/linux/netns.ts";
+import { inNetns, openNetns } from "../../shared/linux/netns.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 
@@ -28,31 +29,67 @@ export function seesWholeMachine(proc = "/proc"): boolean {
   );
 }
 
+/** A process or mount that is new or gone calls for another look; on a busy machine there is always one. */
+const mostLooks = 10;
+
 /**
  * Looks at every process and every network namespace: those of processes, and those that are mounted.
  *
- * @throws whatever failed: with a part unseen, nothing is proven. Processes that end meanwhile are no failure.
+ * @throws UnseenError, or whatever failed: with a part unseen, nothing is proven. What ends meanwhile is no failure.
  */
 export function surveyMachine(): MachineUse {
-  const processes: string[] = [];
-  const namespaces = mountedNamespaces(readFileSync("/proc/self/mountinfo", "utf8"));
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    // Nothing of a process that ends before its namespace was seen can be in use.
-    whileAlive(() => {
-      const directory = `/proc/${pid}`;
-      processes.push(
-        readFileSync(`${directory}/cgroup`, "utf8"),
-        readFileSync(`${directory}/cmdline`, "latin1"),
-      );
-      const inode = `${statSync(`${directory}/ns/net`, { bigint: true }).ino}`;
-      addPath(namespaces, inode, `${directory}/ns/net`);
-    });
+  const survey = new Survey();
+  for (let look = 1; look <= mostLooks; look++) {
+    survey.lookAtProcesses();
+    survey.lookAtMounts();
+    // What a process left meanwhile to a child or to a mount is found by the second look.
+    if (look > 1 && survey.unseen.size === 0) return survey;
   }
-  const addresses = new Set<string>();
-  for (const [inode, paths] of namespaces) {
-    for (const address of addressesOf(inode, paths)) addresses.add(address);
+  const [[inode, paths] = ["", []]] = survey.unseen;
+  throw new UnseenError(`network namespace ${inode} at ${paths.join(", ")} cannot be looked into`);
+}
+
+class Survey implements MachineUse {
+  readonly addresses = new Set<string>();
+  processes = "";
+  /** Mounted namespaces that could not be opened: gone since, moved, or below another mount. */
+  unseen = new Map<string, string[]>();
+  readonly #pids = new Set<string>();
+  readonly #seen = new Set<string>();
+
+  lookAtProcesses(): void {
+    for (const pid of readdirSync("/proc")) {
+      if (!/^\d+$/.test(pid) || this.#pids.has(pid)) continue;
+      this.#pids.add(pid);
+      // Nothing of a process that ends before its namespace was seen can be in use.
+      whileThere(() => this.#lookAtProcess(`/proc/${pid}`));
+    }
   }
-  return { addresses, processes: processes.join("\n") };
+
+  lookAtMounts(): void {
+    const mounted = mountedNamespaces(readFileSync("/proc/self/mountinfo", "utf8"));
+    const isSeen = ([inode, paths]: [string, string[]]): boolean =>
+      paths.some((path) => this.#lookInto(inode, path));
+    this.unseen = new Map([...mounted].filter((entry) => !isSeen(entry)));
+  }
+
+  #lookAtProcess(directory: string): void {
+    const cgroup = readFileSync(`${directory}/cgroup`, "utf8");
+    this.processes += `${cgroup}\n${readFileSync(`${directory}/cmdline`, "latin1")}\n`;
+    const path = `${directory}/ns/net`;
+    const look = (): boolean => this.#lookInto(inodeOf(statSync(path, { bigint: true })), path);
+    // It may have entered another namespace just now.
+    if (!look() && !look()) throw new UnseenError(`${path} cannot be looked into`);
+  }
+
+  /** Whether the namespace has been looked into; not when the path leads to another one, or nowhere. */
+  #lookInto(inode: string, path: string): boolean {
+    if (this.#seen.has(inode)) return true;
+    const found = addressesOf(inode, path);
+    for (const address of found ?? []) this.addresses.add(address);
+    if (found !== undefined) this.#seen.add(inode);
+    return found !== undefined;
+  }
 }
 
 /** Inodes of the network namespaces that are mounted as files, with their places, from a text of mountinfo (proc(5)). */
@@ -64,37 +101,27 @@ export function mountedNamespaces(mountinfo: string): Map<string, string[]> {
     const unescaped = path.replace(/\\([0-7]{3})/g, (_, code: string) =>
       String.fromCharCode(Number.parseInt(code, 8)),
     );
-    addPath(namespaces, inode, unescaped);
+    const paths = namespaces.get(inode);
+    if (paths === undefined) namespaces.set(inode, [unescaped]);
+    else paths.push(unescaped);
   }
   return namespaces;
 }
 
-function addPath(namespaces: Map<string, string[]>, inode: string, path: string): void {
-  const paths = namespaces.get(inode);
-  if (paths === undefined) namespaces.set(inode, [path]);
-  else paths.push(path);
-}
-
-function addressesOf(inode: string, paths: readonly string[]): string[] {
-  for (const path of paths) {
-    const netns = openIfStill(inode, path);
-    if (netns === undefined) continue;
-    try {
-      return inNetns(netns, listAllAddresses);
-    } finally {
-      netns.close();
-    }
+/** Undefined when the path does not lead to the namespace with this inode any more. */
+function addressesOf(inode: string, path: string): string[] | undefined {
+  const netns = whileThere(() => openNetns(path));
+  if (netns === undefined) return undefined;
+  try {
+    if (inodeOf(fstatSync(netns.fd, { bigint: true })) !== inode) return undefined;
+    return inNetns(netns, listAllAddresses);
+  } finally {
+    netns.close();
   }
-  // All its processes have ended, or its mount lies below another one.
-  if (paths.every((path) => path.startsWith("/proc/"))) return [];
-  throw new UnseenError(`network namespace ${inode} at ${paths.join(", ")} cannot be looked into`);
 }
 
-function openIfStill(inode: string, path: string): Netns | undefined {
-  return whileAlive(() => {
-    if (`${statSync(path, { bigint: true }).ino}` !== inode) return undefined;
-    return openNetns(path);
-  });
+function inodeOf({ ino }: { readonly ino: bigint }): string {
+  return `${ino}`;
 }
 
 function listAllAddresses(): string[] {
@@ -106,12 +133,16 @@ function listAllAddresses(): string[] {
   }
 }
 
-function whileAlive<T>(work: () => T): T | undefined {
+/** Undefined when a process or a mount that `work` reads has gone. */
+function whileThere<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
-    if (isErrno(error, "ENOENT", "ESRCH") || ["ENOENT", "ESRCH"].includes(nodeErrno(error) ?? ""))
-      return undefined;
+    const errno = error instanceof SystemError ? error.errno : nodeErrno(error);
+    // A namespace's file is an ordinary one when it is not mounted any more.
+    const isOrdinary =
+      errno === undefined && error instanceof CniError && error.code === ErrorCode.invalidNetns;
+    if (isOrdinary || errno === "ENOENT" || errno === "ESRCH" || errno === "ENOTDIR") return undefined;
     throw error;
   }
 }
