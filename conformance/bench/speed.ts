@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Host } from "../harness/host.ts";
+import { peerReleases } from "../harness/peers.ts";
 import { measureCold } from "./cold.ts";
 import { compare } from "./compare.ts";
 import { Launcher, LauncherProgram } from "./launcher.ts";
@@ -42,7 +43,7 @@ export async function speed(words: readonly string[]): Promise<boolean> {
   const report = new Report();
   const loads = [load()];
   print(
-    `Our plugins beside the Go plugins v1.9.1, medians of interleaved runs; a chain is called through cnitool 1.3.0.`,
+    `Our plugins beside the Go plugins v${peerReleases[0]}, medians of interleaved runs; a chain is called through cnitool 1.3.0.`,
   );
   const about = machine();
   print(

@@ -25,7 +25,7 @@ const seen = (more: Partial<Observation> = {}): Observation => ({
   ...more,
 });
 const compare = (one: Row, other: Row, meant: Difference[] = [], areAll = true) =>
-  compareImplementations([one], [other], areAll, meant);
+  compareImplementations([one], [other], { areAll }, meant);
 const aspects = (one: Observation, other: Observation) =>
   compare(row("a", [one]), row("a", [other])).unlisted.map(({ aspect }) => aspect);
 

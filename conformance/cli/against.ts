@@ -1,5 +1,6 @@
 import { differences } from "../differences.ts";
 import { isObject } from "../harness/json.ts";
+import type { PeerRelease } from "../harness/peers.ts";
 import type { Row } from "../report/row.ts";
 import type { Observation } from "../scenario/world.ts";
 
@@ -23,6 +24,8 @@ export type Difference = {
   source: string;
   /** It does not show in every run, for example since it depends on timing. */
   sometimes?: true;
+  /** The one release of the Go plugins beside which it shows. Default: all of them. */
+  only?: PeerRelease;
 };
 
 export type Comparison = {
@@ -33,15 +36,17 @@ export type Comparison = {
 };
 
 /**
- * Compares the same scenarios of two implementations with the list of what is meant to differ. An entry is for many
- * scenarios, and need not show in each: that it is stale can be told when `areAll` were to be run only.
+ * Compares the same scenarios of two implementations with the list of what is meant to differ from `peer`, or from
+ * any release of the Go plugins where that is undefined. An entry is for many scenarios, and need not show in each: that
+ * it is stale can be told when `areAll` were to be run only.
  */
 export function compareImplementations(
   rows: readonly Row[],
   others: readonly Row[],
-  areAll: boolean,
-  meant: readonly Difference[] = differences,
+  { areAll, peer }: { areAll: boolean; peer?: PeerRelease | undefined },
+  all: readonly Difference[] = differences,
 ): Comparison {
+  const meant = all.filter(({ only }) => only === undefined || peer === undefined || only === peer);
   const otherById = new Map(others.map((row) => [row.id, row]));
   const found = rows.flatMap((row) => {
     const other = otherById.get(row.id);

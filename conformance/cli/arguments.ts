@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { peerReleaseOf, peerReleases } from "../harness/peers.ts";
 import { type Need, needs } from "../scenario/scenario.ts";
 
 /** The word of `--may-lack` for a machine that has all. */
@@ -26,7 +27,8 @@ Runs the scenarios against the CNI plugins in DIR. Root is needed; the machine's
 
   --bin-dir DIR   the executables to try
   --against DIR   the same scenarios with a second implementation, and what is different; DIR "go" stands for the
-                  Go plugins v1.9.1, which are built with Go
+                  Go plugins v${peerReleases[0]}, which are built with Go, and "go@RELEASE" for one of:
+                  ${peerReleases.join(", ")}
   --filter TEXT   only scenarios with this in their ID (SUITE/NAME@VERSION); /…/ is a regular expression; repeatable
   --report FILE   writes a report: .xml is JUnit, .json, or .tap; repeatable
   --keep          stops at the first failure and leaves its host for a look; not with --kernel
@@ -60,6 +62,8 @@ export function readArguments(argv: readonly string[], defaultBinDir: string, pr
   const jobs = Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1)
     throw new Error(`--jobs ${values.jobs}: a number from 1 is needed`);
+  if (values.against?.startsWith("go@") === true && peerReleaseOf(values.against) === undefined)
+    throw new Error(`--against ${values.against}: it must be go@ and one of ${peerReleases.join(", ")}`);
   if (values.keep && values.kernel)
     throw new Error("--keep does not go with --kernel: the virtual machine ends with its last scenario");
   return {

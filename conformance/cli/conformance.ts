@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { isSea } from "node:sea";
-import { ensurePeer } from "../harness/peers.ts";
+import { ensurePeer, peerReleaseOf } from "../harness/peers.ts";
 import { reportText } from "../report/formats.ts";
 import { Progress } from "../report/progress.ts";
 import type { Row } from "../report/row.ts";
@@ -48,8 +48,7 @@ async function run(asked: Arguments): Promise<number> {
   if (untried.length > 0) console.log(`\n${untriedText(untried)}`);
   const isRight = rows.every(({ status }) => status !== "fail") && untried.length === 0;
   if (asked.against === undefined) return isRight ? 0 : 1;
-  const against = asked.against === "go" ? ensurePeer().binDir : resolve(asked.against);
-  const comparison = await compare(tasks, rows, against, asked);
+  const comparison = await compare(tasks, rows, asked.against, asked);
   console.log(`\n${comparisonText(comparison)}`);
   return isRight && comparison.unlisted.length + comparison.stale.length === 0 ? 0 : 1;
 }
@@ -79,12 +78,14 @@ async function compare(
   against: string,
   asked: Arguments,
 ): Promise<Comparison> {
-  console.log(`\nnow ${against}\n`);
-  const others = await runAll(tasks, against, { ...asked, keep: false });
-  console.log(`${against}\n\n${resultTable(others)}\n\n${summaryLine(others)}`);
-  // The list is about the Go plugins of the version that "go" stands for: only by them can it be out of date.
-  const areAll = asked.against === "go" && asked.filters.length === 0 && !asked.kernel;
-  return compareImplementations(rows, others, areAll);
+  const peer = peerReleaseOf(against);
+  const binDir = peer === undefined ? resolve(against) : ensurePeer(peer).binDir;
+  console.log(`\nnow ${binDir}\n`);
+  const others = await runAll(tasks, binDir, { ...asked, keep: false });
+  console.log(`${binDir}\n\n${resultTable(others)}\n\n${summaryLine(others)}`);
+  // The list is about the Go plugins: only by them can it be out of date.
+  const areAll = peer !== undefined && asked.filters.length === 0 && !asked.kernel;
+  return compareImplementations(rows, others, { areAll, peer });
 }
 
 function show(binDir: string, rows: readonly Row[]): void {

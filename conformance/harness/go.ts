@@ -4,8 +4,8 @@ import { asString, parseObject } from "./json.ts";
 
 const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd64", arm64: "arm64" };
 
-/** The oldest Go release that builds the plugins. */
-const needed = "1.24.2";
+/** The oldest Go release that builds the plugins: v1.10.0 asks for it in its go.mod. */
+const needed = "1.26.8";
 
 /** From this release on, go fetches a newer toolchain by itself when a module asks for one. */
 const firstThatUpgradesItself = 21;

@@ -20,7 +20,7 @@ const rulesOf = (...args: Parameters<typeof desired>) => desired(...args).rules.
 const entriesOf = (...args: Parameters<typeof desired>) =>
   desired(...args).entries.map((entry) => joinRule(entryWords(entry)));
 
-// The expected lines are those of the Go plugin, v1.9.1, with iptables 1.8.9.
+// The expected lines are those of the Go plugin, v1.9.1 and v1.10.0, with iptables 1.8.9.
 const comment = '-m comment --comment "dnat name: \\"mynet\\" id: \\"c1id\\""';
 const chain = "CNI-DN-c465c05654907699deadd";
 
