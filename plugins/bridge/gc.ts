@@ -1,6 +1,6 @@
 import type { Attachment } from "../../shared/cni/attachments.ts";
 import { configObject, decode } from "../../shared/cni/config-schema.ts";
-import { delegate } from "../../shared/cni/delegate.ts";
+import { delegateGc } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { lazy } from "../../shared/errors/lazy.ts";
@@ -23,7 +23,7 @@ export function gc(request: Request, valid: readonly Attachment[]): void {
     () => collectSpoofChecks(request.network, valid),
     () => collectMasquerade(request.network, valid),
     () => {
-      if (ipam.type !== "") delegate(request, ipam, "GC");
+      if (ipam.type !== "") delegateGc(request, ipam);
     },
   ]);
 }

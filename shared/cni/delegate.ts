@@ -6,6 +6,7 @@ import { isErrno, SystemError } from "../errors/system-error.ts";
 import type { ChildOutcome } from "../linux/child.ts";
 import { type KnownChildOptions, runChild } from "../linux/child-process.ts";
 import { sleep } from "../linux/wait.ts";
+import { withListUnderBothNames } from "./attachments.ts";
 import { runBuiltIn } from "./built-in.ts";
 import { configObject, decode, optionalInteger, optionalText } from "./config-schema.ts";
 import type { Command } from "./environment.ts";
@@ -37,8 +38,25 @@ export function delegateAdd(request: Request, ipam: Ipam): Result {
 }
 
 /** Calls the IPAM plugin with a command that has no result. Throws like `delegateAdd`. */
-export function delegate(request: Request, ipam: Ipam, command: Exclude<Command, "ADD" | "VERSION">): void {
+export function delegate(
+  request: Request,
+  ipam: Ipam,
+  command: Exclude<Command, "ADD" | "GC" | "VERSION">,
+): void {
   callDelegate(request, ipam, command);
+}
+
+/**
+ * Has the IPAM plugin collect what is stale. One that is not installed, or that does not know GC (code 4, which plugins
+ * from before specification 1.1.0 answer), has nothing that could be collected. Throws like `delegateAdd`.
+ */
+export function delegateGc(request: Request, ipam: Ipam): void {
+  if (fileOfPlugin(ipam.type, request.path) === undefined) return;
+  try {
+    callDelegate(withListUnderBothNames(request), ipam, "GC");
+  } catch (error) {
+    if (!(error instanceof CniError && error.code === ErrorCode.invalidEnvironment)) throw error;
+  }
 }
 
 function callDelegate(request: Request, { type, inProcess = false }: Ipam, command: Command): string {
@@ -80,6 +98,17 @@ function passOn(text: string): void {
 
 /** Finds a plugin's file in `CNI_PATH`, first directory first. Throws CniError. */
 function findPlugin(type: string, path: string): string {
+  const file = fileOfPlugin(type, path);
+  if (file !== undefined) return file;
+  throw new CniError(
+    ErrorCode.programMissing,
+    `failed to find plugin ${JSON.stringify(type)} in path [${path.split(":").join(" ")}]`,
+    `install ${type} there, or add its directory to the runtime's plugin path (CNI_PATH)`,
+  );
+}
+
+/** Undefined when no directory has it. Throws CniError for what can be no plugin's name. */
+function fileOfPlugin(type: string, path: string): string | undefined {
   if (type === "" || type.includes("/") || type.includes("\0") || type === "." || type === "..") {
     throw new CniError(
       ErrorCode.invalidConfig,
@@ -87,16 +116,8 @@ function findPlugin(type: string, path: string): string {
       "ipam.type is the file name of a plugin in CNI_PATH",
     );
   }
-  const directories = path.split(":");
-  for (const directory of directories) {
-    const file = `${directory === "" ? "." : directory}/${type}`;
-    if (isFile(file)) return file;
-  }
-  throw new CniError(
-    ErrorCode.programMissing,
-    `failed to find plugin ${JSON.stringify(type)} in path [${directories.join(" ")}]`,
-    `install ${type} there, or add its directory to the runtime's plugin path (CNI_PATH)`,
-  );
+  const files = path.split(":").map((directory) => `${directory === "" ? "." : directory}/${type}`);
+  return files.find(isFile);
 }
 
 /** A place that cannot be looked at holds no plugin, whatever the cause. */

@@ -1,3 +1,5 @@
+import { isJsonObject, JsonNumber, type JsonValue } from "./json-read.ts";
+
 /** What can be printed. Members that are undefined are left out. */
 export type Printable =
   | null
@@ -25,4 +27,13 @@ function escapeLikeGo(json: string): string {
     /[<>&\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+/** A document that was read, on one line; numbers as they were written. */
+export function jsonText(value: JsonValue): string {
+  if (value instanceof JsonNumber) return value.source;
+  if (Array.isArray(value)) return `[${value.map(jsonText).join(",")}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  const members = Object.entries(value).map(([key, member]) => `${JSON.stringify(key)}:${jsonText(member)}`);
+  return `{${members.join(",")}}`;
 }
