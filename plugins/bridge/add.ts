@@ -8,8 +8,9 @@ import { withSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink, openRtnetlinkMonitor, RTMGRP_LINK } from "../../shared/rtnetlink/client.ts";
 import { findLink, findLinkByIndex, type Link, setLink } from "../../shared/rtnetlink/link.ts";
-import type { BridgeConfig } from "./config.ts";
+import { type BridgeConfig, vlanInterfaceName } from "./config.ts";
 import { configureContainer } from "./container.ts";
+import { fixMac } from "./fixed-mac.ts";
 import { type Addressing, completeAddressing } from "./gateways.ts";
 import {
   enableForwarding,
@@ -161,6 +162,7 @@ function configure(
     configureContainer(places.container, ends.container, addressing, config),
   );
   if (gateway !== undefined) {
+    fixMac(places.host, gateway, config.vlans.vlan === 0 ? config.bridge : vlanInterfaceName(config));
     for (const address of addressing.gatewayAddresses) {
       ensureGatewayAddress(places.host, gateway, address, config.forceAddress, undo);
     }

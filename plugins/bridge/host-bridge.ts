@@ -55,11 +55,16 @@ export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: Undo
 
 function makeBridge(rt: NetlinkSocket, config: BridgeConfig): boolean {
   const { bridge: name, mtu, vlanFiltering } = config;
-  // A gateway's is fixed from the beginning: calls at the same time would otherwise see what it is in between, or each
-  // fix another one.
-  const mac = config.isGateway && config.vlans.vlan === 0 ? { mac: randomMac() } : {};
   try {
-    return createBridge(rt, { name, mtu, vlanFiltering, noLinkLocalLearn: config.macSpoofCheck, ...mac });
+    // The MAC is fixed from the beginning: it would change with each port that comes or goes, and no longer be the one in
+    // the results.
+    return createBridge(rt, {
+      name,
+      mtu,
+      vlanFiltering,
+      noLinkLocalLearn: config.macSpoofCheck,
+      mac: randomMac(),
+    });
   } catch (error) {
     if (!vlanFiltering || !isErrno(error, "EOPNOTSUPP")) throw error;
     throw new CniError(
@@ -108,9 +113,7 @@ export function refuseRouterAdvertisements(link: string): void {
 }
 
 /**
- * Gives the bridge (or the gateway interface of a VLAN) a gateway address, or finds that it has it. The MAC of a bridge that
- * was there before is fixed to what it was before the container's port was added: without that the kernel changes it
- * with each port that comes or goes.
+ * Gives the bridge (or the gateway interface of a VLAN) a gateway address, or finds that it has it.
  *
  * @throws CniError when the bridge has an address that contradicts it and `forceAddress` is off.
  */
@@ -139,14 +142,7 @@ export function ensureGatewayAddress(
   // The address is ours alone: nobody has to be asked whether it is in use.
   if (!addAddress(rt, bridge, wanted, family === 6 ? IFA_F_NODAD : 0)) return;
   undo.push(() => deleteAddress(rt, bridge, wanted));
-  fixMac(rt, bridge);
   if (family === 6) readyLinkLocal(rt, bridge);
-}
-
-function fixMac(rt: NetlinkSocket, bridge: Link): void {
-  // A bridge that lost its last port has no MAC until it gets the next one.
-  const mac = bridge.mac === "00:00:00:00:00:00" ? findLink(rt, bridge.name)?.mac : bridge.mac;
-  if (mac !== undefined) setLink(rt, bridge, { mac });
 }
 
 function overlap(a: IpPrefix, b: IpPrefix): boolean {
