@@ -1,10 +1,11 @@
+import { statSync } from "node:fs";
 import { delegate } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result, ResultInterface, ResultIp } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp } from "../../shared/ip/address.ts";
-import { formatPrefix, isDefaultPrefix, samePrefix } from "../../shared/ip/prefix.ts";
+import { formatPrefix, isDefaultPrefix, networkOf, samePrefix } from "../../shared/ip/prefix.ts";
 import { inNetns, openNetns } from "../../shared/linux/netns.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
@@ -79,7 +80,8 @@ function checkBridge(host: NetlinkSocket, config: BridgeConfig, result: Result):
   if (link === undefined)
     throw mismatch(`Interface name ${config.bridge} not found`, "the bridge was removed");
   if (link.kind !== "bridge") throw mismatch(`Interface ${config.bridge} does not have link type of bridge`);
-  checkMac(entry, link, "Bridge interface");
+  // Of a bridge without a gateway's address, which others have made, it changes with its ports, and no packet has it.
+  if (config.isGateway && config.vlans.vlan === 0) checkMac(entry, link, "Bridge interface");
   if (config.promiscMode && !link.promisc) {
     throw mismatch(
       `Bridge interface ${config.bridge} configured Promisc Mode true doesn't match current state: false`,
@@ -105,7 +107,7 @@ function checkPair(
       "prevResult has no entry for it with a sandbox",
     );
   }
-  if (entry.sandbox !== request.netns) {
+  if (!isSameFile(entry.sandbox ?? "", request.netns)) {
     throw mismatch(`Sandbox in prevResult ${entry.sandbox} doesn't match configured netns: ${request.netns}`);
   }
   const link = findLink(container, request.ifname);
@@ -133,6 +135,17 @@ function checkPair(
   return { port: peer.name, mac: link.mac };
 }
 
+/** A namespace has several paths: /run/netns/NAME, /var/run/netns/NAME, /proc/PID/ns/net. */
+function isSameFile(one: string, other: string): boolean {
+  if (one === other) return true;
+  try {
+    const [first, second] = [statSync(one, { bigint: true }), statSync(other, { bigint: true })];
+    return first.dev === second.dev && first.ino === second.ino;
+  } catch {
+    return false;
+  }
+}
+
 function checkMac(entry: ResultInterface, link: Link, what: string): void {
   const wanted = (entry.mac ?? "").toLowerCase().replaceAll("-", ":");
   if (wanted === "" || wanted === link.mac) return;
@@ -155,15 +168,17 @@ function checkRoutes(container: NetlinkSocket, link: Link, result: Result): void
   const lists = new Map<number, KernelRoute[]>();
   for (const route of result.routes) {
     const { family } = route.dst.address;
+    // The kernel drops what is written beyond the prefix.
+    const dst = networkOf(route.dst);
     const present = lists.get(family) ?? listRoutes(container, family);
     lists.set(family, present);
     const table = (route.table ?? 0) > 0 ? route.table : RT_TABLE_MAIN;
     const found = present.some(
       (candidate) =>
         candidate.table === table &&
-        samePrefix(candidate.dst, route.dst) &&
+        samePrefix(candidate.dst, dst) &&
         // Whoever replaced the default route's gateway meant it.
-        (isDefaultPrefix(route.dst) ||
+        (isDefaultPrefix(dst) ||
           route.gw === undefined ||
           (candidate.gateway !== undefined && formatIp(candidate.gateway) === formatIp(route.gw))),
     );
