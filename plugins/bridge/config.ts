@@ -203,7 +203,7 @@ function validate(request: Request, config: BridgeConfig): void {
   if (config.ipam.type === "" && resultFamily(request.cniVersion) === "0.1") {
     throw invalid(
       `cniVersion ${request.cniVersion} cannot express a network without ipam`,
-      "cannot convert: no valid IP addresses; use cniVersion 0.3.1 or later",
+      "cannot convert: no valid IP addresses; use cniVersion 0.3.0 or later",
     );
   }
 }

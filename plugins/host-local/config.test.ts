@@ -155,6 +155,7 @@ test("results before 0.3.0 have room for one set of each family", () => {
   assert.throws(() => load("0.2.0", four, six, other), {
     code: 7,
     message: "CNI version 0.2.0 does not support more than 1 address per family",
+    details: "",
   });
 });
 

@@ -70,7 +70,7 @@ function oldestForm(result: Result, cniVersion: string): Printable {
     throw new CniError(
       ErrorCode.invalidConfig,
       "cannot convert: no valid IP addresses",
-      `a result of cniVersion ${cniVersion} must hold an address; use 0.3.1 or later for a network without addresses`,
+      `a result of cniVersion ${cniVersion} must hold an address; use 0.3.0 or later for a network without addresses`,
     );
   }
   return { cniVersion, ip4, ip6, dns: dnsForm(result.dns) };
