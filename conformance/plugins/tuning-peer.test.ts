@@ -7,7 +7,7 @@ import { Host } from "../harness/host.ts";
 import { ipJson } from "../harness/inspect.ts";
 import { asObject, type JsonObject } from "../harness/json.ts";
 import { ensurePeer } from "../harness/peers.ts";
-import { type Command, callPlugin } from "../harness/plugin-call.ts";
+import { type Command, callPlugin, pluginEnvironment } from "../harness/plugin-call.ts";
 
 const skip = expectPeer && "it would be compared with itself";
 const plugins = { ours: `${pluginFolder()}/tuning`, peer: `${ensurePeer().binDir}/tuning` };
@@ -331,4 +331,40 @@ test("GC and STATUS as the manual says", { skip }, () => {
   } finally {
     host.run("rm", ["-r", "/etc/cni/tuning"]);
   }
+});
+
+test("what the Go plugin has added with a relative dataDir is checked, deleted and collected", {
+  skip,
+}, () => {
+  container("eth0");
+  const directory = host.tempDir();
+  const netns = `/run/netns/p${count}`;
+  const call = (maker: Maker, command: Command, more: JsonObject = {}) => {
+    const prevResult = { interfaces: [{ name: "eth0", mac: mac(1), sandbox: netns }] };
+    const config = {
+      cniVersion: "1.1.0",
+      name: "net",
+      type: "tuning",
+      dataDir: "kept/here",
+      prevResult,
+      mtu: 1400,
+      ...more,
+    };
+    const who = command === "GC" ? {} : { containerId: "c", netns, ifname: "eth0" };
+    const env = pluginEnvironment(plugins[maker], { command, ...who });
+    return host.run(plugins[maker], [], { env, directory, check: false, input: JSON.stringify(config) });
+  };
+  const mtu = () => asObject(ipJson(host, ["link", "show", "dev", "eth0"], `p${count}`)[0])["mtu"];
+  const file = `${directory}/kept/here/c_eth0.json`;
+  const exists = () => existsSync(host.outside(file));
+  assert.equal(call("peer", "ADD").status, 0);
+  assert.deepEqual([mtu(), exists()], [1400, true]);
+  for (const command of ["CHECK", "DEL", "DEL"] as const) {
+    const { status, stdout, stderr } = call("ours", command);
+    assert.deepEqual([status, stdout, stderr], [0, "", ""], command);
+  }
+  assert.deepEqual([mtu(), exists()], [1500, false]);
+  assert.equal(call("ours", "GC", { "cni.dev/valid-attachments": [] }).status, 0);
+  for (const command of ["ADD", "STATUS"] as const)
+    assert.match(call("ours", command).stdout, /not an absolute path/);
 });

@@ -69,7 +69,8 @@ export function decodeConfig(request: Request): TuningConfig {
     ...(txQueueLength !== undefined && { txQueueLength: inRange("txQLen", txQueueLength, 0xffff_ffff) }),
   };
   return {
-    dataDir: validDataDir(config.dataDir),
+    // CHECK does not look at it.
+    dataDir: request.command === "CHECK" ? decodeDataDir(request) : validDataDir(config.dataDir),
     sysctls: new Map([...sysctls].map(([key, value]) => [key, value ?? ""])),
     link,
   };
@@ -77,9 +78,13 @@ export function decodeConfig(request: Request): TuningConfig {
 
 const dataDirSchema = configObject({ dataDir: optionalText });
 
-/** Where backups are: all that DEL needs of a configuration, whatever else may be wrong with it. Throws CniError. */
+/**
+ * Where backups are: all that DEL needs of a configuration, whatever else may be wrong with it. A relative path, which the
+ * Go plugin's ADD takes, leads where it led then: to a place in the runtime's working directory. Throws CniError.
+ */
 export function decodeDataDir(request: Request): string {
-  return validDataDir(decode(dataDirSchema, request.document).dataDir);
+  const directory = decode(dataDirSchema, request.document).dataDir || defaultDataDir;
+  return directory.includes("\0") ? validDataDir(directory) : directory;
 }
 
 /** Keys may be repeated in JSON, but which value is meant is then a guess. */
