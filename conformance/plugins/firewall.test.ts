@@ -196,15 +196,60 @@ test("DEL without prevResult removes what ADD made, also when the namespace is g
   succeed(host, ours, "DEL", { prevResult: false });
 });
 
-test("DEL without prevResult removes what the Go plugin made while the interface has the address", async (t) => {
+/** A lease as host-local writes it. */
+function lease(host: Host, address: string, text: string): void {
+  host.run("mkdir", ["-p", "/var/lib/cni/networks/mynet"]);
+  host.writeFile(`/var/lib/cni/networks/mynet/${address}`, text);
+}
+
+/** An interface of a container that has given itself an address. */
+function selfGiven(host: Host, netns: string, address: string): void {
+  host.run("ip", ["link", "add", "eth0", "netns", netns, "type", "veth", "peer", "name", `of-${netns}`]);
+  host.run("ip", ["address", "add", address, "dev", "eth0"], { netns });
+}
+
+test("DEL without prevResult removes what the Go plugin made for the leased addresses", async (t) => {
+  const host = await hostWith(t, "nft");
+  succeed(host, peers, "ADD", { id: "c2", ips: ["10.0.0.3/24"] });
+  lease(host, "10.0.0.3", "c2\r\neth0");
+  succeed(host, peers, "ADD", { id: "c2", ips: ["2001:db8:1::9/64"] });
+  const before = bothSaved(host);
+  succeed(host, peers, "ADD", { ips: ["10.0.0.2/24", v6] });
+  lease(host, "10.0.0.2", "c1\r\neth0");
+  lease(host, v6.replace(/\/.*/, ""), "c1\r\neth0\n");
+  lease(host, "last_reserved_ip.0", "10.0.0.3");
+  host.run("mkfifo", ["/var/lib/cni/networks/mynet/10.0.0.9"]);
+  host.delNetns("c1");
+  succeed(host, ours, "DEL", { prevResult: false });
+  assert.deepEqual(bothSaved(host), before);
+});
+
+test("addresses that a container has given itself are not its own", async (t) => {
   const host = await hostWith(t, "nft");
   succeed(host, peers, "ADD", { id: "c2", ips: ["10.0.0.3/24"] });
   const before = bothSaved(host);
-  succeed(host, peers, "ADD");
-  host.run("ip", ["link", "add", "eth0", "netns", "c1", "type", "veth", "peer", "name", "veth1"]);
-  host.run("ip", ["address", "add", "10.0.0.2/24", "dev", "eth0"], { netns: "c1" });
+  selfGiven(host, "c1", "10.0.0.3/24");
   succeed(host, ours, "DEL", { prevResult: false });
-  assert.deepEqual(bothSaved(host), before);
+  assert.deepEqual(bothSaved(host), before, "without leases");
+  lease(host, "10.0.0.3", "c2\r\neth0");
+  succeed(host, peers, "ADD");
+  lease(host, "10.0.0.2", "c1\r\neth0");
+  succeed(host, ours, "DEL", { prevResult: false });
+  assert.deepEqual(bothSaved(host), before, "with leases");
+});
+
+test("a late DEL does not cut off the address's new owner that the Go plugin has attached", async (t) => {
+  const host = await hostWith(t, "nft");
+  succeed(host, peers, "ADD", { id: "c2" });
+  const before = bothSaved(host);
+  for (const text of ["c2\r\neth0", "c1\r\neth1", "c2"]) {
+    lease(host, "10.0.0.2", text);
+    succeed(host, ours, "DEL");
+    assert.deepEqual(bothSaved(host), before, text);
+  }
+  lease(host, "10.0.0.2", "c1\r\neth0");
+  succeed(host, ours, "DEL");
+  assert.ok(!saved(host).some((line) => line.includes("10.0.0.2")));
 });
 
 test("DEL removes duplicates", async (t) => {

@@ -1,7 +1,7 @@
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import type { Family } from "../../shared/iptables/program.ts";
 import type { FirewallConfig } from "./config.ts";
 import type { Owner } from "./owner.ts";
@@ -19,7 +19,7 @@ export function addressesOf(result: Result): readonly IpAddress[] {
 }
 
 export function distinct(addresses: readonly IpAddress[]): readonly IpAddress[] {
-  return addresses.filter((address, index) => addresses.findIndex((one) => sameIp(one, address)) === index);
+  return [...new Map(addresses.map((address) => [formatIp(address), address])).values()];
 }
 
 export function ofFamily(addresses: readonly IpAddress[], family: Family): readonly IpAddress[] {

@@ -1,11 +1,8 @@
+import { isLeasedToOther, leasedAddresses } from "../../shared/cni/leases.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
-import type { IpAddress } from "../../shared/ip/address.ts";
-import { inNetns, openNetnsIfPresent } from "../../shared/linux/netns.ts";
-import { listAddresses } from "../../shared/rtnetlink/address.ts";
-import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
-import { findLink } from "../../shared/rtnetlink/link.ts";
+import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
 import { addressesOf, distinct, ownerOf } from "./attachment.ts";
 import { markedAddresses } from "./attachment-marks.ts";
 import { Bindings } from "./bindings.ts";
@@ -45,8 +42,10 @@ function releaseRules(
   const marked = markedAddresses(directory, owner, (address) => readRecord(directory, address)?.owner);
   const recorded = recordedAddresses(directory, distinct([...promised, ...marked]), isOwner);
   if (recorded.length === 0 && wasInRuleset()) return;
-  const known = [...promised, ...recorded];
-  const addresses = known.length > 0 || result !== undefined ? known : linkAddresses(request);
+  const addresses =
+    result === undefined && recorded.length === 0
+      ? leasedAddresses(owner)
+      : [...promised.filter((address) => !isElsewhere(owner, address, recorded)), ...recorded];
   const bindings = new Bindings(config);
   try {
     release({ directory, addresses, goes: isOwner, bindings });
@@ -75,29 +74,7 @@ function recordedAddresses(
     .map((record) => record.address);
 }
 
-/** What the container's interface still has: the last resort for rules that the reference plugin made. */
-function linkAddresses(request: Request): readonly IpAddress[] {
-  try {
-    const netns = openNetnsIfPresent(request.netns);
-    if (netns === undefined) return [];
-    try {
-      return inNetns(netns, () => addressesOfLink(request.ifname));
-    } finally {
-      netns.close();
-    }
-  } catch {
-    // Nothing tells what to look for.
-    return [];
-  }
-}
-
-function addressesOfLink(name: string): readonly IpAddress[] {
-  const rt = openRtnetlink();
-  try {
-    const link = findLink(rt, name);
-    if (link === undefined) return [];
-    return listAddresses(rt, { index: link.index }).map(({ prefix }) => prefix.address);
-  } finally {
-    rt.close();
-  }
+/** The Go plugin makes no records: that it has attached somebody else with the address since, a lease tells. */
+function isElsewhere(owner: Owner, address: IpAddress, recorded: readonly IpAddress[]): boolean {
+  return !recorded.some((own) => sameIp(own, address)) && isLeasedToOther(owner, address);
 }

@@ -15,7 +15,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import type { Route } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
-import { completeSet, formatSet, type RangeInput, type RangeSet, setsOverlap } from "./range.ts";
+import { completeSet, findOverlap, formatSet, type RangeInput, type RangeSet } from "./range.ts";
 import { parseRequestedIp } from "./requested.ts";
 
 /** Where the leases of a network are, and how long to wait for the others that use them. */
@@ -184,16 +184,14 @@ function refuseSeveralPerFamily(sets: readonly RangeSet[], version: string): voi
 }
 
 function refuseOverlap(sets: readonly RangeSet[]): void {
-  for (const [index, set] of sets.entries()) {
-    const other = sets.findIndex((candidate, place) => place > index && setsOverlap(set, candidate));
-    const overlapping = sets[other];
-    if (overlapping === undefined) continue;
-    throw new CniError(
-      ErrorCode.invalidConfig,
-      `range set ${index} overlaps with ${other}`,
-      `${formatSet(set)} and ${formatSet(overlapping)}: give each set addresses of its own`,
-    );
-  }
+  const overlap = findOverlap(sets.flatMap((set, index) => set.map((range) => ({ ...range, set, index }))));
+  if (overlap === undefined) return;
+  const [one, other] = overlap;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `range set ${one.index} overlaps with ${other.index}`,
+    `${formatSet(one.set)} and ${formatSet(other.set)}: give each set addresses of its own`,
+  );
 }
 
 type RouteInput = { dst: Route["dst"] } & { [Key in Exclude<keyof Route, "dst">]?: Route[Key] | undefined };

@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { CniError } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
-import { capacityOf, completeRange, completeSet, findRange, formatRange, type RangeInput } from "./range.ts";
+import {
+  capacityOf,
+  completeRange,
+  completeSet,
+  findOverlap,
+  findRange,
+  formatRange,
+  type Range,
+  type RangeInput,
+} from "./range.ts";
 
 function ip(text: string): IpAddress {
   return parseIp(text) ?? assert.fail(`${text} is no address`);
@@ -122,3 +132,20 @@ function refusal(msg: string) {
     return true;
   };
 }
+
+test("an overlap is found if and only if two ranges have an address in common", () => {
+  const value = fc.integer({ min: 0, max: 60 });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(value, value), { maxLength: 6 }), (pairs) => {
+      const set = pairs.map(([one, other]) => {
+        const [start, end] = [Math.min(one, other), Math.max(one, other)];
+        return completeRange(input(`10.0.0.0/24 10.0.0.${start} 10.0.0.${end}`));
+      });
+      const common = (a: Range, b: Range) => a.start.value <= b.end.value && b.start.value <= a.end.value;
+      const any = set.some((range, index) => set.slice(index + 1).some((other) => common(range, other)));
+      const found = findOverlap(set);
+      assert.equal(found !== undefined, any);
+      if (found !== undefined) assert.ok(common(...found) && set.indexOf(found[0]) < set.indexOf(found[1]));
+    }),
+  );
+});

@@ -107,24 +107,40 @@ export function completeSet(inputs: readonly RangeInput[]): RangeSet {
       "a range set serves one address: put IPv4 and IPv6 ranges into sets of their own",
     );
   }
-  for (const [index, range] of set.entries()) {
-    const other = set.slice(index + 1).find((candidate) => rangesOverlap(range, candidate));
-    if (other !== undefined) {
-      throw invalid(
-        `subnets ${formatRange(range)} and ${formatRange(other)} overlap`,
-        "give each range addresses of its own, with rangeStart and rangeEnd",
-      );
-    }
+  const overlap = findOverlap(set);
+  if (overlap !== undefined) {
+    const [one, other] = overlap;
+    throw invalid(
+      `subnets ${formatRange(one)} and ${formatRange(other)} overlap`,
+      "give each range addresses of its own, with rangeStart and rangeEnd",
+    );
   }
   return set;
 }
 
-export function rangesOverlap(a: Range, b: Range): boolean {
-  return a.start.family === b.start.family && a.start.value <= b.end.value && b.start.value <= a.end.value;
+/** Two ranges with an address in common, in the order in which they are given; undefined when there are none. */
+export function findOverlap<Any extends Range>(ranges: readonly Any[]): readonly [Any, Any] | undefined {
+  const placed = ranges.map((range, place) => ({ range, place }));
+  // Beside each other, any two of a family that overlap show that two neighbours do.
+  placed.sort(
+    (a, b) => compare(a.range.start.family, b.range.start.family) || compare(startValue(a), startValue(b)),
+  );
+  const index = placed.findIndex((one, at) => {
+    const next = placed[at + 1]?.range.start;
+    const { end } = one.range;
+    return next !== undefined && next.family === end.family && next.value <= end.value;
+  });
+  const pair = placed.slice(index, index + 2).sort((a, b) => a.place - b.place);
+  const [one, other] = pair;
+  return index === -1 || one === undefined || other === undefined ? undefined : [one.range, other.range];
 }
 
-export function setsOverlap(a: RangeSet, b: RangeSet): boolean {
-  return a.some((range) => b.some((other) => rangesOverlap(range, other)));
+function startValue({ range }: { readonly range: Range }): bigint {
+  return range.start.value;
+}
+
+function compare<Value extends number | bigint>(a: Value, b: Value): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** The range of the set that the address lies in. */

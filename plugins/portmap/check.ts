@@ -12,7 +12,7 @@ import { type PublishedFamily, publishedFamilies } from "./families.ts";
 import { localhostFamily, localhostRefusal } from "./localhost-access.ts";
 import { containerChain, dnatChain } from "./names.ts";
 import { firstMissing as firstMissingElement } from "./nftables/missing.ts";
-import { type DesiredRules, desiredRules, entryWords, isEntryRule, sharedChainsOf } from "./rules.ts";
+import { type DesiredRules, desiredRules, entryFinder, entryWords, sharedChainsOf } from "./rules.ts";
 
 /**
  * CHECK: everything that ADD makes is there, in the backend of the configuration or, where the configuration fits
@@ -69,7 +69,8 @@ export function firstMissing(current: Ruleset, desired: DesiredRules): string | 
   if (chain !== undefined) return `chain ${chain} not found in iptables table nat`;
 
   const leading = current.jumpsTo(desired.chain).filter((jump) => jump.chain === dnatChain);
-  const entry = desired.entries.find((wanted) => !leading.some(({ rule }) => isEntryRule(wanted, rule)));
+  const present = entryFinder(leading.map(({ rule }) => rule));
+  const entry = desired.entries.find((wanted) => present(wanted).length === 0);
   if (entry !== undefined) return missingRule(dnatChain, entryWords(entry));
 
   const rules = [

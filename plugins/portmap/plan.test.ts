@@ -17,8 +17,8 @@ const mappings = [
   { hostPort: 53, containerPort: 54, protocol: "udp", hostIP: "192.0.2.1" },
 ];
 
-function desired(containerId: string, keys: object = {}, owner = network) {
-  const document = readJson(JSON.stringify({ ...keys, runtimeConfig: { portMappings: mappings } }));
+function desired(containerId: string, keys: object = {}, owner = network, portMappings: object[] = mappings) {
+  const document = readJson(JSON.stringify({ ...keys, runtimeConfig: { portMappings } }));
   const address = parsePrefix("10.0.0.2/24");
   assert.ok(isJsonObject(document) && address !== undefined);
   return desiredRules({ network: owner, containerId }, decodeConfig({ command: "ADD", document }), address);
@@ -28,6 +28,16 @@ test("what was added is complete, and adding it again is nothing to do", () => {
   const table = new TestTable();
   const wanted = desired("c");
   assert.equal(firstMissing(table.ruleset, wanted), `chain ${wanted.chain} not found in iptables table nat`);
+  table.apply(planAdd(table.ruleset, wanted));
+  assert.equal(firstMissing(table.ruleset, wanted), undefined);
+  assert.ok(planAdd(table.ruleset, wanted).isEmpty);
+});
+
+test("ADD and CHECK of many ports take a time that is linear in their number", { timeout: 60_000 }, () => {
+  const ports = Array.from({ length: 6_000 }, (_, index) => index + 1);
+  const all = ports.map((port) => ({ hostPort: port, containerPort: port, protocol: "tcp" }));
+  const wanted = desired("c", {}, network, all);
+  const table = new TestTable();
   table.apply(planAdd(table.ruleset, wanted));
   assert.equal(firstMissing(table.ruleset, wanted), undefined);
   assert.ok(planAdd(table.ruleset, wanted).isEmpty);

@@ -1,9 +1,9 @@
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { type Rule, sameRule } from "../../shared/iptables/rule.ts";
+import { type Rule, ruleKey, sameRule } from "../../shared/iptables/rule.ts";
 import { hasRule, type PlacedRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import { type Operation, Transaction } from "../../shared/iptables/transaction.ts";
 import { dnatChain } from "./names.ts";
-import { type DesiredRules, entryWords, isEntryRule } from "./rules.ts";
+import { type DesiredRules, entryFinder, entryWords } from "./rules.ts";
 
 /** Says that a chain of somebody else, which the configuration names, is not there. */
 export function noMarkChain(chain: string): CniError {
@@ -46,12 +46,13 @@ function addContainerRules(transaction: Transaction, current: Ruleset, desired: 
   for (const rule of desired.rules) {
     if (!hasRule(current, desired.chain, rule)) transaction.append(desired.chain, rule);
   }
-  const present = current.jumpsTo(desired.chain).filter(({ chain }) => chain === dnatChain);
+  const leading = current.jumpsTo(desired.chain).filter(({ chain }) => chain === dnatChain);
+  const present = entryFinder(leading.map(({ rule }) => rule));
   for (const entry of desired.entries) {
-    const same = present.filter(({ rule }) => isEntryRule(entry, rule));
+    const same = present(entry);
     // Whether the conditions of a rule are those asked for cannot be seen, so such a rule is made anew.
     if (same.length > 0 && entry.conditions.length === 0) continue;
-    for (const { chain, rule } of same) transaction.deleteRule(chain, rule);
+    for (const rule of same) transaction.deleteRule(dnatChain, rule);
     transaction.append(dnatChain, entryWords(entry));
   }
 }
@@ -59,12 +60,12 @@ function addContainerRules(transaction: Transaction, current: Ruleset, desired: 
 /** Rules of the container's chain that lead a port to where it was: they come first, and would win. */
 function outdatedRules(current: Ruleset, desired: DesiredRules): Rule[] {
   const isDnat = (rule: Rule) => rule.at(-2) === "--to-destination";
-  const sameRest = (a: Rule, b: Rule) => sameRule(a.slice(0, -1), b.slice(0, -1));
+  const portOf = (rule: Rule) => ruleKey(rule.slice(0, -1));
+  const wantedPorts = new Set(desired.rules.filter(isDnat).map(portOf));
+  const wanted = new Set(desired.rules.map(ruleKey));
   return current
     .rules(desired.chain)
-    .filter(isDnat)
-    .filter((rule) => desired.rules.some((wanted) => isDnat(wanted) && sameRest(wanted, rule)))
-    .filter((rule) => !desired.rules.some((wanted) => sameRule(wanted, rule)));
+    .filter((rule) => isDnat(rule) && wantedPorts.has(portOf(rule)) && !wanted.has(ruleKey(rule)));
 }
 
 /** Removes containers' chains and every rule, whoever made it, that leads to one of them. */

@@ -1,6 +1,6 @@
 import { formatIp } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, networkOf } from "../../shared/ip/prefix.ts";
-import { type Rule, sameRule } from "../../shared/iptables/rule.ts";
+import { type Rule, ruleKey, sameRule } from "../../shared/iptables/rule.ts";
 import type { Masquerade, PortmapConfig } from "./config.ts";
 import { mappingsOf, type PortMapping } from "./mappings.ts";
 import { containerChain, dnatChain, markChain, masqueradeChain, ownerComment } from "./names.ts";
@@ -86,7 +86,7 @@ export function entryWords({ beforeConditions, conditions, afterConditions }: En
  * True when a saved rule is this entry rule. How iptables prints conditions is its own choice, so of a rule with
  * conditions only the rest is compared, and that it has some.
  */
-export function isEntryRule(entry: EntryRule, saved: Rule): boolean {
+function isEntryRule(entry: EntryRule, saved: Rule): boolean {
   const plain = [...entry.beforeConditions, ...entry.afterConditions];
   if (entry.conditions.length === 0) return sameRule(plain, saved);
   const left = [...saved];
@@ -96,6 +96,13 @@ export function isEntryRule(entry: EntryRule, saved: Rule): boolean {
     left.splice(index, 1);
   }
   return left.length > 0;
+}
+
+/** Finds, among rules that lead to a container's chain, those that are an entry rule. */
+export function entryFinder(saved: readonly Rule[]): (entry: EntryRule) => readonly Rule[] {
+  const byPorts = Map.groupBy(saved, (rule) => rule[rule.indexOf("--dports") + 1]);
+  return (entry) =>
+    (byPorts.get(entry.beforeConditions.at(-1)) ?? []).filter((rule) => isEntryRule(entry, rule));
 }
 
 function mappingRules(mapping: PortMapping, masquerade: Masquerade, address: IpPrefix): Rule[] {
@@ -170,5 +177,5 @@ function jumps(masquerade: Masquerade): (ChainRule & { first: boolean })[] {
 }
 
 function unique(rules: readonly Rule[]): Rule[] {
-  return rules.filter((rule, index) => rules.findIndex((other) => sameRule(rule, other)) === index);
+  return [...new Map(rules.map((rule) => [ruleKey(rule), rule])).values()];
 }

@@ -88,6 +88,11 @@ export function sameRule(a: Rule, b: Rule): boolean {
   return a.length === b.length && a.every((word, index) => word === b[index]);
 }
 
+/** A text that two rules share only if they have the same words in the same order. */
+export function ruleKey(rule: Rule): string {
+  return rule.join("\0");
+}
+
 /** The chain or target that a rule hands packets to; undefined when it has none. */
 export function targetOf(rule: Rule): string | undefined {
   const index = rule.findLastIndex((word) => word === "-j" || word === "-g");

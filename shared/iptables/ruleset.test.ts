@@ -81,3 +81,22 @@ test("what iptables -S prints is read like what iptables-save prints", () => {
   assert.deepEqual(listed.rules("CNI-1"), []);
   assert.ok(!listed.has("CNI-2"));
 });
+
+test("questions about many rules have the answers that each alone has", { timeout: 60_000 }, () => {
+  const rules = Array.from({ length: 20_000 }, (_, index) => [
+    "-s",
+    `10.0.${index >> 8}.${index & 255}/32`,
+    "-j",
+    "A",
+  ]);
+  const text = `*nat\n:A - [0:0]\n:C - [0:0]\n${rules.map((rule) => `-A C ${rule.join(" ")}\n`).join("")}COMMIT\n`;
+  const ruleset = parseRuleset(text);
+  for (const rule of rules) {
+    assert.ok(ruleset.hasRule("C", rule));
+    assert.ok(!ruleset.hasRule("C", [...rule, "x"]));
+    assert.ok(!ruleset.hasRule("A", rule));
+  }
+  const absent = rules.map((rule) => [...rule, "x"]);
+  assert.deepEqual(parseRuleset(text).matching("C", [...absent, ...rules]), rules);
+  assert.deepEqual(parseRuleset(text).matching("C", absent), []);
+});

@@ -1,4 +1,4 @@
-import { type Rule, sameRule, splitRule, targetOf } from "./rule.ts";
+import { type Rule, ruleKey, sameRule, splitRule, targetOf } from "./rule.ts";
 
 /** The chains and rules of one table of one family, as read at one moment. */
 export interface Ruleset {
@@ -10,7 +10,7 @@ export interface Ruleset {
   rulesWith(chain: string, texts: readonly string[]): readonly Rule[];
   /** Those of the chain's rules that are among these, duplicates included. */
   matching(chain: string, rules: readonly Rule[]): readonly Rule[];
-  /** Whether the chain holds this very rule. Only lines that name its longest word are looked at. */
+  /** Whether the chain holds this very rule. For the first questions only lines that name its longest word are looked at. */
   hasRule(chain: string, rule: Rule): boolean;
   /** The rules, in all chains, that hand packets to this chain. Only lines that name it are looked at. */
   jumpsTo(chain: string): readonly PlacedRule[];
@@ -23,6 +23,9 @@ export interface PlacedRule {
   readonly chain: string;
   readonly rule: Rule;
 }
+
+/** After so many questions about rules of one chain, all of its lines are split once rather than looked at again. */
+const manyQuestions = 16;
 
 /**
  * Reads the output of `iptables-save -t TABLE`, with or without counters, or of `iptables -t TABLE -S`. Rules are split
@@ -50,22 +53,38 @@ export function parseRuleset(saveOutput: string): Ruleset {
     else chainLines(line.slice(start, end)).push(line.slice(end + 1));
   });
   const split = new Map<string, readonly Rule[]>();
+  const rulesOf = (chain: string): readonly Rule[] => {
+    const done = split.get(chain);
+    if (done !== undefined) return done;
+    const rules = (lines.get(chain) ?? []).map(splitRule);
+    split.set(chain, rules);
+    return rules;
+  };
+  const questions = new Map<string, number>();
+  const keys = new Map<string, ReadonlySet<string>>();
+  const isAmongAll = (chain: string, rule: Rule): boolean => {
+    const known = keys.get(chain) ?? new Set(rulesOf(chain).map(ruleKey));
+    keys.set(chain, known);
+    return known.has(ruleKey(rule));
+  };
   return {
     has: (chain) => lines.has(chain),
-    rules: (chain) => {
-      const done = split.get(chain);
-      if (done !== undefined) return done;
-      const rules = (lines.get(chain) ?? []).map(splitRule);
-      split.set(chain, rules);
-      return rules;
-    },
+    rules: rulesOf,
     rulesWith: (chain, texts) =>
       (lines.get(chain) ?? []).filter((line) => texts.some((text) => line.includes(text))).map(splitRule),
     matching: (chain, rules) => {
+      if (rules.length > manyQuestions) {
+        const wanted = new Set(rules.map(ruleKey));
+        return rulesOf(chain).filter((rule) => wanted.has(ruleKey(rule)));
+      }
       const isOne = matcher(rules);
       return (lines.get(chain) ?? []).filter(isOne).map(splitRule);
     },
-    hasRule: (chain, rule) => (lines.get(chain) ?? []).some(matcher([rule])),
+    hasRule: (chain, rule) => {
+      const asked = (questions.get(chain) ?? 0) + 1;
+      questions.set(chain, asked);
+      return asked > manyQuestions ? isAmongAll(chain, rule) : (lines.get(chain) ?? []).some(matcher([rule]));
+    },
     jumpsTo: (target) => {
       const found: PlacedRule[] = [];
       for (const [chain, texts] of lines) {

@@ -1,0 +1,66 @@
+import { readdirSync } from "node:fs";
+import { CniError } from "../errors/cni-error.ts";
+import { asSystemError, nodeErrno } from "../errors/system-error.ts";
+import { formatIp, type IpAddress, parseIp } from "../ip/address.ts";
+import { readSmallFile } from "../linux/small-file.ts";
+import type { Attachment } from "./attachments.ts";
+
+// What host-local says of other plugins' attachments. A container cannot write there, as it can give itself an address.
+
+/** Where host-local, the Go plugin as well, keeps leases unless its `dataDir` says otherwise. */
+const usualDirectory = "/var/lib/cni/networks";
+
+/** An attachment of a network, whose name has been validated. */
+export type NetworkAttachment = Attachment & { readonly network: string };
+
+/**
+ * The addresses that an attachment has leased from host-local.
+ *
+ * @throws SystemError when the leases cannot be read; that there are none is no failure.
+ */
+export function leasedAddresses(owner: NetworkAttachment): readonly IpAddress[] {
+  const directory = directoryOf(owner);
+  return namesIn(directory).flatMap((name) => {
+    const address = parseIp(name);
+    return address !== undefined && holds(owner, readLease(`${directory}/${name}`)) ? [address] : [];
+  });
+}
+
+/** True when host-local has leased the address to another attachment of the network. Throws SystemError. */
+export function isLeasedToOther(owner: NetworkAttachment, address: IpAddress): boolean {
+  const lease = readLease(`${directoryOf(owner)}/${formatIp(address)}`);
+  return lease !== undefined && !holds(owner, lease);
+}
+
+function directoryOf({ network }: NetworkAttachment): string {
+  return `${usualDirectory}/${network}`;
+}
+
+/** Old releases of the Go plugin, which knew one interface of a container, name none. */
+function holds({ containerId, ifname }: Attachment, lease: string | undefined): boolean {
+  return lease === containerId || lease === `${containerId}\r\n${ifname}`;
+}
+
+/** What a lease says; undefined when there is none, or an empty file, as a crash leaves it. */
+function readLease(path: string): string | undefined {
+  try {
+    return readSmallFile(path).trim() || undefined;
+  } catch (error) {
+    if (isAbsent(error) || error instanceof CniError) return undefined;
+    throw asSystemError(`cannot read lease ${path}`, error);
+  }
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw asSystemError(`cannot read leases in ${directory}`, error);
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  const errno = nodeErrno(error);
+  return errno === "ENOENT" || errno === "ENOTDIR";
+}
