@@ -5,8 +5,8 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { buildExecutable, buildNodeExecutable } from "./executable.ts";
+import { writeBaseBinary, writeSnapshotBinary } from "./node/binary.ts";
 import { executableOf, plugins } from "./plugins.ts";
-import { writeBaseBinary, writeSnapshotBinary } from "./runtime.ts";
 
 const suite = "conformance";
 const root = join(import.meta.dirname, "..");

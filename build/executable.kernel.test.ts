@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildExecutable } from "./executable.ts";
-import { writeSnapshotBinary } from "./runtime.ts";
+import { writeSnapshotBinary } from "./node/binary.ts";
 
 const linux = join(import.meta.dirname, "../shared/linux");
 const source = `

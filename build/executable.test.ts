@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildExecutable } from "./executable.ts";
-import { writeSnapshotBinary } from "./runtime.ts";
+import { writeSnapshotBinary } from "./node/binary.ts";
 
 const linux = join(import.meta.dirname, "../shared/linux");
 const source = `

@@ -21,7 +21,7 @@ import { encodeSparse } from "../shared/linux/sparse-file.ts";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { bundle, bundleForSnapshot } from "./bundle.ts";
 import { withoutTrampolines } from "./koffi-addon.ts";
-import { koffiAddon, v8Flags } from "./runtime.ts";
+import { koffiAddon, v8Flags } from "./node/binary.ts";
 import { snapshotInput } from "./snapshot-input.ts";
 
 export interface Executable {
@@ -29,7 +29,7 @@ export interface Executable {
   entry: string;
   /** Where the executable goes; replaced by rename, so a running one never breaks. */
   output: string;
-  /** The Node binary to put the program into: see runtime.ts. */
+  /** The Node binary to put the program into: see node/binary.ts. */
   base: string;
   /** Hashes of the functions that are not to be compiled beforehand: see profile.ts. */
   cold?: ReadonlySet<string> | "all" | undefined;

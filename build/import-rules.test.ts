@@ -54,9 +54,9 @@ const forbidden = [
   ["shared/cni/plugin.ts", "../elsewhere/x.ts"],
   ["shared/cni/plugin.ts", "../../conformance/harness/host.ts"],
   ["shared/cni/plugin.test.ts", "../../conformance/clients/tool.ts"],
-  ["shared/cni/plugin.ts", "../../build/runtime.ts"],
+  ["shared/cni/plugin.ts", "../../build/node/binary.ts"],
   ["conformance/harness/host.ts", "../../shared/ip/prefix.ts"],
-  ["conformance/harness/host.ts", "../../build/runtime.ts"],
+  ["conformance/harness/host.ts", "../../build/node/binary.ts"],
   ["shared/cni/plugin.ts", "koffi"],
 ] as const;
 

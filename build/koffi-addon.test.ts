@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { encodeSparse } from "../shared/linux/sparse-file.ts";
 import { withoutTrampolines } from "./koffi-addon.ts";
-import { koffiAddon } from "./runtime.ts";
+import { koffiAddon } from "./node/binary.ts";
 
 test("koffi works without its entry points for C, and is half the size", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "koffi-addon-test-"));

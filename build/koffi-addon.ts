@@ -1,4 +1,4 @@
-import { headers, mapped, wide } from "./node-binary.ts";
+import { mapped, sectionHeaders, textAt, wide } from "./node/elf.ts";
 
 // elf.h
 const SHT_DYNSYM = 11;
@@ -13,7 +13,7 @@ const trampoline = /^Trampoline[1-9]\d*$/;
  */
 export function withoutTrampolines(addon: Buffer): Buffer {
   const elf = Buffer.from(addon);
-  const sections = headers(elf, 40, 58);
+  const sections = sectionHeaders(elf);
   const symbols = sections.find((header) => elf.readUInt32LE(header + 4) === SHT_DYNSYM);
   const names = symbols === undefined ? undefined : sections[elf.readUInt32LE(symbols + 40)];
   if (symbols === undefined || names === undefined) return elf;
@@ -59,9 +59,4 @@ function blankUnwinding(elf: Buffer, sections: readonly number[], first: number,
     if (isForCode && begin >= first && begin < end) elf.fill(0, entry, next);
     entry = next;
   }
-}
-
-/** The text that a zero ends. */
-function textAt(elf: Buffer, at: number): string {
-  return elf.toString("latin1", at, elf.indexOf(0, at));
 }

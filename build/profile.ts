@@ -13,8 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildExecutable } from "./executable.ts";
 import { calledFunctions, compiledFunctions } from "./functions.ts";
+import { writeSnapshotBinary } from "./node/binary.ts";
 import { executableOf, plugins } from "./plugins.ts";
-import { writeSnapshotBinary } from "./runtime.ts";
 import { coldFunctionsFile } from "./snapshot-input.ts";
 
 const scenarios = [

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { warmFunctions } from "./functions.ts";
-import type { SnapshotInput } from "./snapshot-scripts.ts";
+import type { SnapshotInput } from "./node/snapshot-scripts.ts";
 
 /** A plugin's functions that usual calls do not call: the hash of each, a line each. Written by profile.ts. */
 export function coldFunctionsFile(plugin: string): string {

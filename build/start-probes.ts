@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildExecutable, buildNodeExecutable } from "./executable.ts";
+import { writeBaseBinary, writeSnapshotBinary } from "./node/binary.ts";
 import { executableOf } from "./plugins.ts";
-import { writeBaseBinary, writeSnapshotBinary } from "./runtime.ts";
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error("usage: node build/start-probes.ts FOLDER");

@@ -1,6 +1,6 @@
 /**
  * Runs a program's main function: in an executable when it starts, long after its modules were evaluated, which was
- * when it was built (build/snapshot-scripts.ts); from sources, now.
+ * when it was built (build/node/snapshot-scripts.ts); from sources, now.
  */
 export function atStart(main: () => void): void {
   if (typeof internalBinding !== "function") {
@@ -9,7 +9,7 @@ export function atStart(main: () => void): void {
   }
   internalBinding("mksnapshot").setDeserializeMainFunction(() => {
     main();
-    // Otherwise Node would free the memory of the snapshot, which is the file's: see build/node-changes.ts.
+    // Otherwise Node would free the memory of the snapshot, which is the file's: see build/node/changes.ts.
     process.exit(0);
   });
 }

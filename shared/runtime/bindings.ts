@@ -1,31 +1,23 @@
 /**
  * What Node's native code offers to its own JavaScript, as far as this runtime uses it. It is no public interface and
- * differs from release to release: executables pin theirs (build/runtime.ts), and the tests here find what has changed.
+ * differs from release to release: executables pin theirs (build/node/binary.ts), and the tests here find what has changed.
  * Node's src/node_buffer.cc, node_file.cc, node_process_methods.cc, node_credentials.cc, node_sea.cc, node_constants.cc
  * and uv.cc have it, and its lib/ the usage.
  */
 
 interface BufferBinding {
-  /** Missing in Node 24.12. */
-  readonly createUnsafeArrayBuffer?: unknown;
   byteLengthUtf8(text: string): number;
   compare(a: Uint8Array, b: Uint8Array): number;
   setBufferPrototype(prototype: object): void;
   utf8WriteStatic(target: Uint8Array, text: string, offset: number, length: number): number;
   latin1WriteStatic(target: Uint8Array, text: string, offset: number, length: number): number;
-  utf8Slice: OfBytes<[start: number, end: number], string>;
-  latin1Slice: OfBytes<[start: number, end: number], string>;
-  hexSlice: OfBytes<[start: number, end: number], string>;
-  base64Slice: OfBytes<[start: number, end: number], string>;
-  hexWrite: OfBytes<[text: string, offset: number, length: number], number>;
-  base64Write: OfBytes<[text: string, offset: number, length: number], number>;
+  utf8Slice(bytes: Uint8Array, start: number, end: number): string;
+  latin1Slice(bytes: Uint8Array, start: number, end: number): string;
+  hexSlice(bytes: Uint8Array, start: number, end: number): string;
+  base64Slice(bytes: Uint8Array, start: number, end: number): string;
+  hexWrite(target: Uint8Array, text: string, offset: number, length: number): number;
+  base64Write(target: Uint8Array, text: string, offset: number, length: number): number;
 }
-
-/** A function of bytes: see onBytes in buffer.ts. */
-export type OfBytes<Rest extends readonly unknown[], Result> = (
-  this: Uint8Array | undefined,
-  ...args: readonly [Uint8Array, ...Rest] | Rest
-) => Result;
 
 /** Where a call that does not throw writes why it failed. */
 export interface CallContext {

@@ -2,8 +2,6 @@
  * Node's Buffer, as far as plugins use it: https://nodejs.org/api/buffer.html.
  */
 
-import type { OfBytes } from "./bindings.ts";
-
 const binding = internalBinding("buffer");
 
 export type Encoding = "utf8" | "latin1" | "hex" | "base64";
@@ -97,11 +95,11 @@ function fromText(text: string, encoding: Encoding): Buffer {
     }
     case "hex": {
       const bytes = new Buffer(text.length >>> 1);
-      return bytes.subarray(0, onBytes(binding.hexWrite, bytes, text, 0, bytes.length));
+      return bytes.subarray(0, binding.hexWrite(bytes, text, 0, bytes.length));
     }
     case "base64": {
       const bytes = new Buffer(Math.ceil((text.length * 3) / 4));
-      return bytes.subarray(0, onBytes(binding.base64Write, bytes, text, 0, bytes.length));
+      return bytes.subarray(0, binding.base64Write(bytes, text, 0, bytes.length));
     }
   }
 }
@@ -109,16 +107,5 @@ function fromText(text: string, encoding: Encoding): Buffer {
 /** The text of bytes, from `start` to before `end`. */
 export function textOf(bytes: Uint8Array, encoding: Encoding, start = 0, end = bytes.length): string {
   const last = Math.min(end, bytes.length);
-  return start < last ? onBytes(binding[`${encoding}Slice`], bytes, start, last) : "";
-}
-
-/** Calls what is about bytes: in Node 24.12 they are its `this`, in later releases its first argument. */
-function onBytes<Rest extends readonly unknown[], Result>(
-  native: OfBytes<Rest, Result>,
-  bytes: Uint8Array,
-  ...rest: Rest
-): Result {
-  return binding.createUnsafeArrayBuffer === undefined
-    ? native.call(bytes, ...rest)
-    : native.call(undefined, bytes, ...rest);
+  return start < last ? binding[`${encoding}Slice`](bytes, start, last) : "";
 }

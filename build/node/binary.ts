@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { applyChange, type Change } from "./node-binary.ts";
-import { changesForSnapshots, changesOf } from "./node-changes.ts";
-import { replaceScript, scriptsOf } from "./node-scripts.ts";
+import { applyChanges } from "./apply.ts";
+import { changes } from "./changes.ts";
+import { replaceScript, scriptsOf } from "./scripts.ts";
 import { snapshotScripts } from "./snapshot-scripts.ts";
 
-const root = join(import.meta.dirname, "..");
+const root = join(import.meta.dirname, "../..");
 
 /** The pinned Node binary; the lock file's hash is what vouches for it. Its exact version is in package.json. */
 export const pinnedNode = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
@@ -19,7 +19,7 @@ export const koffiAddon = join(
 
 /**
  * How V8 runs in an executable: for a life of a few milliseconds, nearly all of it code that runs once. None of them
- * changes what V8 compiles to: node-changes.ts relies on it.
+ * changes what V8 compiles to: changes.ts relies on it.
  */
 export const v8Flags: readonly string[] = [
   // V8's start-up snapshot keeps its hash seed, which saves hashing all of it anew. With a seed that is known, somebody
@@ -38,20 +38,16 @@ export const v8Flags: readonly string[] = [
 ];
 
 /**
- * Writes a copy of the pinned Node binary for a life of milliseconds: see node-changes.ts. It has no symbols and no
- * debugging sections, which saves about 18 MB in each executable and changes nothing at run time; without `strip`
- * (binutils) it keeps them, and a notice says so.
- */
-export function writeBaseBinary(path: string): void {
-  writeBinary(path, changed(readFileSync(pinnedNode), changesOf(pinnedNode)));
-}
-
-/**
- * The same with snapshot-scripts.ts in place of Node's own: a binary that makes snapshots of plugins and runs them, and
- * nothing else.
+ * Writes a copy of the pinned Node binary that makes snapshots of plugins and runs them, and nothing else: with
+ * changes.ts, and snapshot-scripts.ts in place of Node's own scripts. It has no symbols and no debugging sections, which
+ * saves about 18 MB in each executable and changes nothing at run time; without `strip` (binutils) it keeps them, and a
+ * notice says so.
  */
 export function writeSnapshotBinary(path: string): void {
-  const binary = changed(readFileSync(pinnedNode), [...changesOf(pinnedNode), ...changesForSnapshots]);
+  const binary = readFileSync(pinnedNode);
+  for (const missing of applyChanges(binary, changes)) {
+    console.log(`notice: executables will start later, since this Node cannot be changed: ${missing}`);
+  }
   const scripts = scriptsOf(pinnedNode);
   for (const [name, text] of Object.entries(snapshotScripts)) {
     replaceScript(binary, name, scripts[name], text);
@@ -59,17 +55,9 @@ export function writeSnapshotBinary(path: string): void {
   writeBinary(path, binary);
 }
 
-/** Makes the changes that can be made, and tells of the others. */
-function changed(binary: Buffer, changes: readonly Change[]): Buffer {
-  const missing = changes.filter((change) => applyChange(binary, change) === undefined);
-  if (missing.length > 0) {
-    const saves = missing.reduce((sum, change) => sum + change.saves, 0);
-    const symbols = missing.map(({ symbol }) => symbol).join(", ");
-    console.log(
-      `notice: executables will start ${saves.toFixed(1)} ms later: this Node has no ${symbols} to change`,
-    );
-  }
-  return binary;
+/** Writes a copy of the pinned Node binary as it is, without symbols. */
+export function writeBaseBinary(path: string): void {
+  writeBinary(path, readFileSync(pinnedNode));
 }
 
 function writeBinary(path: string, binary: Buffer): void {

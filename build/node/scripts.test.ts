@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { replaceScript, scriptsOf } from "./node-scripts.ts";
-import { pinnedNode } from "./runtime.ts";
+import { pinnedNode } from "./binary.ts";
+import { replaceScript, scriptsOf } from "./scripts.ts";
 import { snapshotScripts } from "./snapshot-scripts.ts";
 
 const script = "one(); two();";
