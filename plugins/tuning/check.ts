@@ -7,7 +7,8 @@ import { formatMac, parseMac } from "../../shared/rtnetlink/hardware-address.ts"
 import { findLink, type Link } from "../../shared/rtnetlink/link.ts";
 import { decodeConfig } from "./config.ts";
 import type { LinkSettings } from "./link-settings.ts";
-import { findSysctl, isSameValue, type SysctlSetting, sysctlSettings } from "./sysctl-settings.ts";
+import { findSysctl, type SysctlSetting, sysctlSettings } from "./sysctl-settings.ts";
+import { isSameValue } from "./sysctl-value.ts";
 
 /** CHECK: compares what is configured, and only that, with the kernel. Throws CniError code 105. */
 export function check(request: Request): void {

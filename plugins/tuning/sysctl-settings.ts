@@ -2,7 +2,7 @@ import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import { readSysctl, writeSysctl } from "../../shared/linux/sysctl.ts";
-import { adviseOnSysctl } from "./advice.ts";
+import { adviseOnMissing, adviseOnValue } from "./advice.ts";
 import { sysctlPaths } from "./sysctl-key.ts";
 
 /** A kernel parameter to set. */
@@ -15,7 +15,7 @@ export interface SysctlSetting {
 /** A kernel parameter that exists, in the namespace where it was looked for. */
 export interface FoundSysctl {
   readonly path: string;
-  /** Absent for parameters that can only be written, such as net/ipv4/route/flush. */
+  /** Absent for parameters that cannot be read: net/ipv4/route/flush never, a stable_secret before it is set. */
   readonly current?: string;
   readonly value: string;
 }
@@ -56,8 +56,9 @@ export function findSysctl({ paths, value }: SysctlSetting): FoundSysctl {
         // The first path is the one to be named in the error.
       }
     }
-    if (isErrno(error, "EACCES", "EPERM")) return { path, value };
-    throw adviseOnSysctl(error);
+    // There is something; whether it takes the value is seen when it is written.
+    if (!isErrno(error, "ENOENT", "ENOTDIR", "EISDIR")) return { path, value };
+    throw adviseOnMissing(error, path);
   }
 }
 
@@ -68,14 +69,8 @@ export function applySysctls(sysctls: readonly FoundSysctl[], undo: UndoStack): 
     try {
       writeSysctl(path, value);
     } catch (error) {
-      throw adviseOnSysctl(error);
+      throw adviseOnValue(error);
     }
     if (current !== undefined) undo.push(() => writeSysctl(path, current));
   }
-}
-
-/** Whether the kernel shows a configured value; it separates numbers by tabs where people write blanks. */
-export function isSameValue(configured: string, current: string): boolean {
-  const words = (text: string): string => text.trim().split(/\s+/).join(" ");
-  return words(configured) === words(current);
 }
