@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { pluginFolder } from "../harness/binaries.ts";
 import { type Host, hostFor } from "../harness/host.ts";
 import { iptablesSave } from "../harness/inspect.ts";
+import { type JsonObject, parseObject } from "../harness/json.ts";
 import { type Command, callPlugin, pluginEnvironment } from "../harness/plugin-call.ts";
-import { beyondPeer } from "./portmap/setting.ts";
+import { beyondPeer, choose } from "./portmap/setting.ts";
 
 const bin = `${pluginFolder()}/bridge`;
 const ranges = [[{ subnet: "10.1.2.0/24" }], [{ subnet: "2001:db8:5::/64" }]];
@@ -70,4 +71,76 @@ test("a lock that somebody keeps is waited for once, not for each family", beyon
     assert.equal(iptablesSave(host, family, "nat").filter((line) => line.includes("CNI-")).length, 4);
   }
   assert.equal(callPlugin(host, bin, callOf("DEL"), config).status, 0);
+});
+
+const kinds: [name: string, missing: readonly string[]][] = [
+  ["as it is", []],
+  ["without io_uring", ["io_uring_setup:error=EPERM"]],
+  ["of 2018", ["pidfd_open:error=ENOSYS", "pidfd_getfd:error=ENOSYS", "io_uring_setup:error=ENOSYS"]],
+];
+
+const chain: JsonObject[] = [
+  config,
+  {
+    ...{ cniVersion: "1.0.0", name: "net1", type: "portmap", backend: "iptables" },
+    runtimeConfig: { portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp" }] },
+  },
+  { cniVersion: "1.0.0", name: "net1", type: "firewall", backend: "iptables", ingressPolicy: "same-bridge" },
+];
+
+for (const flavour of ["nft", "legacy"] as const) {
+  for (const [kernel, missing] of kinds) {
+    test(
+      `${flavour}: no call leaves a process where the first process reaps none; a kernel ${kernel}`,
+      beyondPeer,
+      async (t) => {
+        const host = await hostFor(t);
+        choose(host, flavour);
+        host.addNetns("c1");
+        host.writeFile("/run/pids", "");
+        const first = ["--pid=/run/pids", "--fork", "sh", "-c", "echo ready; exec sleep infinity"];
+        await host.start("unshare", first);
+        const processes = () => host.run("ps", ["-e", "-o", "stat=,args="]).stdout.split("\n").length;
+        const before = processes();
+        const strace = [
+          "strace",
+          "-qq",
+          "-f",
+          "-o",
+          "/dev/null",
+          ...missing.flatMap((what) => ["-e", `inject=${what}`]),
+        ];
+        let result: JsonObject | undefined;
+        const run = (command: Command, plugin: JsonObject): void => {
+          const program = `${pluginFolder()}/${plugin["type"]}`;
+          const words = [...(missing.length > 0 ? strace : []), program];
+          const { stdout } = host.run("nsenter", ["--pid=/run/pids", "--", ...words], {
+            env: pluginEnvironment(program, callOf(command)),
+            input: JSON.stringify({ ...plugin, ...(result && { prevResult: result }) }),
+          });
+          if (command === "ADD") result = parseObject(stdout);
+          assert.equal(processes(), before, `${command} of ${plugin["type"]}`);
+        };
+        for (let round = 0; round < 3; round++) {
+          for (const command of ["ADD", "CHECK"] as const) for (const plugin of chain) run(command, plugin);
+          for (const plugin of chain.toReversed()) run("DEL", plugin);
+          result = undefined;
+        }
+      },
+    );
+  }
+}
+
+test("an iptables that has made the rules and does not end is ended", beyondPeer, async (t) => {
+  const host = await hostFor(t);
+  host.addNetns("c1");
+  const script = '#!/bin/sh\n/usr/sbin/iptables-nft-restore "$@"\nexec sleep 987654\n';
+  host.writeFile("/run/spies/iptables-restore", script, 0o755);
+  for (const name of ["iptables", "iptables-save"]) {
+    host.run("ln", ["-s", `/usr/sbin/${name}`, `/run/spies/${name}`]);
+  }
+  const call = { ...callOf("ADD"), extraEnv: { PATH: "/run/spies:/usr/sbin:/usr/bin" } };
+  assert.equal(callPlugin(host, bin, call, config).status, 0);
+  assert.equal(iptablesSave(host, "ipv4", "nat").filter((line) => line.includes("CNI-")).length, 4);
+  assert.doesNotMatch(host.run("ps", ["-e", "-o", "args="]).stdout, /987654/);
 });

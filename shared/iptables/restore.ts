@@ -2,7 +2,6 @@ import { closeSync } from "node:fs";
 import type { Child } from "../linux/child.ts";
 import { unlock } from "../linux/flock.ts";
 import { lockIfPossible, openLockFile, Patience } from "../linux/lock-file.ts";
-import { netfilterDescriptors, netfilterSocket } from "../netlink/netfilter-socket.ts";
 import { type Family, type Outcome, requireIptables, startProgram } from "./program.ts";
 import { quoteWord } from "./rule.ts";
 
@@ -79,7 +78,6 @@ export class Restore {
   ask({ table, chains }: Question): void {
     const commands = chains.length === 0 ? ["-S"] : chains.map((chain) => `-S ${quoteWord(chain)}`);
     this.#give([`*${table}`, ...commands, "COMMIT", ""].join("\n"));
-    if (this.purpose === "reading") this.#program?.endInput();
     this.#asked = { table, chains };
   }
 
@@ -106,18 +104,13 @@ export class Restore {
     this.#program = this.#run(this.#input);
   }
 
-  /**
-   * Waits until the transaction is made or refused. The program's end is not waited for: when something is removed,
-   * iptables-nft takes 10 to 20 ms more to close its socket, in which the kernel waits for an RCU grace period and frees
-   * what nobody can see any more. It holds our own sockets too, since who closes such a one last within that time waits
-   * as well.
-   */
+  /** Waits until the transaction is made or refused. The end of a program that has made it is not waited for. */
   finish(): Outcome & { readonly input: string } {
     const input = this.#input;
-    // Not sooner: while it closes its socket, the kernel lets nobody remove a link.
-    this.#program?.endInput();
     if (this.#program?.readUntil(doneLine, patienceMilliseconds) === undefined)
       return { ...this.#end(), input };
+    // Not sooner: while its socket is closed, the kernel lets nobody remove a link.
+    this.#leave();
     this.#mayStillWork = true;
     return { status: 0, stdout: "", stderr: "", input };
   }
@@ -146,8 +139,7 @@ export class Restore {
   }
 
   #run(input?: string): Child {
-    if (this.purpose === "changing") openNetfilterSocket();
-    const heldFds = [...(this.#lockFd === undefined ? [] : [this.#lockFd]), ...netfilterDescriptors()];
+    const heldFds = this.#lockFd === undefined ? [] : [this.#lockFd];
     const args = ["--noflush", waiting[this.purpose], "--verbose"];
     const program = requireIptables(this.#family);
     return startProgram(program, args, { heldFds, ...(input !== undefined && { input }) });
@@ -164,15 +156,6 @@ export class Restore {
     this.#program = undefined;
     this.#input = "";
     return outcome;
-  }
-}
-
-/** It is needed anyway, and the program can only hold it when it is open already. */
-function openNetfilterSocket(): void {
-  try {
-    netfilterSocket();
-  } catch {
-    // A kernel without.
   }
 }
 

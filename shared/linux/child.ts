@@ -1,16 +1,6 @@
 import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
 import { nodeErrno, SystemError } from "../errors/system-error.ts";
-import { call } from "./libc.ts";
-
-const waitpid = "int waitpid(int pid, void *status, int options)";
-const poll = "int poll(void *fds, unsigned long count, int timeout)";
-
-// sys/wait.h, poll.h
-const WNOHANG = 1;
-const POLLIN = 1;
-
-/** Programs that were left, which the kernel keeps in its table until somebody is told of their end. */
-let left: readonly number[] = [];
+import { childLeft, childStarted, isReadable, waitForChild } from "./children.ts";
 
 /** How a program ended, and what it printed. */
 export interface ChildOutcome {
@@ -45,7 +35,7 @@ export class Child {
     this.#pid = pid;
     this.#files = files;
     this.#takesInput = files.stdin !== undefined;
-    left = left.filter((other) => call(waitpid, other, null, WNOHANG) === 0);
+    childStarted(pid);
   }
 
   get takesInput(): boolean {
@@ -86,7 +76,7 @@ export class Child {
       }
       // The end may be a part of it.
       searched = Math.max(0, text.length - beginning.length);
-      if (this.#takesInput && !this.#hasOutput(patienceMilliseconds)) this.endInput();
+      if (this.#takesInput && !isReadable(this.#files.stdout, patienceMilliseconds)) this.endInput();
       if (!this.#read()) return undefined;
     }
   }
@@ -103,19 +93,12 @@ export class Child {
     }
   }
 
-  /** Ends its input and goes on without it. After this process's end, init or a subreaper is told of its end. */
+  /** Ends its input and goes on without it. What it does is done; this process waits for its end before its own. */
   leave(): void {
+    // While it waits for input its sockets are open.
+    childLeft(this.#pid);
     this.endInput();
     this.#close();
-    left = [...left, this.#pid];
-  }
-
-  #hasOutput(timeoutMilliseconds: number): boolean {
-    // struct pollfd
-    const watched = new DataView(new ArrayBuffer(8));
-    watched.setInt32(0, this.#files.stdout, true);
-    watched.setInt16(4, POLLIN, true);
-    return call(poll, new Uint8Array(watched.buffer), 1, timeoutMilliseconds) !== 0;
   }
 
   #read(): boolean {
@@ -127,10 +110,8 @@ export class Child {
   }
 
   #wait(): Pick<ChildOutcome, "status" | "signal"> {
-    const status = new DataView(new ArrayBuffer(4));
-    const outcome = call(waitpid, this.#pid, new Uint8Array(status.buffer), 0);
-    if (outcome < 0) throw new SystemError("cannot wait for a program", outcome);
-    const word = status.getInt32(0, true);
+    const word = waitForChild(this.#pid);
+    if (word < 0) throw new SystemError("cannot wait for a program", word);
     // bits/waitstatus.h
     const signal = word & 0x7f;
     return signal === 0 ? { status: (word >>> 8) & 0xff, signal: null } : { status: null, signal };
