@@ -187,3 +187,24 @@ test("a failed ADD takes the VLAN's gateway back that it made", async (t) => {
     ["lo"],
   );
 });
+
+test("an ADD that fails late takes the gateway's interface back, unless a container uses it", async (t) => {
+  const host = await hostFor(t);
+  const forwarding = "/proc/sys/net/ipv6/conf/all/forwarding";
+  host.run("mount", ["--bind", forwarding, forwarding]);
+  host.run("mount", ["-o", "remount,bind,ro", forwarding]);
+  const failing = { ...routed(v4, v6), vlan: 5 };
+  host.addNetns("c1");
+  const fail = (): void => assert.match(call(host, "ADD", "c1", failing).stdout, /forwarding/);
+  fail();
+  assert.deepEqual(ipJson(host, ["link", "show", "type", "bridge"]), []);
+  assert.deepEqual(ipJson(host, ["link", "show", "type", "veth"]), []);
+  const config = { ...routed(v4), vlan: 5 };
+  const prevResult = attach(host, "c2", config);
+  fail();
+  host.inNetns("c2", "ping", ["-c1", "-W2", "10.1.2.1"]);
+  const check = (): PluginResponse => call(host, "CHECK", "c2", { ...config, prevResult });
+  assert.equal(check().stdout, "");
+  host.run("ip", ["address", "del", "10.1.2.1/24", "dev", "bridge0.5"]);
+  assert.equal(asObject(check().json)["msg"], "gateway address 10.1.2.1 not found on bridge0.5");
+});

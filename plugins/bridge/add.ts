@@ -3,21 +3,24 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result, ResultInterface } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { inNetns, type Netns, openNetns, ownNetns } from "../../shared/linux/netns.ts";
 import { withSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink, openRtnetlinkMonitor, RTMGRP_LINK } from "../../shared/rtnetlink/client.ts";
 import { findLink, findLinkByIndex, type Link, setLink } from "../../shared/rtnetlink/link.ts";
+import { whileAttaching, whileNobodyAttaches } from "./bridge-lock.ts";
 import { type BridgeConfig, vlanInterfaceName } from "./config.ts";
 import { configureContainer } from "./container.ts";
 import { fixMac } from "./fixed-mac.ts";
-import { type Addressing, completeAddressing } from "./gateways.ts";
 import {
-  enableForwarding,
-  ensureBridge,
-  ensureGatewayAddress,
-  refuseRouterAdvertisements,
-} from "./host-bridge.ts";
+  addGatewayAddresses,
+  type GatewayPlan,
+  planGateway,
+  replaceContradicting,
+} from "./gateway-address.ts";
+import { type Addressing, completeAddressing } from "./gateways.ts";
+import { enableForwarding, ensureBridge, hasPorts, refuseRouterAdvertisements } from "./host-bridge.ts";
 import { addMasquerade, prepareMasquerade } from "./masquerade.ts";
 import type { Owner } from "./owner.ts";
 import { addSpoofCheck } from "./spoof-check.ts";
@@ -45,11 +48,18 @@ export function add(request: Request, config: BridgeConfig): Result {
   const container = inNetns(containerNetns, openRtnetlink);
   refuseExisting(container, request.ifname);
   const places = { host, hostNetns, container, containerNetns };
-  return withUndo((undo) => attach(request, config, places, undo));
+  return withUndo((undo) => attach(request, config, places, { shared: undo.nested(), own: undo }));
 }
 
-function attach(request: Request, config: BridgeConfig, places: Places, undo: UndoStack): Result {
-  const { bridge, ends } = connect(request, config, places, undo);
+/** What an ADD makes for itself is taken back first. What others may use by then is looked at without its port. */
+interface Undo {
+  /** The bridge, its gateway interfaces and addresses. */
+  readonly shared: UndoStack;
+  readonly own: UndoStack;
+}
+
+function attach(request: Request, config: BridgeConfig, places: Places, undo: Undo): Result {
+  const { bridge, ends } = whileAttaching(() => connect(request, config, places, undo));
   try {
     return configureEnds(request, config, places, bridge, ends, undo);
   } catch (error) {
@@ -64,33 +74,35 @@ function configureEnds(
   places: Places,
   bridge: Link,
   ends: VethEnds,
-  undo: UndoStack,
+  undo: Undo,
 ): Result {
   // Before the container's end goes up: no frame passes unchecked.
-  if (config.macSpoofCheck) addSpoofCheck(request, ends.host.name, ends.container.mac, undo);
-  const ipam = config.ipam.type === "" ? undefined : allocate(request, config.ipam, undo);
+  if (config.macSpoofCheck) addSpoofCheck(request, ends.host.name, ends.container.mac, undo.own);
+  const ipam = config.ipam.type === "" ? undefined : allocate(request, config.ipam, undo.own);
   const addressing = ipam === undefined ? undefined : completeAddressing(ipam, config, containerInterface);
-  if (config.ipMasq && addressing !== undefined) {
-    prepareMasquerade(
-      config.ipMasqBackend,
-      addressing.ips.map(({ address }) => address),
-    );
-  }
-  const gateway =
-    addressing === undefined ? undefined : gatewayLink(config, places, bridge, addressing, undo);
+  const addresses = addressing?.ips.map(({ address }) => address) ?? [];
+  if (config.ipMasq && addressing !== undefined) prepareMasquerade(config.ipMasqBackend, addresses);
+  const wanted = addressing?.gatewayAddresses ?? [];
+  const lacking = gatewayLacks(config, places, bridge, wanted);
   if (addressing === undefined) bringUp(config, places, ends.container);
-  else configure(request, config, places, gateway, ends, addressing, undo);
-
+  else {
+    inNetns(places.containerNetns, () =>
+      configureContainer(places.container, ends.container, addressing, config),
+    );
+    if (config.ipMasq) addMasquerade(config.ipMasqBackend, request, addresses, undo.own);
+  }
   if (!config.disableContainerInterface) waitForPort(places, ends.host);
   if (addressing !== undefined) announce(places, ends.container, addressing);
+
+  // What others use too comes last: the less can fail behind it, the less has to be taken back.
+  const gateway = makeGateway(config, places, bridge, wanted, lacking, undo.shared);
   const interfaces = describeInterfaces(request, places, bridge, ends);
-  if (gateway !== undefined && gateway.index !== bridge.index) {
-    interfaces.push({ name: gateway.name, mac: gateway.mac });
+  if (gateway !== undefined && gateway.link.index !== bridge.index) {
+    interfaces.push({ name: gateway.link.name, mac: gateway.link.mac });
   }
-  // Last, as it is not taken back: other networks may rely on it at once.
-  for (const family of new Set(addressing?.gatewayAddresses.map(({ address }) => address.family))) {
-    enableForwarding(family);
-  }
+  // This is not taken back: other networks may rely on it at once.
+  for (const family of new Set(wanted.map(({ address }) => address.family))) enableForwarding(family);
+  if (gateway !== undefined) replaceContradicting(places.host, gateway.link, gateway.plan, undo.shared);
   return {
     interfaces,
     ips: addressing?.ips ?? [],
@@ -99,19 +111,19 @@ function configureEnds(
   };
 }
 
-/** Makes the bridge if need be, and a port of it. Another call may remove the bridge in between: then it is made again. */
+/** Makes the bridge if need be, and a port of it. Others may remove the bridge in between: then it is made again. */
 function connect(
   owner: Owner,
   config: BridgeConfig,
   { host, container, hostNetns }: Places,
-  undo: UndoStack,
+  undo: Undo,
 ): { bridge: Link; ends: VethEnds } {
-  let bridge = ensureBridge(host, config, undo);
-  const ends = createVeth(host, container, hostNetns.fd, owner, config, undo);
+  let bridge = ensureBridge(host, config, undo.shared);
+  const ends = createVeth(host, container, hostNetns.fd, owner, config, undo.own);
   refuseRouterAdvertisements(ends.host.name);
   for (let attempt = 1; attempt <= attempts; attempt++) {
     if (attachToBridge(host, ends.host, bridge, owner, config)) return { bridge, ends };
-    bridge = ensureBridge(host, config, undo);
+    bridge = ensureBridge(host, config, undo.shared);
   }
   throw new CniError(
     ErrorCode.tryAgainLater,
@@ -136,44 +148,47 @@ function bringUp(config: BridgeConfig, places: Places, link: Link): void {
   if (!config.disableContainerInterface) setLink(places.container, link, { up: true });
 }
 
-/** The link that gets the gateway addresses; undefined when there are none. */
-function gatewayLink(
+/**
+ * Fixes the bridge's MAC, and returns what bridge or VLAN's interface lacks of the gateway addresses. What is there stays while this container's port
+ * is: nobody takes it back then. Throws CniError when it has others that contradict.
+ */
+function gatewayLacks(
   config: BridgeConfig,
   places: Places,
   bridge: Link,
-  addressing: Addressing,
-  undo: UndoStack,
-): Link | undefined {
-  if (addressing.gatewayAddresses.length === 0) return undefined;
-  if (config.vlans.vlan === 0) return bridge;
-  return ensureVlanGateway(places.host, places.hostNetns.fd, bridge, config, undo);
+  wanted: readonly IpPrefix[],
+): readonly IpPrefix[] {
+  if (wanted.length === 0) return [];
+  // At once, as the container's port may have given the bridge another one.
+  if (config.vlans.vlan === 0) fixMac(places.host, bridge, config.bridge);
+  const link = config.vlans.vlan === 0 ? bridge : findLink(places.host, vlanInterfaceName(config));
+  return link === undefined ? wanted : planGateway(places.host, link, wanted, config.forceAddress).missing;
 }
 
-function configure(
-  request: Request,
+/** Makes the gateway as far as it is lacking. Returns its link, and what is left to be replaced on it. */
+function makeGateway(
   config: BridgeConfig,
-  places: Places,
-  gateway: Link | undefined,
-  ends: VethEnds,
-  addressing: Addressing,
+  { host, hostNetns }: Places,
+  bridge: Link,
+  wanted: readonly IpPrefix[],
+  lacking: readonly IpPrefix[],
   undo: UndoStack,
-): void {
-  inNetns(places.containerNetns, () =>
-    configureContainer(places.container, ends.container, addressing, config),
-  );
-  if (gateway !== undefined) {
-    fixMac(places.host, gateway, config.vlans.vlan === 0 ? config.bridge : vlanInterfaceName(config));
-    for (const address of addressing.gatewayAddresses) {
-      ensureGatewayAddress(places.host, gateway, address, config.forceAddress, undo);
-    }
+): { link: Link; plan: GatewayPlan } | undefined {
+  if (wanted.length === 0) return undefined;
+  let link = bridge;
+  if (config.vlans.vlan !== 0) {
+    link = ensureVlanGateway(host, hostNetns.fd, bridge, config, undo);
+    fixMac(host, link, vlanInterfaceName(config));
   }
-  if (!config.ipMasq) return;
-  addMasquerade(
-    config.ipMasqBackend,
-    request,
-    addressing.ips.map(({ address }) => address),
-    undo,
-  );
+  if (lacking.length === 0) return { link, plan: { missing: [], contradicting: [] } };
+  // Others may have given it some meanwhile.
+  const plan = planGateway(host, link, wanted, config.forceAddress);
+  const takeBack = (work: () => void): void =>
+    whileNobodyAttaches(() => {
+      if (!hasPorts(host, bridge, link)) work();
+    });
+  addGatewayAddresses(host, link, plan.missing, undo, takeBack);
+  return { link, plan };
 }
 
 /** The container is reachable once the bridge forwards to its port. */

@@ -4,7 +4,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result, ResultInterface, ResultIp } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { formatIp } from "../../shared/ip/address.ts";
+import { formatIp, sameIp } from "../../shared/ip/address.ts";
 import { formatPrefix, isDefaultPrefix, networkOf, samePrefix } from "../../shared/ip/prefix.ts";
 import { inNetns, openNetns } from "../../shared/linux/netns.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
@@ -12,7 +12,8 @@ import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLink, findLinkByIndex, type Link } from "../../shared/rtnetlink/link.ts";
 import { type KernelRoute, listRoutes, RT_TABLE_MAIN } from "../../shared/rtnetlink/route.ts";
-import type { BridgeConfig } from "./config.ts";
+import { type BridgeConfig, vlanInterfaceName } from "./config.ts";
+import { completeAddressing } from "./gateways.ts";
 import { notMasqueraded } from "./masquerade.ts";
 import type { Owner } from "./owner.ts";
 import { spoofChecker } from "./spoof-check.ts";
@@ -25,6 +26,7 @@ export function check(request: Request, config: BridgeConfig): void {
   if (config.ipam.type !== "") delegate(request, config.ipam, "CHECK");
   const result = requirePrevResult(request, "CHECK of bridge");
   const bridge = checkBridge(host, config, result);
+  if (config.isGateway) checkGateway(request, host, config, bridge, result);
   const { port, mac } = checkPair(request, host, container, bridge, result);
   if (config.macSpoofCheck) checkSpoofCheck(request, bridge, port, mac);
   const link = findLink(container, request.ifname);
@@ -89,6 +91,31 @@ function checkBridge(host: NetlinkSocket, config: BridgeConfig, result: Result):
   }
   if (!link.up) throw mismatch(`Interface ${config.bridge} is down`);
   return link;
+}
+
+/** Without its gateway address the host answers none of the containers, and forwards nothing for them. */
+function checkGateway(
+  request: Request,
+  host: NetlinkSocket,
+  config: BridgeConfig,
+  bridge: Link,
+  result: Result,
+): void {
+  const ips = result.ips.filter((ip) => isOwn(ip, result, request.ifname));
+  const { gatewayAddresses } = completeAddressing({ ...result, ips }, config, 0);
+  if (gatewayAddresses.length === 0) return;
+  const name = config.vlans.vlan === 0 ? bridge.name : vlanInterfaceName(config);
+  const link = findLink(host, name);
+  const present = link === undefined ? [] : listAddresses(host, { index: link.index });
+  for (const { address } of gatewayAddresses) {
+    if (present.some(({ prefix }) => sameIp(prefix.address, address))) continue;
+    throw mismatch(
+      `gateway address ${formatIp(address)} not found on ${name}`,
+      link === undefined
+        ? `there is no ${name}`
+        : "it was removed or replaced after ADD: attach the container again",
+    );
+  }
 }
 
 function checkPair(

@@ -1,15 +1,13 @@
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
-import { formatPrefix, type IpPrefix, prefixContains, samePrefix } from "../../shared/ip/prefix.ts";
 import { ensureSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
-import { addAddress, deleteAddress, IFA_F_NODAD, listAddresses } from "../../shared/rtnetlink/address.ts";
 import { createBridge, setNoLinkLocalLearn } from "../../shared/rtnetlink/bridge.ts";
 import { randomMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { deleteLink, findLink, type Link, listLinks, setLink } from "../../shared/rtnetlink/link.ts";
+import { whileNobodyAttaches } from "./bridge-lock.ts";
 import type { BridgeConfig } from "./config.ts";
-import { readyLinkLocal } from "./link-local.ts";
 
 const attempts = 10;
 
@@ -22,9 +20,10 @@ const attempts = 10;
  */
 export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: UndoStack): Link {
   for (let attempt = 1; ; attempt++) {
-    if (makeBridge(rt, config)) undo.push(() => deleteUnusedBridge(rt, config.bridge));
+    const isNew = makeBridge(rt, config);
     const bridge = findLink(rt, config.bridge);
     if (bridge !== undefined) {
+      if (isNew) undo.push(() => takeBackBridge(rt, bridge));
       if (bridge.kind !== "bridge") {
         throw new CniError(
           ErrorCode.conflict,
@@ -97,10 +96,15 @@ export function refuseLinkLocalLearning(rt: NetlinkSocket, bridge: Link): void {
 }
 
 /** Deletes a bridge that this call made, unless somebody else uses it by now. */
-function deleteUnusedBridge(rt: NetlinkSocket, name: string): void {
-  const bridge = findLink(rt, name);
-  if (bridge === undefined || listLinks(rt, { master: bridge.index }).length > 0) return;
-  deleteLink(rt, bridge);
+function takeBackBridge(rt: NetlinkSocket, made: Link): void {
+  whileNobodyAttaches(() => {
+    if (findLink(rt, made.name)?.index === made.index && !hasPorts(rt, made)) deleteLink(rt, made);
+  });
+}
+
+/** True when anything but the gateway interface of a VLAN is a port of the bridge. Throws SystemError. */
+export function hasPorts(rt: NetlinkSocket, bridge: Link, gateway?: Link): boolean {
+  return listLinks(rt, { master: bridge.index }).some(({ index }) => index !== gateway?.peerIndex);
 }
 
 /** A router's advertisements must not give addresses to links of the host that belong to containers. */
@@ -110,43 +114,6 @@ export function refuseRouterAdvertisements(link: string): void {
   } catch {
     // Without IPv6 there are no router advertisements; a read-only /proc/sys is the administrator's decision.
   }
-}
-
-/**
- * Gives the bridge (or the gateway interface of a VLAN) a gateway address, or finds that it has it.
- *
- * @throws CniError when the bridge has an address that contradicts it and `forceAddress` is off.
- */
-export function ensureGatewayAddress(
-  rt: NetlinkSocket,
-  bridge: Link,
-  wanted: IpPrefix,
-  forceAddress: boolean,
-  undo: UndoStack,
-): void {
-  const { family } = wanted.address;
-  const present = listAddresses(rt, { family, index: bridge.index });
-  if (present.some(({ prefix }) => samePrefix(prefix, wanted))) return;
-  for (const { prefix } of present) {
-    if (family === 6 && !overlap(prefix, wanted)) continue;
-    if (!forceAddress) {
-      throw new CniError(
-        ErrorCode.conflict,
-        `failed to set bridge addr: "${bridge.name}" already has an IP address different from ${formatPrefix(wanted)}`,
-        `it has ${formatPrefix(prefix)}: give the network another "bridge", or set "forceAddress" to replace it`,
-      );
-    }
-    deleteAddress(rt, bridge, prefix);
-    undo.push(() => void addAddress(rt, bridge, prefix));
-  }
-  // The address is ours alone: nobody has to be asked whether it is in use.
-  if (!addAddress(rt, bridge, wanted, family === 6 ? IFA_F_NODAD : 0)) return;
-  undo.push(() => deleteAddress(rt, bridge, wanted));
-  if (family === 6) readyLinkLocal(rt, bridge);
-}
-
-function overlap(a: IpPrefix, b: IpPrefix): boolean {
-  return prefixContains(a, b.address) || prefixContains(b, a.address);
 }
 
 /** Lets the host forward packets of a family. It stays on: other networks may rely on it by then. */

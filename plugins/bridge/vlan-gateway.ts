@@ -2,17 +2,11 @@ import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
-import {
-  deleteLink,
-  findLink,
-  findLinkByIndex,
-  type Link,
-  listLinks,
-  setLink,
-} from "../../shared/rtnetlink/link.ts";
+import { deleteLink, findLink, type Link, setLink } from "../../shared/rtnetlink/link.ts";
 import { createVethPair } from "../../shared/rtnetlink/veth.ts";
+import { whileNobodyAttaches } from "./bridge-lock.ts";
 import { type BridgeConfig, vlanInterfaceName } from "./config.ts";
-import { refuseRouterAdvertisements } from "./host-bridge.ts";
+import { hasPorts, refuseRouterAdvertisements } from "./host-bridge.ts";
 import { joinVlans } from "./veth.ts";
 
 const attempts = 10;
@@ -38,7 +32,7 @@ export function ensureVlanGateway(
     try {
       const peerName = `veth${Math.random().toString(16).slice(2, 10).padEnd(8, "0")}`;
       createVethPair(rt, { name, mtu: bridge.mtu, peerName, peerNetns: hostNetns });
-      undo.push(() => deleteUnused(rt, name, bridge));
+      undo.push(() => takeBack(rt, name, bridge));
       connect(rt, peerName, bridge, config);
     } catch (error) {
       // Another call makes it at the same moment.
@@ -68,12 +62,10 @@ function connect(rt: NetlinkSocket, peerName: string, bridge: Link, config: Brid
   joinVlans(rt, port, bridge, { ...config.vlans, trunk: [] });
 }
 
-/** Takes it back unless other containers use the bridge by now: one of them may be in this VLAN. */
-function deleteUnused(rt: NetlinkSocket, name: string, bridge: Link): void {
-  const link = findLink(rt, name);
-  if (link === undefined) return;
-  const port = link.peerIndex === undefined ? undefined : findLinkByIndex(rt, link.peerIndex);
-  const others = listLinks(rt, { master: bridge.index }).filter(({ index }) => index !== port?.index);
-  // One is the port of the container whose ADD has failed.
-  if (others.length <= 1) deleteLink(rt, link);
+/** Takes it back unless containers use the bridge by now: one of them may be in this VLAN. */
+function takeBack(rt: NetlinkSocket, name: string, bridge: Link): void {
+  whileNobodyAttaches(() => {
+    const link = findLink(rt, name);
+    if (link !== undefined && !hasPorts(rt, bridge, link)) deleteLink(rt, link);
+  });
 }

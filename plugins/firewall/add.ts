@@ -5,11 +5,13 @@ import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
 import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
 import { changeRules, requireIptables } from "../../shared/iptables/client.ts";
 import type { Family } from "../../shared/iptables/program.ts";
+import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import { addressesOf, families, isolationOf, ofFamily, ownerOf } from "./attachment.ts";
 import { usesNftables } from "./backend.ts";
 import { Bindings } from "./bindings.ts";
 import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, isTimeout } from "./firewalld.ts";
+import { hasUnrecorded } from "./isolation-users.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { addWithNftables } from "./nftables/commands.ts";
 import { removeFromRuleset } from "./nftables/ruleset.ts";
@@ -117,7 +119,7 @@ function makeRules(family: Family, directory: string, owner: Owner, wanted: Want
   const done = changeRules(family, "filter", (current) => planAdd(current, wanted));
   undo.push(() => {
     changeRules(family, "filter", (current) =>
-      planUndo(current, done, wanted, stillNeeded(directory, owner, wanted)),
+      planUndo(current, done, wanted, stillNeeded(current, directory, owner, wanted)),
     );
   });
 }
@@ -147,8 +149,19 @@ function bind(
   }
 }
 
-function stillNeeded(directory: string, owner: Owner, { accept, isolation }: Wanted): StillNeeded {
-  const others = listRecords(directory).filter((record) => !sameOwner(record.owner, owner));
+function stillNeeded(
+  current: Ruleset,
+  directory: string,
+  owner: Owner,
+  { accept, isolation }: Wanted,
+): StillNeeded {
+  const records = listRecords(directory);
+  // The Go plugin's attachments have no records, and may need either.
+  const own = accept?.addresses ?? [];
+  if (hasUnrecorded(current, [...records.map(({ address }) => address), ...own])) {
+    return { adminChain: true, isolation: true };
+  }
+  const others = records.filter((record) => !sameOwner(record.owner, owner));
   return {
     adminChain: others.some((other) => other.zone === undefined && other.adminChain === accept?.adminChain),
     isolation:

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseIp } from "../../shared/ip/address.ts";
-import { unusedBridges } from "./isolation-users.ts";
+import { hasUnrecorded, unusedBridges } from "./isolation-users.ts";
 import type { AddressRecord } from "./records.ts";
 import { TableModel } from "./table-model.ts";
 
@@ -74,4 +74,12 @@ test("rules and sources of people do not", () => {
 test("each bridge by itself", () => {
   const leaving = [record("10.0.0.2", "cni0"), record("10.1.0.2", "cni1")];
   assert.deepEqual(unused([record("10.1.0.3", "cni1")], [], [], leaving), ["cni0"]);
+});
+
+test("an ADD that is taken back leaves what an attachment without a record may need", () => {
+  const own = record("10.0.0.2").address;
+  const read = (...lines: string[]) => new TableModel([...lines, ...accept("10.0.0.2/32")]).read();
+  assert.equal(hasUnrecorded(read(), [own]), false);
+  assert.equal(hasUnrecorded(read(...accept("10.0.0.3/32")), [own]), true);
+  assert.equal(hasUnrecorded(read(...accept("10.0.0.3/32")), [own, record("10.0.0.3").address]), false);
 });

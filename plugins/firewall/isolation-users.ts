@@ -34,12 +34,24 @@ export function unusedBridges(
   }
   const bound = sources();
   if (bound === undefined) return [];
-  const known = new Set([...leaving, ...staying()].map(({ address }) => formatIp(address)));
-  const accepted = [
-    ...addressesAcceptedBy(current),
-    ...bound.flatMap(hostAddress).filter((address) => address.family === family),
-  ];
-  return accepted.every((address) => known.has(formatIp(address))) ? [...bridges] : [];
+  const others = bound.flatMap(hostAddress).filter((address) => address.family === family);
+  const known = [...leaving, ...staying()].map(({ address }) => address);
+  return hasUnrecorded(current, known, others) ? [] : [...bridges];
+}
+
+/**
+ * True when the traffic of an address is let through that is none of these: an attachment of the Go plugin, which may
+ * rely on what no record asks for.
+ *
+ * @param others addresses that are let through by other means than these rules.
+ */
+export function hasUnrecorded(
+  current: Ruleset,
+  recorded: readonly IpAddress[],
+  others: readonly IpAddress[] = [],
+): boolean {
+  const known = new Set(recorded.map(formatIp));
+  return [...addressesAcceptedBy(current), ...others].some((address) => !known.has(formatIp(address)));
 }
 
 /** A container that has gone without a DEL of ours does not count, unless its traffic is still accepted. */

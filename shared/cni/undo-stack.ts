@@ -9,6 +9,16 @@ export class UndoStack {
     this.#steps.push(undo);
   }
 
+  /** A stack of its own for what is to be taken back when all that was recorded after it is. */
+  nested(): UndoStack {
+    const inner = new UndoStack();
+    this.push(() => {
+      const [failure] = inner.run();
+      if (failure !== undefined) throw failure;
+    });
+    return inner;
+  }
+
   /** Takes back all steps, the last one first; goes on after a failure. Returns what failed. */
   run(): unknown[] {
     const failures: unknown[] = [];

@@ -3,6 +3,7 @@ import { call } from "./libc.ts";
 import { monotonicNow, sleep } from "./wait.ts";
 
 // sys/file.h
+const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
@@ -19,9 +20,18 @@ const flock = "int flock(int fd, int operation)";
  * @throws SystemError when the file cannot be locked at all.
  */
 export function lockExclusive(fd: number, timeoutMilliseconds: number): boolean {
+  return lock(fd, LOCK_EX, timeoutMilliseconds);
+}
+
+/** The same with the shared lock: any number may have it, while nobody has the exclusive one. */
+export function lockShared(fd: number, timeoutMilliseconds: number): boolean {
+  return lock(fd, LOCK_SH, timeoutMilliseconds);
+}
+
+function lock(fd: number, kind: number, timeoutMilliseconds: number): boolean {
   const deadline = monotonicNow() + timeoutMilliseconds;
   for (let wait = 0.2; ; wait = Math.min(wait * 2, 20)) {
-    const outcome = call(flock, fd, LOCK_EX | LOCK_NB);
+    const outcome = call(flock, fd, kind | LOCK_NB);
     if (outcome >= 0) return true;
     if (outcome !== -EWOULDBLOCK) throw new SystemError("cannot lock file", outcome);
     if (monotonicNow() >= deadline) return false;
