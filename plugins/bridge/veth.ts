@@ -57,11 +57,23 @@ export function createVeth(
         "an earlier attachment of this container was not removed: call DEL for it",
       );
     }
-    const ends = { host: requireLink(host, peerName), container: requireLink(container, owner.ifname) };
+    const hostEnd = requireLink(host, peerName);
     // Deleting one end deletes both.
-    undo.push(() => deleteLink(host, ends.host));
-    return ends;
+    undo.push(() => deleteLink(host, hostEnd));
+    return { host: hostEnd, container: otherEnd(container, owner.ifname, hostEnd) };
   }
+}
+
+/** The container's end. Whoever has the container's namespace may have given its name to another link meanwhile. */
+function otherEnd(container: NetlinkSocket, ifname: string, hostEnd: Link): Link {
+  const link = requireLink(container, ifname);
+  if (link.kind === "veth" && link.index === hostEnd.peerIndex && link.peerIndex === hostEnd.index)
+    return link;
+  throw new CniError(
+    ErrorCode.conflict,
+    `"${ifname}" in the container is not the other end of "${hostEnd.name}"`,
+    "something in the container renames interfaces while it is attached",
+  );
 }
 
 /** @throws CniError code 103 when the container has an interface of this name already. */

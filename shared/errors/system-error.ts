@@ -33,7 +33,9 @@ const meanings: Readonly<Record<string, string>> = {
   EEXIST: "file exists",
   EINVAL: "invalid argument",
   EISDIR: "is a directory",
+  ELOOP: "too many levels of symbolic links",
   ENETUNREACH: "network is unreachable",
+  ENOBUFS: "no buffer space available",
   ENODEV: "no such device",
   ENOENT: "no such file or directory",
   ENOMEM: "not enough memory",
@@ -51,6 +53,8 @@ const hints: Readonly<Record<string, string>> = {
   EACCES: "run the plugin as root",
   EPERM: "run the plugin as root: it needs CAP_NET_ADMIN and CAP_SYS_ADMIN in the namespaces concerned",
   EOPNOTSUPP: "the kernel lacks this feature: see the kernel options in README.md",
+  ENOBUFS:
+    "the kernel's answers were lost: something else fills this process's netlink socket, or there are more than it holds",
   EROFS: "the file system is mounted read-only",
   ENOSPC: "free space on the file system",
   EXFULL: "a Linux bridge takes at most 1024 ports: use another bridge for further containers",

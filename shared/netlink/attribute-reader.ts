@@ -106,9 +106,7 @@ export class Attributes {
   /** Text up to the zero byte. */
   text(type: number): string | undefined {
     const bytes = this.bytes(type);
-    if (bytes === undefined) return undefined;
-    const end = bytes.indexOf(0);
-    return textDecoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
+    return bytes === undefined ? undefined : textUpToZero(bytes);
   }
   nested(type: number): Attributes | undefined {
     const bytes = this.bytes(type);
@@ -119,6 +117,12 @@ export class Attributes {
     const bytes = this.bytes(type);
     return bytes === undefined ? undefined : new ByteReader(bytes);
   }
+}
+
+/** The text before the first zero byte. */
+export function textUpToZero(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return textDecoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
 /** Every attribute in order, for lists in which a type is repeated. The flag bits of the type are taken off. */

@@ -1,43 +1,57 @@
 import { closeSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
+import { unguessableNumbers } from "../linux/random.ts";
 import { Dialogue, type Operation } from "./dialogue.ts";
 import type { Message } from "./message.ts";
+import { drain, receiveFromKernel, sockaddrLength, socketAddress } from "./receive.ts";
 
-// sys/socket.h, linux/netlink.h
+// sys/socket.h, asm-generic/socket.h, linux/netlink.h
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
+const EAGAIN = 11;
+const ENOBUFS = 105;
 
-const MSG_PEEK_TRUNC = 0x2 | 0x20;
+/** The kernel answers within `send`: what has not come by then has been lost. */
+const patienceSeconds = 10;
+
+/** Sequence numbers of batches are above all others. */
+const batchNumbers = 2 ** 31;
 
 const prototypes = {
   socket: "int socket(int domain, int type, int protocol)",
+  bind: "int bind(int fd, void *address, uint32_t length)",
+  connect: "int connect(int fd, void *address, uint32_t length)",
   setsockopt: "int setsockopt(int fd, int level, int name, void *value, uint32_t length)",
   send: "ssize_t send(int fd, void *buffer, size_t length, int flags)",
-  recv: "ssize_t recv(int fd, void *buffer, size_t length, int flags)",
 } as const;
 
 /**
  * A netlink socket. It stays in the network namespace in which it was opened, wherever the thread goes.
- * One request is answered before the next is sent.
+ * One request is answered before the next is sent. Only the kernel is believed.
  */
 export class NetlinkSocket {
   readonly fd: number;
   readonly #dialogue: Dialogue;
-  #buffer = new Uint8Array(32 * 1024);
+  #batchSequence: number;
 
   constructor(fd: number) {
     this.fd = fd;
-    this.#dialogue = new Dialogue({
-      send: (operation, datagram) => this.#send(operation, datagram),
-      receive: (operation) => this.#receive(operation),
-    });
+    const [first = 0, firstOfBatches = 0] = unguessableNumbers(2);
+    this.#batchSequence = batchNumbers + firstOfBatches;
+    const transport = {
+      send: (operation: Operation, datagram: Uint8Array) => this.#send(operation, datagram),
+      receive: (operation: Operation) => this.#receive(operation),
+    };
+    this.#dialogue = new Dialogue(transport, first);
   }
 
   /**
@@ -59,6 +73,37 @@ export class NetlinkSocket {
     return this.#dialogue.dump(operation, type, body);
   }
 
+  /**
+   * As `dump`, but each message is given away as it comes, so that many take no memory. Its body is overwritten
+   * afterwards. Of a dump that is repeated messages come again.
+   */
+  dumpEach(operation: Operation, type: number, body: Uint8Array, take: (message: Message) => void): void {
+    this.#dialogue.dumpEach(operation, type, body, take);
+  }
+
+  /**
+   * Sends several requests of one type at once, and waits until all are carried out. At most a hundred, so that what
+   * the kernel refuses fits into the socket.
+   *
+   * @param ignored names of errnos that are as good as success.
+   * @throws SystemError for the first other one; the rest was carried out all the same.
+   */
+  requestAll(
+    operation: Operation,
+    type: number,
+    bodies: readonly Uint8Array[],
+    ignored: readonly string[],
+  ): void {
+    this.#dialogue.requestAll(operation, type, bodies, ignored);
+  }
+
+  /** Takes sequence numbers that no request has, and that nobody can guess; returns the first. */
+  takeSequences(count: number): number {
+    const first = this.#batchSequence;
+    this.#batchSequence += count;
+    return first;
+  }
+
   close(): void {
     closeSync(this.fd);
   }
@@ -68,30 +113,64 @@ export class NetlinkSocket {
     if (sent < 0) throw new SystemError(operation, sent);
   }
 
-  /** One datagram, whole: its size is asked for first, and the buffer grows to it. */
   #receive(operation: Operation): Uint8Array {
-    const size = call(prototypes.recv, this.fd, this.#buffer, 0, MSG_PEEK_TRUNC);
-    if (size < 0) throw new SystemError(operation, size);
-    if (size > this.#buffer.length) this.#buffer = new Uint8Array(size);
-    const received = call(prototypes.recv, this.fd, this.#buffer, this.#buffer.length, 0);
-    if (received < 0) throw new SystemError(operation, received);
-    return this.#buffer.slice(0, received);
+    const received = receiveFromKernel(this.fd, 0);
+    if (typeof received !== "number") return received;
+    const isLost = received === -EAGAIN || received === -ENOBUFS;
+    // The kernel tells only once that a socket is full, until it is empty.
+    if (isLost) drain(this.fd);
+    throw new SystemError(operation, isLost ? ENOBUFS : received);
   }
 }
 
 /**
  * Opens a netlink socket in the calling thread's network namespace, with strict checking of requests and extended
- * ACK asked for where the kernel has them.
+ * ACK asked for where the kernel has them. Nobody but the kernel can send to it.
  *
  * @throws SystemError
  */
 export function openNetlink(protocol: number): NetlinkSocket {
+  const fd = openSocket(protocol);
+  connectToKernel(fd);
+  return new NetlinkSocket(fd);
+}
+
+/**
+ * Opens a netlink socket that hears of changes in the calling thread's network namespace. Others can send to its
+ * groups: see `receiveOnce`.
+ *
+ * @param groups bits of the protocol's multicast groups.
+ * @throws SystemError
+ */
+export function openGroups(protocol: number, groups: number): number {
+  const fd = openSocket(protocol);
+  const outcome = call(prototypes.bind, fd, socketAddress(0, groups), sockaddrLength);
+  if (outcome < 0) {
+    closeSync(fd);
+    throw new SystemError("cannot subscribe to netlink notifications", outcome);
+  }
+  connectToKernel(fd);
+  return fd;
+}
+
+function openSocket(protocol: number): number {
   const fd = call(prototypes.socket, AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
   if (fd < 0) throw new SystemError("cannot open a netlink socket", fd);
+  // struct timeval
+  const patience = new Uint8Array(BigInt64Array.of(BigInt(patienceSeconds), 0n).buffer);
+  call(prototypes.setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, patience, patience.length);
   const on = Uint8Array.of(1, 0, 0, 0);
   for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) {
     // Kernels before 4.12, 4.3 and 4.20 lack them; everything works without.
     call(prototypes.setsockopt, fd, SOL_NETLINK, option, on, on.length);
   }
-  return new NetlinkSocket(fd);
+  return fd;
+}
+
+/**
+ * From then on the kernel refuses what others send to this port (netlink_getsockbyportid in net/netlink/af_netlink.c):
+ * they cannot fill the socket either. Senders are looked at all the same, for what came before.
+ */
+function connectToKernel(fd: number): void {
+  call(prototypes.connect, fd, socketAddress(0), sockaddrLength);
 }

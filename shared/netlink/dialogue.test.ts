@@ -13,27 +13,32 @@ const DUMP = 0x300;
 const ERROR = 2;
 const DONE = 3;
 
+const firstSequence = 700;
+
 type Answer = Omit<Message, "sequence"> & { sequence?: number };
 
 /** A kernel that answers the n-th request with the n-th list of datagrams. */
 function scripted(...answers: readonly (readonly (readonly Answer[])[])[]) {
   const requests: Message[] = [];
   let waiting: (readonly Answer[])[] = [];
-  const dialogue = new Dialogue({
-    send: (_operation, datagram) => {
-      const [request] = decodeMessages(datagram);
-      assert.ok(request !== undefined);
-      waiting.push(...(answers[requests.length] ?? []));
-      requests.push(request);
+  const dialogue = new Dialogue(
+    {
+      send: (_operation, datagram) => {
+        const [request] = decodeMessages(datagram);
+        assert.ok(request !== undefined);
+        waiting.push(...(answers[requests.length] ?? []));
+        requests.push(request);
+      },
+      receive: () => {
+        const [datagram, ...rest] = waiting;
+        assert.ok(datagram !== undefined, "waits for an answer that never comes");
+        waiting = rest;
+        const sequence = requests.at(-1)?.sequence ?? 0;
+        return Buffer.concat(datagram.map((message) => encodeMessage({ sequence, ...message })));
+      },
     },
-    receive: () => {
-      const [datagram, ...rest] = waiting;
-      assert.ok(datagram !== undefined, "waits for an answer that never comes");
-      waiting = rest;
-      const sequence = requests.at(-1)?.sequence ?? 0;
-      return Buffer.concat(datagram.map((message) => encodeMessage({ sequence, ...message })));
-    },
-  });
+    firstSequence,
+  );
   return { dialogue, requests };
 }
 
@@ -137,16 +142,88 @@ test("answers to earlier requests are no answers to this one", () => {
   assert.equal(letters(dialogue.request("look", 18, 0, body)), "a");
 });
 
+test("what a dump tells is given away as it comes, and again when it is repeated", () => {
+  const { dialogue } = scripted(
+    [[object("a"), object("b", MULTI | INTERRUPTED)], [end(DONE)]],
+    [[object("c")], [object("d"), end(DONE)]],
+  );
+  let taken = "";
+  dialogue.dumpEach("list", 18, body, (message) => {
+    taken += letters([message]);
+  });
+  assert.equal(taken, "abcd");
+});
+
+test("an answer without end is none", () => {
+  const { dialogue } = scripted(Array.from({ length: 2000 }, () => [object("a")]));
+  assert.throws(
+    () => dialogue.request("cannot look", 18, 0, body),
+    (error) => isErrno(error, "EMSGSIZE"),
+  );
+});
+
+test("requests are numbered from where the socket says", () => {
+  const { dialogue, requests } = scripted([[end(ERROR)]], [[end(DONE)]]);
+  dialogue.request("x", 16, 0, body);
+  dialogue.dump("x", 16, body);
+  assert.deepEqual(
+    requests.map(({ sequence }) => sequence),
+    [firstSequence + 1, firstSequence + 2],
+  );
+});
+
+/** A kernel that answers several requests at once with messages that have these places among them. */
+function answering(...answers: readonly { to: number; errno: number }[]) {
+  let requests: Message[] = [];
+  const transport = {
+    send: (_operation: string, datagram: Uint8Array) => {
+      requests = decodeMessages(datagram);
+    },
+    receive: () =>
+      Buffer.concat(
+        answers.map(({ to, errno }) =>
+          encodeMessage({ ...end(ERROR, errno), sequence: requests[to]?.sequence ?? 0 }),
+        ),
+      ),
+  };
+  return { dialogue: new Dialogue(transport, firstSequence), sent: () => requests };
+}
+
+test("several requests go in one datagram, and only the last one is acknowledged", () => {
+  const { dialogue, sent } = answering({ to: 2, errno: 0 });
+  dialogue.requestAll("x", 16, [body, body, body], []);
+  assert.deepEqual(
+    sent().map(({ flags }) => flags),
+    [REQUEST, REQUEST, REQUEST | ACK],
+  );
+  dialogue.requestAll("x", 16, [], []);
+});
+
+test("of several requests the first failure is told that is none to be ignored", () => {
+  const all = [body, body, body];
+  answering({ to: 0, errno: 2 }, { to: 2, errno: 2 }).dialogue.requestAll("x", 16, all, ["ENOENT"]);
+  for (const to of [1, 2]) {
+    const failing = answering({ to: 0, errno: 2 }, { to, errno: 1 }, { to: 2, errno: 0 });
+    assert.throws(
+      () => failing.dialogue.requestAll("cannot forget", 16, all, ["ENOENT"]),
+      (error) => isErrno(error, "EPERM"),
+    );
+  }
+});
+
 test("failures to send and to receive come through", () => {
   const broken = (end: "send" | "receive") =>
-    new Dialogue({
-      send: () => {
-        if (end === "send") throw new Error("not sent");
+    new Dialogue(
+      {
+        send: () => {
+          if (end === "send") throw new Error("not sent");
+        },
+        receive: () => {
+          throw new Error("not received");
+        },
       },
-      receive: () => {
-        throw new Error("not received");
-      },
-    });
+      0,
+    );
   assert.throws(() => broken("send").request("x", 16, 0, body), /not sent/);
   assert.throws(() => broken("receive").dump("x", 16, body), /not received/);
 });

@@ -2,22 +2,22 @@ import { closeSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
 import { monotonicNow } from "../linux/wait.ts";
-import { openNetlink } from "./client.ts";
+import { openGroups } from "./client.ts";
+import { receiveOnce } from "./receive.ts";
 
-const AF_NETLINK = 16;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20; // asm-generic/socket.h
 const EAGAIN = 11;
 const ENOBUFS = 105;
 
-const bind = "int bind(int fd, void *address, uint32_t length)";
 const setsockopt = "int setsockopt(int fd, int level, int name, void *value, uint32_t length)";
-const recv = "ssize_t recv(int fd, void *buffer, size_t length, int flags)";
+
+/** How long somebody else's messages, which may crowd out the kernel's, keep from looking. */
+const crowdedMilliseconds = 20;
 
 /** Hears of changes in the network namespace in which it was opened. */
 export class NetlinkMonitor {
   readonly #fd: number;
-  readonly #buffer = new Uint8Array(8192);
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -34,7 +34,7 @@ export class NetlinkMonitor {
       if (done()) return true;
       const left = deadline - monotonicNow();
       if (left <= 0) return false;
-      this.#receive(left);
+      this.#listen(deadline);
     }
   }
 
@@ -42,15 +42,29 @@ export class NetlinkMonitor {
     closeSync(this.#fd);
   }
 
-  #receive(milliseconds: number): void {
+  /** Waits for something of the kernel's. */
+  #listen(deadline: number): void {
+    let end = deadline;
+    for (;;) {
+      const left = end - monotonicNow();
+      if (left <= 0) return;
+      this.#limit(left);
+      const received = receiveOnce(this.#fd, 0);
+      if (received === undefined) {
+        end = Math.min(end, monotonicNow() + crowdedMilliseconds);
+        continue;
+      }
+      // More changes than fit: the state is asked for anyway.
+      if (typeof received !== "number" || received === -EAGAIN || received === -ENOBUFS) return;
+      throw new SystemError("cannot wait for a netlink notification", received);
+    }
+  }
+
+  #limit(milliseconds: number): void {
     // struct timeval; zero would mean no limit.
     const microseconds = Math.max(1000, Math.round(milliseconds * 1000));
     const timeout = new BigInt64Array([BigInt(Math.floor(microseconds / 1e6)), BigInt(microseconds % 1e6)]);
     call(setsockopt, this.#fd, SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(timeout.buffer), 16);
-    const received = call(recv, this.#fd, this.#buffer, this.#buffer.length, 0);
-    // More changes than fit: the state is asked for anyway.
-    if (received >= 0 || received === -EAGAIN || received === -ENOBUFS) return;
-    throw new SystemError("cannot wait for a netlink notification", received);
   }
 }
 
@@ -61,15 +75,5 @@ export class NetlinkMonitor {
  * @throws SystemError
  */
 export function openMonitor(protocol: number, groups: number): NetlinkMonitor {
-  const socket = openNetlink(protocol);
-  // struct sockaddr_nl (linux/netlink.h)
-  const address = new DataView(new ArrayBuffer(12));
-  address.setUint16(0, AF_NETLINK, true);
-  address.setUint32(8, groups, true);
-  const outcome = call(bind, socket.fd, new Uint8Array(address.buffer), 12);
-  if (outcome < 0) {
-    socket.close();
-    throw new SystemError("cannot subscribe to netlink notifications", outcome);
-  }
-  return new NetlinkMonitor(socket.fd);
+  return new NetlinkMonitor(openGroups(protocol, groups));
 }

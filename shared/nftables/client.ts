@@ -7,6 +7,7 @@ import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
 import { decodeMessages, type Message } from "../netlink/message.ts";
 import { netfilterSocket } from "../netlink/netfilter-socket.ts";
+import { receiveFromKernel } from "../netlink/receive.ts";
 import { type BatchAnswer, decodeAnswer, encodeBatch } from "./batch.ts";
 import { holdsText } from "./bytes.ts";
 import { type ChainName, chainKey, decodeChain, describeChain, type ListedChain } from "./chain.ts";
@@ -41,7 +42,6 @@ const ENOBUFS = 105;
 
 const setsockopt = "int setsockopt(int fd, int level, int name, void *value, uint32_t length)";
 const send = "ssize_t send(int fd, void *buffer, size_t length, int flags)";
-const recv = "ssize_t recv(int fd, void *buffer, size_t length, int flags)";
 
 const attempts = 100;
 
@@ -55,9 +55,6 @@ const lockPatience = new Patience(3_000);
 /** The ruleset of the network namespace in which it was opened. Every method throws SystemError. */
 export class Nftables {
   readonly #socket: NetlinkSocket;
-  readonly #buffer = new Uint8Array(32 * 1024);
-  /** Far from the numbers of the socket's other requests. */
-  #batchSequence = 0x4000_0000;
 
   constructor(socket: NetlinkSocket) {
     this.#socket = socket;
@@ -173,8 +170,7 @@ export class Nftables {
    */
   apply(commands: readonly Command[], generation?: number): void {
     if (commands.length === 0) return;
-    const sequence = this.#batchSequence;
-    this.#batchSequence += commands.length + 2;
+    const sequence = this.#socket.takeSequences(commands.length + 2);
     this.#send(encodeBatch(commands, sequence, generation));
     const answer = this.#receive(sequence, commands.length);
     if (answer.errno !== 0) throw refusal(commands, answer);
@@ -215,21 +211,27 @@ export class Nftables {
    */
   #receive(sequence: number, count: number): BatchAnswer {
     let first: BatchAnswer | undefined;
-    let flags = 0;
+    let overflowed = false;
     for (;;) {
-      const received = call(recv, this.#socket.fd, this.#buffer, this.#buffer.length, flags);
-      if (received === -ENOBUFS) {
+      const received = receiveFromKernel(this.#socket.fd, overflowed ? MSG_DONTWAIT : 0);
+      if (received === -ENOBUFS && !overflowed) {
         // More refusals than the socket holds: the rest, and the acknowledgement, will not come.
-        flags = MSG_DONTWAIT;
+        overflowed = true;
         continue;
       }
       if (received === -EAGAIN && first !== undefined) return first;
-      if (received < 0) throw new SystemError("cannot read what became of the nf_tables ruleset", received);
-      for (const message of decodeMessages(this.#buffer.slice(0, received))) {
+      if (typeof received === "number") {
+        const errno = received === -EAGAIN ? ENOBUFS : received;
+        throw new SystemError("cannot read what became of the nf_tables ruleset", errno);
+      }
+      for (const message of decodeMessages(received)) {
         const answer = decodeAnswer(message, sequence, count);
         if (answer === undefined) continue;
         if (answer.errno !== 0) first ??= answer;
-        if (answer.index === count - 1 || answer.index === -1) return first ?? answer;
+        if (answer.index !== count - 1 && answer.index !== -1) continue;
+        // A refusal before it may have been lost.
+        if (overflowed && first === undefined) continue;
+        return first ?? answer;
       }
     }
   }

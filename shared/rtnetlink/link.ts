@@ -1,6 +1,12 @@
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { isErrno } from "../errors/system-error.ts";
-import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
+import {
+  Attributes,
+  ByteReader,
+  DecodeError,
+  eachAttribute,
+  textUpToZero,
+} from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
 import type { Message } from "../netlink/message.ts";
@@ -25,6 +31,8 @@ const IFLA_IFALIAS = 20;
 const IFLA_EXT_MASK = 29;
 const IFLA_PROMISCUITY = 30;
 const IFLA_LINK_NETNSID = 37;
+const IFLA_PROP_LIST = 52;
+const IFLA_ALT_IFNAME = 53;
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
 export const IFLA_BR_VLAN_FILTERING = 7;
@@ -112,19 +120,21 @@ export function linkHeader(index: number, flags = 0, change = 0, family = 0): Ui
   return new Uint8Array(view.buffer);
 }
 
-/** The link of this name in the socket's namespace; undefined when there is none. Throws SystemError. */
+/** The link of this name in the socket's namespace; undefined when there is none. Throws SystemError, DecodeError. */
 export function findLink(rt: NetlinkSocket, name: string): Link | undefined {
   const body = new AttributeWriter()
     .raw(linkHeader(0))
     .text(IFLA_IFNAME, name)
     .u32(IFLA_EXT_MASK, 0)
     .finish();
-  return getLink(rt, `cannot look up link "${name}"`, body);
+  return getLink(rt, `cannot look up link "${name}"`, body, (message) => hasName(message, name));
 }
 
-/** The link with this index in the socket's namespace; undefined when there is none. Throws SystemError. */
+/** The link with this index in the socket's namespace; undefined when there is none. Throws SystemError, DecodeError. */
 export function findLinkByIndex(rt: NetlinkSocket, index: number): Link | undefined {
-  return getLink(rt, `cannot look up link ${index}`, new AttributeWriter().raw(linkHeader(index)).finish());
+  const body = new AttributeWriter().raw(linkHeader(index)).finish();
+  const isIt = (message: Message): boolean => new ByteReader(message.body).i32(4) === index;
+  return getLink(rt, `cannot look up link ${index}`, body, isIt);
 }
 
 /** The link of this name. Throws CniError when there is none. */
@@ -134,15 +144,32 @@ export function requireLink(rt: NetlinkSocket, name: string): Link {
   throw new CniError(ErrorCode.kernelRefused, `failed to lookup "${name}": ENODEV, link not found`);
 }
 
-function getLink(rt: NetlinkSocket, operation: string, body: Uint8Array): Link | undefined {
+/** Links have alternative names as well, by which they are found (ip-link(8), altname). */
+function hasName({ body }: Message, name: string): boolean {
+  const attributes = linkAttributes(body);
+  if (attributes.text(IFLA_IFNAME) === name) return true;
+  const others = eachAttribute(attributes.bytes(IFLA_PROP_LIST) ?? new Uint8Array(0));
+  return others.some(({ type, value }) => type === IFLA_ALT_IFNAME && textUpToZero(value) === name);
+}
+
+function getLink(
+  rt: NetlinkSocket,
+  operation: string,
+  body: Uint8Array,
+  isAskedFor: (message: Message) => boolean,
+): Link | undefined {
+  let answers: readonly Message[];
   try {
-    const [message] = rt.request(operation, RTM_GETLINK, 0, body);
-    return message === undefined ? undefined : decodeLink(message);
+    answers = rt.request(operation, RTM_GETLINK, 0, body);
   } catch (error) {
     // A name longer than 15 bytes names nothing.
     if (isErrno(error, "ENODEV", "ERANGE")) return undefined;
     throw error;
   }
+  const [message] = answers;
+  if (message === undefined) return undefined;
+  if (message.type === RTM_NEWLINK && isAskedFor(message)) return decodeLink(message);
+  throw new DecodeError(`${operation}: the answer is about something else`);
 }
 
 /** All links of the socket's namespace, or the ports of one master. Throws SystemError. */
@@ -154,10 +181,22 @@ export function listLinks(rt: NetlinkSocket, filter: { master?: number } = {}): 
   return filter.master === undefined ? links : links.filter((link) => link.master === filter.master);
 }
 
+/** What follows struct ifinfomsg. */
+function linkAttributes(body: Uint8Array): Attributes {
+  return new Attributes(new ByteReader(body).slice(16, body.length));
+}
+
+/** What the kernel lets a link be called, as far as paths are concerned (dev_valid_name in net/core/dev.c). */
+function isLinkName(name: string): boolean {
+  return name !== "" && name !== "." && name !== ".." && !/[/ \t\n\v\f\r]/.test(name);
+}
+
 function decodeLink(message: Message): Link {
   const reader = new ByteReader(message.body);
   const flags = reader.u32(8);
-  const attributes = new Attributes(reader.slice(16, reader.length));
+  const attributes = linkAttributes(message.body);
+  const name = attributes.text(IFLA_IFNAME) ?? "";
+  if (!isLinkName(name)) throw new DecodeError(`a link called ${JSON.stringify(name)}`);
   const kind = attributes.nested(IFLA_LINKINFO)?.text(IFLA_INFO_KIND) ?? "";
   const master = attributes.u32(IFLA_MASTER);
   const peerIndex = kind === "veth" ? attributes.u32(IFLA_LINK) : undefined;
@@ -166,7 +205,7 @@ function decodeLink(message: Message): Link {
   const bridge = kind === "bridge" ? decodeBridge(attributes) : undefined;
   return {
     index: reader.i32(4),
-    name: attributes.text(IFLA_IFNAME) ?? "",
+    name,
     kind,
     mac: formatMac(attributes.bytes(IFLA_ADDRESS) ?? new Uint8Array(0)),
     mtu: attributes.u32(IFLA_MTU) ?? 0,

@@ -2,9 +2,15 @@ import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { type TestContext, test } from "node:test";
 import { hostFor } from "../../conformance/harness/host.ts";
+import { call } from "../linux/libc.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
+import { encodeMessage } from "../netlink/message.ts";
+import { socketAddress } from "../netlink/receive.ts";
 import { openRtnetlink, openRtnetlinkMonitor, RTMGRP_LINK } from "./client.ts";
-import { requireLink } from "./link.ts";
+import { RTM_NEWLINK, requireLink } from "./link.ts";
+
+const sendto =
+  "ssize_t sendto(int fd, void *data, size_t length, int flags, void *address, uint32_t addressLength)";
 
 /** A namespace with the veth pairs v0 and v1, v2 and v3, all down, and a monitor of its links. */
 async function scratch(t: TestContext) {
@@ -24,6 +30,7 @@ async function scratch(t: TestContext) {
   host.inNetns("a", "ip", ["link", "add", "v0", "type", "veth", "peer", "name", "v1"]);
   host.inNetns("a", "ip", ["link", "add", "v2", "type", "veth", "peer", "name", "v3"]);
   return {
+    netns,
     monitor,
     isUp: (name: string) => requireLink(rt, name).up,
     /** Starts a shell in the namespace; the thread may block from now on. */
@@ -93,6 +100,37 @@ test("it hears only of its own namespace", async (t) => {
   monitor.waitUntil(ask, 100);
   // Once at the start and once at the end.
   assert.equal(asked, 2);
+});
+
+test("what others say to its group hardly wakes it, and does not keep it from hearing the kernel", async (t) => {
+  const { netns, monitor, isUp, meanwhile } = await scratch(t);
+  const sender = inNetns(netns, openRtnetlink);
+  t.after(() => sender.close());
+  const forged = encodeMessage({ type: RTM_NEWLINK, flags: 0, sequence: 0, body: new Uint8Array(16) });
+  const group = socketAddress(0, RTMGRP_LINK);
+  const shout = () => {
+    for (let times = 0; times < 50; times++) {
+      const sent = call(sendto, sender.fd, forged, forged.length, 0x40, group, group.length);
+      assert.ok(sent > 0);
+    }
+  };
+  let asked = 0;
+  const count = () => {
+    asked += 1;
+    if (asked === 1) for (let round = 0; round < 3; round++) shout();
+    return false;
+  };
+  // What the making of this test's own links still causes comes first.
+  monitor.waitUntil(() => false, 300);
+  assert.equal(monitor.waitUntil(count, 60), false);
+  // 150 messages: once at the start, once in a while, and at the end.
+  assert.ok(asked <= 10, `asked ${asked} times`);
+  meanwhile("ip link set v0 up; ip link set v2 up");
+  const done = () => {
+    shout();
+    return isUp("v2");
+  };
+  assert.equal(monitor.waitUntil(done, 20_000), true);
 });
 
 test("an error in the condition comes through", async (t) => {
