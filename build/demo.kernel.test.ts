@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -21,17 +21,31 @@ async function statusOf(child: ChildProcess): Promise<unknown> {
   return status;
 }
 
-/** The network namespaces in which processes live. */
-function namespaces(): string[] {
+/** The network namespaces in which processes live: a process's by its ID, and the process that started it. */
+function processes(): Map<number, { parent: number; namespace: string }> {
   const found = readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
-      return [readlinkSync(`/proc/${name}/ns/net`)];
+      const [, parent] = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${name}/status`, "utf8")) ?? [];
+      return [
+        [Number(name), { parent: Number(parent), namespace: readlinkSync(`/proc/${name}/ns/net`) }] as const,
+      ];
     } catch {
       return [];
     }
   });
-  return [...new Set(found)].sort();
+  return new Map(found);
+}
+
+/** The namespaces of the processes below one, but for its own: nobody else's, however many there are on the machine. */
+function namespacesBelow(pid: number): Set<string> {
+  const all = processes();
+  const isBelow = (one: number): boolean => {
+    const parent = all.get(one)?.parent ?? 0;
+    return parent === pid || (parent !== 0 && isBelow(parent));
+  };
+  const below = [...all].filter(([one]) => isBelow(one)).map(([, { namespace }]) => namespace);
+  return new Set(below.filter((namespace) => namespace !== all.get(pid)?.namespace));
 }
 
 test("the demo passes with the executables of dist/bin", async () => {
@@ -41,18 +55,18 @@ test("the demo passes with the executables of dist/bin", async () => {
 });
 
 test("the demo that is stopped half-way leaves no process in its namespaces", async () => {
-  const before = namespaces();
+  let made = new Set<string>();
   const { child, printed } = startDemo();
   let isStopped = false;
   child.stdout?.on("data", () => {
     if (isStopped || !printed().includes("Address and routes in web")) return;
     isStopped = true;
+    made = namespacesBelow(child.pid ?? 0);
     child.kill("SIGINT");
   });
   assert.equal(await statusOf(child), 130, printed());
   assert.match(printed(), /Stopped by SIGINT/);
-  assert.deepEqual(
-    namespaces().filter((namespace) => !before.includes(namespace)),
-    [],
-  );
+  assert.notEqual(made.size, 0);
+  const left = [...processes().values()].filter(({ namespace }) => made.has(namespace));
+  assert.deepEqual(left, []);
 });

@@ -5,12 +5,17 @@
  * `vm` runs its tests on Debian's kernel in a virtual machine; with parts of paths also those of kind kernel and
  * conformance.
  */
-import { relative } from "node:path";
+import { statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { sourceFiles } from "./source-files.ts";
 import { isTestKind, type TestKind, testKind } from "./test-kinds.ts";
+import { heaviestFirst } from "./test-run/heaviest-first.ts";
+import { keepSeconds, readLastSeconds } from "./test-run/last-seconds.ts";
 
+const root = join(import.meta.dirname, "..");
 const [kind, ...parts] = process.argv.slice(2);
 if (!isTestKind(kind)) fail("usage: node build/run-tests.ts unit|kernel|conformance|vm [part of a path…]");
 if (kind !== "unit" && process.getuid?.() !== 0) {
@@ -27,20 +32,23 @@ if (kind === "vm") {
   process.exit(await runInVm(files.map(({ name }) => name)));
 }
 
-// Kernel tests change what all network namespaces share (modules, limits): one file at a time. Those of the other kinds
-// have hosts of their own, and mostly wait.
+// Each file has hosts of its own. Black-box tests mostly wait.
+const concurrency = availableParallelism() + (kind === "conformance" ? 1 : 0);
+const weighed = files.map((file) => ({ ...file, size: statSync(file.path).size }));
 const tests = run({
-  files: files.map(({ path }) => path),
-  concurrency: kind === "kernel" ? 1 : 2,
-  timeout: 15 * 60_000,
+  files: heaviestFirst(weighed, readLastSeconds()).map(({ path }) => path),
+  concurrency,
+  timeout: 30 * 60_000,
 });
+/** By the file's path from the repository's root. */
 const seconds = new Map<string, number>();
 tests.on("test:summary", ({ file, counts, success, duration_ms: milliseconds }) => {
   // One summary comes for each file, and one without a file for all of them.
   if (file !== undefined) {
-    seconds.set(file, milliseconds / 1000);
+    seconds.set(relative(root, file), milliseconds / 1000);
     return;
   }
+  keepSeconds(seconds);
   if (!success || counts.passed === 0) process.exitCode = 1;
   const failed = counts.tests - counts.passed - counts.skipped - counts.todo;
   const refused = counts.skipped > 0 && process.env["CI"] === "true";
@@ -61,7 +69,7 @@ tests.compose(spec).pipe(process.stdout);
 /** Where a run's time went, so that it does not grow unseen. */
 function printSlowest(seconds: ReadonlyMap<string, number>): void {
   const slowest = [...seconds].toSorted(([, a], [, b]) => b - a).slice(0, 12);
-  const lines = slowest.map(([file, time]) => `${time.toFixed(0).padStart(5)} s  ${relative(".", file)}`);
+  const lines = slowest.map(([file, time]) => `${time.toFixed(0).padStart(5)} s  ${file}`);
   console.log(`the slowest of ${seconds.size} files:\n${lines.join("\n")}`);
 }
 

@@ -13,6 +13,7 @@ import { type Comparison, compareImplementations, comparisonText } from "./again
 import { type Arguments, readArguments, usage } from "./arguments.ts";
 import { untriedText, wronglyUntried } from "./may-lack.ts";
 import { allTasks, type Task, wantedTasks, whyNot } from "./plan.ts";
+import { verdictLine, verdictOf } from "./verdict.ts";
 import { runTasks } from "./workers.ts";
 
 /** Runs the suite as the command line asks for, and returns the exit status. */
@@ -46,11 +47,23 @@ async function run(asked: Arguments): Promise<number> {
   if (kept !== undefined) console.log(keptText(kept));
   const untried = asked.mayLack === undefined ? [] : wronglyUntried(rows, asked.mayLack);
   if (untried.length > 0) console.log(`\n${untriedText(untried)}`);
-  const isRight = rows.every(({ status }) => status !== "fail") && untried.length === 0;
-  if (asked.against === undefined) return isRight ? 0 : 1;
-  const comparison = await compare(tasks, rows, asked.against, asked);
+  const differences =
+    asked.against === undefined ? 0 : await showDifferences(tasks, rows, asked.against, asked);
+  const verdict = verdictOf(rows, asked.mayLack, differences);
+  console.log(`\n${verdictLine(verdict)}`);
+  return verdict.failed === 0 ? 0 : 1;
+}
+
+/** Compares with another implementation, and returns how many differences there are that are not meant. */
+async function showDifferences(
+  tasks: readonly Task[],
+  rows: readonly Row[],
+  against: string,
+  asked: Arguments,
+): Promise<number> {
+  const comparison = await compare(tasks, rows, against, asked);
   console.log(`\n${comparisonText(comparison)}`);
-  return isRight && comparison.unlisted.length + comparison.stale.length === 0 ? 0 : 1;
+  return comparison.unlisted.length + comparison.stale.length;
 }
 
 async function runAll(tasks: readonly Task[], binDir: string, asked: Arguments): Promise<Row[]> {

@@ -28,7 +28,7 @@ export const toolEnvironment: Record<string, string> = {
   LANG: "C.UTF-8",
 };
 
-const defaultTimeoutMs = 60_000;
+const defaultTimeoutMs = 180_000;
 
 /** Runs a command to its end. Throws when it cannot start, and on failure unless `check` is false. */
 export function runCommand(argv: readonly string[], options: CommandOptions = {}): CommandResult {

@@ -72,7 +72,7 @@ export function criFor(socket: string, cgroup: string): Cri {
       return containerId;
     },
     async exec(containerId, ...command) {
-      const { stdout, stderr, exitCode } = await call("ExecSync", { containerId, command, timeout: 10 });
+      const { stdout, stderr, exitCode } = await call("ExecSync", { containerId, command, timeout: 60 });
       if (exitCode !== 0) throw new Error(`${command.join(" ")}: status ${exitCode}: ${stdout}${stderr}`);
       return String(stdout);
     },

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { runGo } from "./go.ts";
+import { goInstallOnce } from "./go-install.ts";
 
 const module = fileURLToPath(new URL("../go-clients", import.meta.url));
 
@@ -24,11 +23,8 @@ export function ensureGoClients(): string {
   return folder;
 }
 
-/** Builds into a folder of this process, then renames it, so that a folder is there either whole or not at all. */
 function build(folder: string): void {
   console.error("building containerd 2 and nerdctl 2 from their Go modules, once: a few minutes");
-  const unfinished = `${folder}.${process.pid}`;
-  mkdirSync(dirname(folder), { recursive: true });
   const flags = [
     "-mod=readonly",
     "-buildvcs=false",
@@ -37,15 +33,8 @@ function build(folder: string): void {
     `-tags=${tags.join(",")}`,
   ];
   try {
-    runGo(["install", "-C", module, ...flags, "tool"], { GOBIN: unfinished, CGO_ENABLED: "0" });
-    renameSync(unfinished, folder);
+    goInstallOnce(folder, ["-C", module, ...flags, "tool"]);
   } catch (error) {
-    rmSync(unfinished, { recursive: true, force: true });
-    // Another test process may have been faster.
-    if (!existsSync(folder)) {
-      throw new Error("containerd 2 and nerdctl 2, which the tests need, could not be built", {
-        cause: error,
-      });
-    }
+    throw new Error("containerd 2 and nerdctl 2, which the tests need, could not be built", { cause: error });
   }
 }

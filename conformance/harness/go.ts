@@ -13,10 +13,15 @@ const firstThatUpgradesItself = 21;
 /**
  * Runs go and returns its standard output; throws with its words when it fails. Where go is missing, it is
  * installed with apt-get; where it is too old (Debian 12 has 1.19), a newer toolchain is fetched as the Go
- * module that it is published as.
+ * module that it is published as. `under` is a command that runs it, with its own arguments.
  */
-export function runGo(args: readonly string[], env: Record<string, string>): string {
-  return run(goCommand(), args, env);
+export function runGo(
+  args: readonly string[],
+  env: Record<string, string>,
+  under: readonly string[] = [],
+): string {
+  const [command = "", ...rest] = [...under, goCommand(), ...args];
+  return run(command, rest, env);
 }
 
 function goCommand(): string {

@@ -5,7 +5,7 @@ import { decode, encode, type Message, type Value } from "./protobuf.ts";
 export type GrpcMethod = { readonly path: string; readonly request: Message; readonly response: Message };
 
 /** Pulling of nothing and starting of one process: more would be a hang. */
-const deadlineMs = 60_000;
+const deadlineMs = 180_000;
 
 /**
  * One unary gRPC call over a Unix socket (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). Rejects

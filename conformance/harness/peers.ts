@@ -1,6 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
-import { runGo } from "./go.ts";
+import { goInstallOnce } from "./go-install.ts";
 
 export type Peer = {
   /** The folder with the Go plugins. */
@@ -47,22 +45,10 @@ export function ensurePeer(release: PeerRelease = peerReleases[0]): Peer {
   return { binDir, cnitool: `${toolDir}/cnitool` };
 }
 
-/** Builds into a folder of this process, then renames it, so that a folder is there either whole or not at all. */
 function install(folder: string, packages: readonly string[]): void {
-  if (existsSync(folder)) return;
-  const unfinished = `${folder}.${process.pid}`;
-  mkdirSync(dirname(folder), { recursive: true });
   try {
-    runGo(["install", ...packages], { GOBIN: unfinished, CGO_ENABLED: "0" });
+    goInstallOnce(folder, packages);
   } catch (error) {
-    rmSync(unfinished, { recursive: true, force: true });
     throw new Error("the Go plugins, which the tests need, could not be built", { cause: error });
-  }
-  try {
-    renameSync(unfinished, folder);
-  } catch (error) {
-    // Another test process was faster.
-    rmSync(unfinished, { recursive: true, force: true });
-    if (!existsSync(folder)) throw error;
   }
 }

@@ -67,7 +67,7 @@ function commandOptions(bin: string, call: PluginCall, config: unknown) {
     input: typeof config === "string" ? config : JSON.stringify(config),
     env: pluginEnvironment(bin, call),
     check: false,
-    timeoutMs: call.timeoutMs ?? 60_000,
+    timeoutMs: call.timeoutMs ?? 180_000,
   };
 }
 

@@ -18,7 +18,7 @@ export function makeTraffic([mode, ...args]: readonly string[]): void {
   if (mode === "http") serveHttp(Number(args[0]), args[1] ?? "");
   else if (mode === "udp") serveUdp(Number(args[0]), args[1]);
   else if (mode === "udp-client")
-    askUdp(args[0] ?? "", Number(args[1]), args[2] ?? "", Number(args[3] ?? 3), Number(args[4] ?? 0));
+    askUdp(args[0] ?? "", Number(args[1]), args[2] ?? "", Number(args[3] ?? 30), Number(args[4] ?? 0));
   else throw new Error(`unknown mode ${mode}`);
 }
 

@@ -32,13 +32,13 @@ export function fetchPage(host: Host, url: string, place: Place = {}): Page {
 
 /** Fetches any page. Throws with curl's words when it does not come. */
 export function fetchText(host: Host, url: string, place: Place = {}): string {
-  const options = ["--silent", "--show-error", "--fail", "--max-time", "5", "--noproxy", "*"];
+  const options = ["--silent", "--show-error", "--fail", "--max-time", "30", "--noproxy", "*"];
   return host.run("curl", [...options, url], place).stdout;
 }
 
 /** Whether nothing answers at a URL. */
 export function isUnreachable(host: Host, url: string, place: Place = {}): boolean {
-  const options = ["--silent", "--max-time", "2", "--noproxy", "*", "--output", "/dev/null"];
+  const options = ["--silent", "--max-time", "5", "--noproxy", "*", "--output", "/dev/null"];
   return host.run("curl", [...options, url], { ...place, check: false }).status !== 0;
 }
 

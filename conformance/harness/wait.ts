@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 export async function waitUntil(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  deadlineMs = 30_000,
+  deadlineMs = 120_000,
 ): Promise<void> {
   const end = Date.now() + deadlineMs;
   while (!(await holds())) {

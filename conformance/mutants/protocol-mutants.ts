@@ -172,7 +172,7 @@ export const protocolMutants: readonly Mutant[] = [
     }),
     killedBy: "protocol/loopback deletes everything without namespace and without result",
     reason: /^DEL loopback: it did not end by itself within 10 s/,
-    limitSeconds: 10,
+    limitSeconds: 20,
   },
   {
     name: "fails on DEL when the namespace is gone",

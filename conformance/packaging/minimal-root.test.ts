@@ -79,7 +79,7 @@ test("bridge, host-local, tuning and loopback attach a container there, and writ
   const added = callIn(host, root, "bridge", { command: "ADD", ...call }, config);
   assert.deepEqual([added.status, added.stderr], [0, ""], added.stdout);
   const prevResult = parse(added.stdout);
-  host.run("ping", ["-c1", "-W2", firstAddress(prevResult)]);
+  host.run("ping", ["-c1", "-W30", firstAddress(prevResult)]);
   const tuning = { ...common, sysctl: { "net.core.somaxconn": "500" }, prevResult };
   for (const [name, conf] of [
     ["tuning", tuning],

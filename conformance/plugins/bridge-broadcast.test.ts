@@ -79,7 +79,7 @@ for (const ipMasqBackend of ["iptables", "nftables"] as const) {
       );
     }
     // What is sent afterwards arrives afterwards.
-    host.inNetns("c1", "ping", ["-c1", "-W2", "10.1.2.3"]);
+    host.inNetns("c1", "ping", ["-c1", "-W30", "10.1.2.3"]);
     assert.deepEqual(counted(host), { own: 3, others: 0 });
   });
 }
@@ -93,6 +93,6 @@ test("iptables: neighbours in a container's second network see its address there
   host.inNetns("c2", "nft", ["-f", "-"], { input: rules("10.1.3.2") });
   const [to, from] = [macOf(host, { netns: "c2" }), macOf(host, { netns: "c1" })];
   sendFrame(host, "c1", frame(to, from, 0x0800, udpPacket("10.1.3.2", "10.1.3.3", 9999, "hello")));
-  host.inNetns("c1", "ping", ["-c1", "-W2", "10.1.2.3"]);
+  host.inNetns("c1", "ping", ["-c1", "-W30", "10.1.2.3"]);
   assert.deepEqual(counted(host), { own: 1, others: 0 });
 });

@@ -44,7 +44,7 @@ function asRecord(value: unknown): JsonObject {
 }
 
 function ping(host: Host, netns: string): boolean {
-  return host.inNetns(netns, "ping", ["-c1", "-W1", "10.1.2.1"], { check: false }).status === 0;
+  return host.inNetns(netns, "ping", ["-c1", "-W5", "10.1.2.1"], { check: false }).status === 0;
 }
 
 /** Gives the container's interface another MAC, and neighbours that do not know the old one. */

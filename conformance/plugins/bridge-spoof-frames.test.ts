@@ -49,7 +49,7 @@ function attach(host: Host, container: string, extra: JsonObject = {}): JsonObje
 }
 
 function ping(host: Host, from: string, to: string): boolean {
-  return host.inNetns(from, "ping", ["-c1", "-W2", to], { check: false }).status === 0;
+  return host.inNetns(from, "ping", ["-c1", "-W5", to], { check: false }).status === 0;
 }
 
 const victim = { ipv4: "10.1.2.2", ipv6: "fd00:12::2" };
@@ -217,12 +217,12 @@ test(
     }
     host.run("ip", ["neigh", "flush", "dev", "bridge0"]);
     for (const last of [2, 3, 4]) {
-      assert.equal(host.run("ping", ["-c1", "-W2", `fd00:12::${last}`], { check: false }).status, 0);
+      assert.equal(host.run("ping", ["-c1", "-W30", `fd00:12::${last}`], { check: false }).status, 0);
     }
     // Somebody asks for the address of another: he is told that it is taken.
     host.inNetns("c3", "ip", ["address", "add", `${victim.ipv6}/64`, "dev", "eth0"]);
     const addresses = () => host.inNetns("c3", "ip", ["-6", "address", "show", "dev", "eth0"]).stdout;
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 120_000;
     while (!addresses().includes("dadfailed") && Date.now() < deadline) host.run("sleep", ["0.1"]);
     assert.match(addresses(), /fd00:12::2\/64.* dadfailed/);
   },

@@ -61,7 +61,7 @@ function filters(host: Host): unknown {
 }
 
 function ping(host: Host, netns: string, address: string): boolean {
-  return host.inNetns(netns, "ping", ["-c1", "-W2", address], { check: false }).status === 0;
+  return host.inNetns(netns, "ping", ["-c1", "-W10", address], { check: false }).status === 0;
 }
 
 const trunk = [{ id: 101 }, { minID: 200, maxID: 202 }];

@@ -97,7 +97,7 @@ test("IPv4: addresses, default route, bridge and port are as the result says", a
   assert.deepEqual([route?.["gateway"], route?.["dev"], route?.["prefsrc"]], ["10.1.2.1", "eth0", undefined]);
   assert.deepEqual(result["routes"], [{ dst: "0.0.0.0/0", gw: "10.1.2.1" }]);
   assert.deepEqual(sysctls(host, ["net/ipv4/ip_forward"]), ["1"]);
-  host.inNetns("c1", "ping", ["-c1", "-W2", "10.1.2.1"]);
+  host.inNetns("c1", "ping", ["-c1", "-W30", "10.1.2.1"]);
 });
 
 test("dual stack: the container is reached at once by both families", async (t) => {
@@ -107,8 +107,8 @@ test("dual stack: the container is reached at once by both families", async (t) 
   assert.deepEqual(resultAddresses(result), ["10.1.2.2/24", "2001:db8:5::2/64"]);
   assert.deepEqual(addresses(host, "eth0", "c1"), ["10.1.2.2/24", "2001:db8:5::2/64"]);
   assert.deepEqual(addresses(host, "bridge0"), ["10.1.2.1/24", "2001:db8:5::1/64"]);
-  host.run("ping", ["-c1", "-W2", "10.1.2.2"]);
-  host.run("ping", ["-c1", "-W2", "2001:db8:5::2"]);
+  host.run("ping", ["-c1", "-W30", "10.1.2.2"]);
+  host.run("ping", ["-c1", "-W30", "2001:db8:5::2"]);
   assert.deepEqual(sysctls(host, ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"]), ["1", "1"]);
 });
 
@@ -334,7 +334,7 @@ test("64 first ADDs at once on one bridge all work, and 64 DELs leave nothing", 
   assert.equal(new Set(given).size, containers.length);
   assert.deepEqual(addresses(host, "bridge0"), ["10.1.2.1/24", "2001:db8:5::1/64"]);
   for (const name of [containers[0], containers.at(-1)]) {
-    host.inNetns(asString(name), "ping", ["-c1", "-W2", "10.1.2.1"]);
+    host.inNetns(asString(name), "ping", ["-c1", "-W30", "10.1.2.1"]);
   }
   const ends = await Promise.all(containers.map((name) => call("DEL", name)));
   assert.deepEqual(

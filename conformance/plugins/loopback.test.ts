@@ -77,7 +77,7 @@ for (const [cniVersion, form] of Object.entries(forms)) {
     const wanted = expectPeer ? newest(netns) : form(netns);
     assert.deepEqual(printed, { cniVersion, ...wanted });
     assert.equal(isUp(netns), true);
-    host.inNetns(netns.slice("/run/netns/".length), "ping", ["-c1", "-W1", "127.0.0.1"]);
+    host.inNetns(netns.slice("/run/netns/".length), "ping", ["-c1", "-W30", "127.0.0.1"]);
     assert.equal(succeed(ours, "DEL", netns, { cniVersion }), "");
     assert.equal(isUp(netns), false);
   });

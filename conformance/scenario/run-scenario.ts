@@ -36,7 +36,7 @@ export type RunOptions = {
 };
 
 /** A call that hangs is a failure, not a reason to wait for ever; an emulated machine takes longer for all. */
-const defaultLimitSeconds = process.env["CNI_TEST_VM"] === "1" ? 240 : 60;
+const defaultLimitSeconds = process.env["CNI_TEST_VM"] === "1" ? 240 : 120;
 
 /** Runs a scenario in one version of the specification, in a host of its own. */
 export async function runScenario(

@@ -162,7 +162,11 @@ const scenarios = subjects.flatMap(
   ({ name, plugin, needs = [], call, changed, again, before = () => [] }): Scenario[] => {
     const common = { plugin, needs };
     const isList = "chain" in call("ADD");
-    const noVeth: Step = { look: ["ip", "-j", "link", "show", "type", "veth"], shows: [], withinSeconds: 20 };
+    const noVeth: Step = {
+      look: ["ip", "-j", "link", "show", "type", "veth"],
+      shows: [],
+      withinSeconds: 120,
+    };
     return [
       {
         ...common,

@@ -10,7 +10,7 @@ import { type Outcome, sum } from "./outcome.ts";
 
 const inCi = process.env["CI"] === "true";
 /** How long one boot may take. */
-const limitMs = Number(process.env["VM_LIMIT_MINUTES"] ?? "15") * 60_000;
+const limitMs = Number(process.env["VM_LIMIT_MINUTES"] ?? "30") * 60_000;
 
 /**
  * Runs test files (paths from the repository's root) on Debian's kernel in a virtual machine, those named

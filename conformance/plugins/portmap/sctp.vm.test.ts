@@ -44,7 +44,7 @@ async function serve(host: Host, netns: string, address: string, port: number, n
 /** What a server says, or "" when none is reached. */
 function ask(host: Host, netns: string | undefined, address: string, port: number): string {
   const family = address.includes(":") ? "ipv6" : "ipv4";
-  const target = `${versions[family]}:${bracketed(address)}:${port},connect-timeout=5`;
+  const target = `${versions[family]}:${bracketed(address)}:${port},connect-timeout=20`;
   const place = netns === undefined ? {} : { netns };
   return host.run("socat", ["-u", target, "-"], { ...place, check: false }).stdout.trim();
 }

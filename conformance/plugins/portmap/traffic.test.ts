@@ -241,7 +241,7 @@ test(
     const host = await network(t);
     await serveHttp(host, "c1", 80, "c1");
     succeed(host, "ADD", {});
-    const options = ["--silent", "--max-time", "3", "--noproxy", "*", "--interface", "127.0.0.2"];
+    const options = ["--silent", "--max-time", "30", "--noproxy", "*", "--interface", "127.0.0.2"];
     assert.match(host.run("curl", [...options, url("127.0.0.1", 8080)]).stdout, /"page":"c1"/);
     await serveOnHost(host, 8080, "host");
     assertPage(host, undefined, url("::1", 8080), "host");

@@ -30,7 +30,7 @@ export const portSettings: readonly Scenario[] = [
     steps: [
       { call: "ADD", config: { ...routed, mtu: 9000 } },
       link("br0", { mtu: 9000 }),
-      run("ping -n -c1 -W2 -M do -s 8900 10.1.2.2"),
+      run("ping -n -c1 -W30 -M do -s 8900 10.1.2.2"),
     ],
   },
   {

@@ -76,7 +76,7 @@ type Place = Name | "outside";
  * Whether a container, the outside or the host reaches a target: with both families alike. What nothing keeps from
  * answering has longer than what should not answer, since a busy machine is slow.
  */
-async function reaches(host: Host, from: Place | "host", to: Place, seconds = 10): Promise<boolean> {
+async function reaches(host: Host, from: Place | "host", to: Place, seconds = 30): Promise<boolean> {
   const { four, six } =
     to === "outside"
       ? { four: outsideAddresses.outside.ipv4, six: outsideAddresses.outside.ipv6 }
@@ -114,7 +114,7 @@ for (const brNetfilter of [0, 1] as const) {
       const detach = (["c1", "c3", "c4"] as const).map((container) => attach(t, host, container, policy));
       attach(t, host, "c5");
       const expect = async (from: Place | "host", to: Place, expected: boolean) =>
-        assert.equal(await reaches(host, from, to, expected ? 10 : 2), expected, `${from} to ${to}`);
+        assert.equal(await reaches(host, from, to, expected ? 30 : 2), expected, `${from} to ${to}`);
       await expect("c1", "c3", neighbour);
       await expect("c3", "c1", neighbour);
       await expect("c1", "c4", otherBridge);
@@ -125,7 +125,7 @@ for (const brNetfilter of [0, 1] as const) {
       await expect("outside", "c1", true);
       await expect("c1", "outside", true);
       await expect("host", "c1", true);
-      assert.equal(host.run("ping", ["-c1", "-W2", "10.0.1.1"], { netns: "c1" }).status, 0);
+      assert.equal(host.run("ping", ["-c1", "-W30", "10.0.1.1"], { netns: "c1" }).status, 0);
 
       // A drop in the table, as FORWARD DROP is with iptables: only what is accepted passes.
       host.run("nft", ["chain inet cni_firewall forward { policy drop; }"]);

@@ -1,0 +1,60 @@
+/**
+ * `npm test`: runs all parts of the tests (test-run/parts.ts) side by side. Prints a line when a part ends, the whole
+ * output of one that fails, and at last how many tests passed in all. Each part's output is kept in dist/test.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
+import { setPriority } from "node:os";
+import { join } from "node:path";
+import { finished } from "node:stream/promises";
+import { countsIn, type PartOutcome, partLine, totalLine } from "./test-run/outcome.ts";
+import { type Part, parts } from "./test-run/parts.ts";
+import { runParts } from "./test-run/run-parts.ts";
+
+const root = join(import.meta.dirname, "..");
+const logs = join(root, "dist/test");
+const running = new Set<ChildProcess>();
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => {
+    for (const child of running) child.kill(signal);
+    process.exit(130);
+  });
+}
+
+mkdirSync(logs, { recursive: true });
+console.log(`${parts.length} parts side by side, their output in dist/test:`);
+const outcomes = await runParts(parts, run, leaveOut);
+if (outcomes.some(({ status }) => status !== 0)) process.exitCode = 1;
+console.log(totalLine(outcomes));
+
+async function run({ name, niceness }: Part): Promise<PartOutcome> {
+  const start = performance.now();
+  const file = join(logs, `${name.replace(":", "-")}.log`);
+  const log = createWriteStream(file);
+  const child = spawn("npm", ["run", "--silent", name], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  running.add(child);
+  if (child.pid !== undefined) setPriority(child.pid, niceness);
+  for (const stream of [child.stdout, child.stderr]) stream.pipe(log, { end: false });
+  const [status]: unknown[] = await once(child, "close");
+  running.delete(child);
+  log.end();
+  await finished(log);
+  const output = readFileSync(file, "utf8");
+  const outcome = {
+    name,
+    status: typeof status === "number" ? status : 1,
+    counts: countsIn(output),
+    seconds: (performance.now() - start) / 1000,
+  };
+  if (outcome.status !== 0) console.log(output);
+  console.log(partLine(outcome));
+  return outcome;
+}
+
+function leaveOut({ name }: Part): PartOutcome {
+  const outcome = { name, status: undefined, counts: undefined, seconds: 0 };
+  console.log(partLine(outcome));
+  return outcome;
+}

@@ -1,0 +1,4 @@
+import { hostLocalMutants } from "./host-local-mutants.ts";
+import { testCaught } from "./test-caught.ts";
+
+await testCaught(hostLocalMutants);
