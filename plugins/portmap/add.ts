@@ -4,7 +4,6 @@ import { prevResult } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import type { IpAddress } from "../../shared/ip/address.ts";
 import {
   changeRules,
   changeRulesIfAvailable,
@@ -17,11 +16,14 @@ import { chainMayExist } from "../../shared/iptables/presence.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import type { Transaction } from "../../shared/iptables/transaction.ts";
 import { hasNftables, withNftables } from "../../shared/nftables/client.ts";
+import { containerAddresses } from "./addresses.ts";
 import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
-import { createHolders, type Holders } from "./holders.ts";
-import { holdersOf, mayBeHeld } from "./iptables-holders.ts";
+import { createHolders, type Holders, portTaken } from "./holders.ts";
+import { mayLeadTo } from "./iptables-address.ts";
+import { holdersOf, leadsOnlyTo, mayBeHeld } from "./iptables-holders.ts";
 import { allowLocalhost, localhostFamily } from "./localhost-access.ts";
+import { goneChainsAt, makeWayInIptables, makeWayInNftables } from "./make-way.ts";
 import { mappingsOf, type PortMapping } from "./mappings.ts";
 import { containerChain, dnatChain } from "./names.ts";
 import { clearPorts, publish, unpublish } from "./nftables/publish.ts";
@@ -57,9 +59,16 @@ function isPlain({ isBackendFree, masquerade, conditions }: PortmapConfig): bool
 }
 
 function addBy(request: Request, config: PortmapConfig, previous: Result): void {
+  const holders = createHolders(request);
+  const addresses = Object.values(containerAddresses(previous, request.ifname));
   const families = publishedFamilies(config, previous, request.ifname);
+  for (const { address } of addresses) {
+    makeWayInNftables(request, address, holders);
+    const isPlanned =
+      config.backend === "iptables" && families.some(({ family }) => family === address.family);
+    if (!isPlanned) makeWayInIptables(request, address, holders);
+  }
   if (families.length === 0) return;
-  const holders = createHolders();
   withUndo((undo) => {
     if (config.backend === "nftables") publishByNftables(request, config, families, holders, undo);
     else publishByIptables(request, config, families, holders, undo);
@@ -81,7 +90,7 @@ function publishByNftables(
   clearPortsInIptables(request, config, families, holders);
   const containers = families.map(({ address }) => address);
   const done = withNftables((nftables) =>
-    publish(nftables, config, containers, ownerComment(request), holders),
+    holders.decide(() => publish(nftables, config, containers, ownerComment(request), holders)),
   );
   undo.push(() => withNftables((nftables) => unpublish(nftables, done)));
   forgetTakenOver(done.takenOver);
@@ -94,17 +103,18 @@ function clearPortsInIptables(
   families: readonly PublishedFamily[],
   holders: Holders,
 ): void {
-  for (const { family, address } of families) {
+  for (const { family } of families) {
     if (!hasIptables(family) || !chainMayExist(family, "nat", dnatChain)) continue;
     const mappings = mappingsOf(config.mappings, family);
     let takenOver: PublishedPort[] = [];
     const plan = (current: Ruleset): Transaction => {
       // Also what this container itself has got in the past makes way.
-      const gone = goneChains(request, current, mappings, address.address, holders);
+      const gone = goneChains(request, current, mappings, holders);
       takenOver = publishedPorts(current, gone);
       return planRemoval(current, gone);
     };
-    changeRulesIfAvailable(family, "nat", plan, { part: unheld(mappings, [dnatChain]) });
+    const part = unheld(mappings, [dnatChain]);
+    holders.decide(() => changeRulesIfAvailable(family, "nat", plan, { part }));
     forgetTakenOver(takenOver);
   }
 }
@@ -121,7 +131,9 @@ function publishByIptables(
   const containers = unconditional.map(({ address }) => address);
   if (hasNftables()) {
     forgetTakenOver(
-      withNftables((nftables) => clearPorts(nftables, config, containers, ownerComment(request), holders)),
+      withNftables((nftables) =>
+        holders.decide(() => clearPorts(nftables, config, containers, ownerComment(request), holders)),
+      ),
     );
   }
   for (const { family, address } of families) {
@@ -129,14 +141,19 @@ function publishByIptables(
     const mappings = config.conditions[family].length > 0 ? [] : mappingsOf(config.mappings, family);
     let takenOver: PublishedPort[] = [];
     const plan = (current: Ruleset): Transaction => {
-      const held = goneChains(request, current, mappings, address.address, holders);
-      const gone = held.filter((chain) => chain !== desired.chain);
+      const held = goneChains(request, current, mappings, holders);
+      const inTheWay = [...held, ...goneChainsAt(request, current, address.address, holders)];
+      const gone = [...new Set(inTheWay)].filter((chain) => chain !== desired.chain);
       takenOver = publishedPorts(current, gone);
       return planAdd(current, desired, gone);
     };
     // A chain of this container's that exists already makes the transaction fail.
-    const part = unheld(mappings, sharedChainsOf(desired));
-    const done = changeRules(family, "nat", plan, { part });
+    const isLed = mayLeadTo(address.address, desired.chain);
+    const shared = unheld(mappings, sharedChainsOf(desired));
+    const suffices = (current: Ruleset) =>
+      shared.suffices(current) && (!isLed || leadsOnlyTo(current, desired.chain));
+    const part = { ...shared, suffices };
+    const done = holders.decide(() => changeRules(family, "nat", plan, { part }));
     undo.push(() => changeRules(family, "nat", (current) => planUndoShared(current, done)));
     undo.push(() => changeRules(family, "nat", (current) => planUndo(current, done, desired.chain)));
     forgetTakenOver(takenOver);
@@ -158,16 +175,15 @@ function goneChains(
   { network, containerId }: Request,
   current: Ruleset,
   mappings: readonly PortMapping[],
-  address: IpAddress,
   holders: Holders,
 ): string[] {
   const own = containerChain(network, containerId);
   const isSibling = (chain: string, name: string) =>
     containerChain(name, containerId) === chain && chain !== own;
   const held = holdersOf(current, mappings, isSibling);
-  for (const { port, owner, chain } of held) {
-    if (chain !== own) holders.requireGone(port, owner, port.container, address);
-  }
+  const others = held.filter(({ chain }) => chain !== own);
+  const isGone = holders.verdicts(others.map(({ holder }) => holder));
+  for (const { port, holder } of others) if (!isGone(holder)) throw portTaken(port, holder);
   return [...new Set(held.map(({ chain }) => chain))];
 }
 

@@ -4,7 +4,7 @@ import { runAll } from "../../shared/cni/undo-stack.ts";
 import { commentOf, targetOf } from "../../shared/iptables/rule.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import { removeRules } from "./del.ts";
-import { containerChain, dnatChain, ownerOf } from "./names.ts";
+import { containerChain, containerChainPrefix, dnatChain, ownerOf } from "./names.ts";
 import { removeStale } from "./nftables/remove.ts";
 
 /** GC: removes from both backends the ports of containers of this network that are not listed. */
@@ -26,7 +26,7 @@ export function staleChains(
   for (const rule of current.rules(dnatChain)) {
     const chain = targetOf(rule) ?? "";
     const owner = ownerOf(commentOf(rule) ?? "");
-    if (owner?.network !== network || kept.has(chain) || !chain.startsWith("CNI-DN-")) continue;
+    if (owner?.network !== network || kept.has(chain) || !chain.startsWith(containerChainPrefix)) continue;
     // Somebody's own rule may carry a comment like ours; a cut comment does not tell the container.
     if (owner.containerId !== undefined && containerChain(network, owner.containerId) !== chain) continue;
     stale.add(chain);

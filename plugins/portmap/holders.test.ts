@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError } from "../../shared/errors/cni-error.ts";
-import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { splitRule } from "../../shared/iptables/rule.ts";
+import type { Holder } from "./gone.ts";
 import { createHolders } from "./holders.ts";
-import { holdersOf } from "./iptables-holders.ts";
+import { holdersAt, holdersOf } from "./iptables-holders.ts";
 import { TestTable } from "./test-table.ts";
 
 function ip(text: string): IpAddress {
@@ -14,30 +16,44 @@ function ip(text: string): IpAddress {
 }
 
 const port = { protocol: "tcp", hostPort: 80 } as const;
-const own = ip("10.0.0.2");
 const other = ip("10.0.0.3");
-const isConflict = (error: unknown) => error instanceof CniError && error.code === 103;
 
-test("only who is known to be gone makes way", () => {
-  for (const answer of [true, undefined]) {
-    const holders = createHolders(() => answer);
-    assert.throws(() => holders.requireGone(port, "container c", other, own), isConflict);
-    holders.requireGone(port, "container c", own, own);
-  }
-  createHolders(() => false).requireGone(port, "container c", other, own);
-});
+const request: Request = {
+  ...{ command: "ADD", containerId: "c", netns: "/run/netns/c", ifname: "eth0", args: "", path: "" },
+  ...{ network: "n", cniVersion: "1.1.0", stdin: Buffer.alloc(0), document: {}, repeatedKeys: [] },
+};
 
-test("who is not known never makes way", () => {
-  const holders = createHolders(() => false);
-  assert.throws(() => holders.requireGone(port, undefined, own, own), isConflict);
-  assert.throws(() => holders.requireGone(port, "container c", undefined, own), isConflict);
-});
+function holder(words: string, address: string): Holder {
+  return { words, address: ip(address), isOf: () => false, is: () => false };
+}
 
-test("nobody is asked for twice", () => {
-  let questions = 0;
-  const holders = createHolders(() => questions++ > 0);
-  for (const address of [other, ip("fd00::3"), other]) holders.requireGone(port, "c", address, own);
-  assert.equal(questions, 1);
+test("holders are judged all at once, outside of what plans, and each once", () => {
+  const asked: string[][] = [];
+  let isPlanning = false;
+  const holders = createHolders(request, (ones) => {
+    assert.equal(isPlanning, false);
+    asked.push(ones.map(({ words = "", address }) => `${words} ${address && formatIp(address)}`));
+    return ones.map(({ words }) => words === "dead");
+  });
+  const plan = (ones: readonly Holder[]) =>
+    holders.decide(() => {
+      isPlanning = true;
+      try {
+        return ones.filter(holders.verdicts(ones)).map(({ words }) => words);
+      } finally {
+        isPlanning = false;
+      }
+    });
+  assert.deepEqual(plan([holder("dead", "10.0.0.2"), holder("alive", "10.0.0.3")]), ["dead"]);
+  assert.deepEqual(plan([holder("alive", "10.0.0.3"), holder("dead", "fd00::2")]), ["dead"]);
+  assert.deepEqual(asked, [["dead 10.0.0.2", "alive 10.0.0.3"], ["dead fd00::2"]]);
+  assert.throws(
+    () =>
+      holders.decide(() => {
+        throw new CniError(103, "something else");
+      }),
+    /something else/,
+  );
 });
 
 const chain = "CNI-DN-3e713abb00cb0aae7344f";
@@ -58,13 +74,14 @@ const mapping = { ...port, containerPort: 1 };
 
 test("who has a port in table nat", () => {
   const { ruleset } = table(entry, dnat);
-  assert.deepEqual(holdersOf(ruleset, [mapping], others), [
-    {
-      chain,
-      owner: "container A of network mynet",
-      port: { ...port, container: other, containerPort: 8080 },
-    },
-  ]);
+  const [found, ...more] = holdersOf(ruleset, [mapping], others);
+  assert.deepEqual(more, []);
+  assert.equal(found?.chain, chain);
+  assert.equal(found?.holder.words, "container A of network mynet");
+  assert.deepEqual(found?.port, { ...port, container: other, containerPort: 8080 });
+  assert.equal(found?.holder.is({ network: "mynet", containerId: "A", ifname: "eth5" }), true);
+  assert.equal(found?.holder.is({ network: "mynetA", containerId: "", ifname: "eth5" }), false);
+  assert.equal(found?.holder.isOf("mynet"), true);
   assert.deepEqual(holdersOf(ruleset, [mapping], isSpared), []);
   assert.deepEqual(holdersOf(ruleset, [{ ...mapping, protocol: "udp" }], others), []);
   assert.deepEqual(
@@ -85,4 +102,17 @@ test("ports of different addresses of the host do not clash", () => {
   assert.equal(at("192.0.2.1"), 1);
   assert.equal(at("192.0.2.2"), 0);
   assert.equal(holdersOf(ruleset, [mapping], others).length, 1, "all addresses are these too");
+});
+
+test("who has published at an address in table nat", () => {
+  const conditional = `-i eth0 ${entry}`;
+  for (const text of [entry, conditional]) {
+    const at = (address: string) => holdersAt(table(text, dnat).ruleset, ip(address), others);
+    assert.deepEqual(
+      at("10.0.0.3").map(({ chain: name }) => name),
+      [chain],
+    );
+    assert.deepEqual(at("10.0.0.2"), []);
+    assert.deepEqual(holdersAt(table(text, dnat).ruleset, other, isSpared), []);
+  }
 });

@@ -1,61 +1,78 @@
+import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { formatIp, type IpAddress, sameIp } from "../../shared/ip/address.ts";
-import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
-import { answersOnLink } from "../../shared/rtnetlink/neighbour.ts";
-import { lookupRoute } from "../../shared/rtnetlink/route.ts";
+import { formatIp } from "../../shared/ip/address.ts";
+import { withEvidence } from "./evidence.ts";
+import { type Holder, isGone } from "./gone.ts";
 
-/** Decides about ports of the host that somebody has already. */
+/** Says of holders whether they are gone, for an ADD. */
 export interface Holders {
   /**
-   * Returns when the holder is known to be gone, so that its port may be taken over.
-   *
-   * @param owner who holds the port, in words; undefined when that is not known.
-   * @param address where the port leads.
-   * @param own the address of the container that is to have the port.
-   * @throws CniError code 103 naming the holder.
+   * Repeats `work`, which plans under a lock, until it has asked for nobody new. What the answer takes is done in
+   * between, when the lock is free: others must not wait for it.
    */
-  requireGone(
-    port: { readonly protocol: string; readonly hostPort: number },
-    owner: string | undefined,
-    address: IpAddress | undefined,
-    own: IpAddress,
-  ): void;
+  decide<T>(work: () => T): T;
+  /**
+   * For plans within `decide`: says whether one of these holders is gone. To be asked for all of them at once.
+   *
+   * @throws Undecided
+   */
+  verdicts(holders: readonly Holder[]): (holder: Holder) => boolean;
 }
 
-/**
- * A holder is gone when its address is the new container's by now, or when nobody answers for its address on the
- * link where it was. Everything else is a conflict: an address behind a router says nothing when it is silent.
- */
-export function createHolders(answers: (address: IpAddress) => boolean | undefined = answersNearby): Holders {
-  // A no takes seconds, and a plan may be made several times.
-  const gone = new Set<string>();
+/** Tells `decide` for whom it has to find out. */
+class Undecided extends Error {
+  readonly holders: readonly Holder[];
+
+  constructor(holders: readonly Holder[]) {
+    super("holders of ports are not known to be gone or not");
+    this.holders = holders;
+  }
+}
+
+type Judge = (holders: readonly Holder[]) => readonly boolean[];
+
+/** @param judge what decides, but for tests. */
+export function createHolders(newcomer: Request, judge: Judge = judgeFor(newcomer)): Holders {
+  const known = new Map<string, boolean>();
   return {
-    requireGone({ protocol, hostPort }, owner, address, own) {
-      if (owner !== undefined && address !== undefined) {
-        if (gone.has(owner)) return;
-        if (sameIp(address, own) || answers(address) === false) {
-          gone.add(owner);
-          return;
+    decide(work) {
+      for (;;) {
+        try {
+          return work();
+        } catch (error) {
+          if (!(error instanceof Undecided)) throw error;
+          const verdicts = judge(error.holders);
+          error.holders.forEach((holder, index) => {
+            known.set(nameOf(holder), verdicts[index] ?? false);
+          });
         }
       }
-      const to = address === undefined ? "" : ` (${formatIp(address)})`;
-      throw new CniError(
-        ErrorCode.conflict,
-        `host port ${hostPort}/${protocol} is already published for ${owner ?? "somebody unknown"}${to}`,
-        "choose another hostPort or another hostIP for one of the two; if that container is gone, DEL it, or GC its network",
-      );
+    },
+    verdicts(holders) {
+      const unknown = holders.filter((holder) => !known.has(nameOf(holder)));
+      if (unknown.length > 0) throw new Undecided(unknown);
+      return (holder) => known.get(nameOf(holder)) ?? false;
     },
   };
 }
 
-/** Whether somebody answers for an address on the link that leads to it; undefined when that cannot be told. */
-function answersNearby(address: IpAddress): boolean | undefined {
-  const rt = openRtnetlink();
-  try {
-    const route = lookupRoute(rt, address);
-    if (route?.oif === undefined || route.gateway !== undefined) return undefined;
-    return answersOnLink(rt, route.oif, address);
-  } finally {
-    rt.close();
-  }
+function judgeFor(newcomer: Request): Judge {
+  return (holders) => withEvidence(newcomer, (evidence) => holders.map((holder) => isGone(holder, evidence)));
+}
+
+function nameOf({ words, address }: Holder): string {
+  return `${words} ${address === undefined ? "" : formatIp(address)}`;
+}
+
+/** Says that a port is another container's. */
+export function portTaken(
+  { protocol, hostPort }: { readonly protocol: string; readonly hostPort: number },
+  { words = "somebody unknown", address }: Holder,
+): CniError {
+  const to = address === undefined ? "" : ` (${formatIp(address)})`;
+  return new CniError(
+    ErrorCode.conflict,
+    `host port ${hostPort}/${protocol} is already published for ${words}${to}`,
+    "choose another hostPort or another hostIP for one of the two; if that container is gone, DEL it, or GC its network",
+  );
 }

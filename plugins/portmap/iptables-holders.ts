@@ -1,15 +1,15 @@
-import { sameIp } from "../../shared/ip/address.ts";
+import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
 import { commentOf, type Rule, targetOf } from "../../shared/iptables/rule.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
+import type { Holder } from "./gone.ts";
 import type { PortMapping } from "./mappings.ts";
-import { dnatChain, ownerOf } from "./names.ts";
+import { containerChain, containerChainPrefix, dnatChain, ownerOf } from "./names.ts";
 import { type PublishedPort, publishedPorts } from "./published.ts";
 
-/** A container's chain that publishes one of the ports already. */
-export interface Holder {
+/** A container's chain that publishes something already. */
+export interface HeldPort {
   readonly chain: string;
-  /** In words; undefined when the rule does not say it. */
-  readonly owner?: string;
+  readonly holder: Holder;
   readonly port: PublishedPort;
 }
 
@@ -26,21 +26,46 @@ export function holdersOf(
   current: Ruleset,
   mappings: readonly PortMapping[],
   isSpared: (chain: string, network: string) => boolean,
-): Holder[] {
-  const holders: Holder[] = [];
-  for (const rule of leadingRules(current, mappings)) {
+): HeldPort[] {
+  const isWanted = (port: PublishedPort) => mappings.some((mapping) => overlaps(mapping, port));
+  return heldPorts(current, leadingRules(current, mappings), isSpared, isWanted);
+}
+
+/** Chains of others from which ports lead to an address, with conditions or without. */
+export function holdersAt(
+  current: Ruleset,
+  address: IpAddress,
+  isSpared: (chain: string, network: string) => boolean,
+): HeldPort[] {
+  const rules = current.rules(dnatChain).filter((rule) => targetOf(rule)?.startsWith(containerChainPrefix));
+  return heldPorts(current, rules, isSpared, ({ container }) => sameIp(container, address));
+}
+
+function heldPorts(
+  current: Ruleset,
+  rules: readonly Rule[],
+  isSpared: (chain: string, network: string) => boolean,
+  isMeant: (port: PublishedPort) => boolean,
+): HeldPort[] {
+  const held: HeldPort[] = [];
+  for (const rule of rules) {
     const chain = targetOf(rule) ?? "";
     const comment = commentOf(rule) ?? "";
     const network = ownerOf(comment)?.network;
     if (network !== undefined && isSpared(chain, network)) continue;
-    const owner = ownerInWords(comment, chain);
-    for (const port of publishedPorts(current, [chain])) {
-      if (mappings.some((mapping) => overlaps(mapping, port))) {
-        holders.push({ chain, port, ...(owner === undefined ? {} : { owner }) });
-      }
+    for (const port of publishedPorts(current, [chain]).filter(isMeant)) {
+      held.push({ chain, port, holder: holderOf(comment, chain, port.container) });
     }
   }
-  return holders;
+  return held;
+}
+
+/** Whether chain CNI-HOSTPORT-DNAT leads to no other container's chain. */
+export function leadsOnlyTo(current: Ruleset, own: string): boolean {
+  return current.rules(dnatChain).every((rule) => {
+    const chain = targetOf(rule) ?? "";
+    return chain === own || !chain.startsWith(containerChainPrefix);
+  });
 }
 
 /** Whether there may be a holder, as far as chain CNI-HOSTPORT-DNAT alone tells. */
@@ -61,6 +86,17 @@ function leadingRules(current: Ruleset, mappings: readonly PortMapping[]): Rule[
 function overlaps({ protocol, hostPort, hostIp }: PortMapping, port: PublishedPort): boolean {
   if (protocol !== port.protocol || hostPort !== port.hostPort) return false;
   return hostIp === undefined || port.hostIp === undefined || sameIp(hostIp, port.hostIp);
+}
+
+function holderOf(comment: string, chain: string, address: IpAddress): Holder {
+  const owner = ownerOf(comment);
+  return {
+    words: ownerInWords(comment, chain),
+    address,
+    isOf: (network) => network === owner?.network,
+    is: ({ network, containerId }) =>
+      network === owner?.network && containerChain(network, containerId) === chain,
+  };
 }
 
 function ownerInWords(comment: string, chain: string): string | undefined {

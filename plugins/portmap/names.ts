@@ -5,12 +5,15 @@ export const dnatChain = "CNI-HOSTPORT-DNAT";
 export const markChain = "CNI-HOSTPORT-SETMARK";
 export const masqueradeChain = "CNI-HOSTPORT-MASQ";
 
+/** How the names of containers' chains begin. */
+export const containerChainPrefix = "CNI-DN-";
+
 /** xt_comment holds 255 bytes and a zero byte (linux/netfilter/xt_comment.h). */
 const maxComment = 255;
 
 /** The container's chain: it depends on nothing but network and container, so that DEL finds it. */
 export function containerChain(network: string, containerId: string): string {
-  return hashed("CNI-DN-", network, containerId);
+  return hashed(containerChainPrefix, network, containerId);
 }
 
 /** The chain that plugin versions before 0.7.0 made beside it. */

@@ -29,7 +29,7 @@ export function nftChainExists(family: Family, table: "nat" | "filter", chain: s
 }
 
 /** The kernel lists the tables that iptables-legacy has used in this namespace; without the file there are none. */
-function legacyTableExists(family: Family, table: string): boolean {
+export function legacyTableExists(family: Family, table: "nat" | "filter"): boolean {
   try {
     const names = readFileSync(`/proc/thread-self/net/${family === 4 ? "ip" : "ip6"}_tables_names`, "utf8");
     return names.split("\n").includes(table);

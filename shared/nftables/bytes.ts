@@ -34,6 +34,16 @@ export function holdsText(bytes: Uint8Array, text: string): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(text);
 }
 
+/** Whether bytes stand anywhere in others. */
+export function holdsBytes(bytes: Uint8Array, part: Uint8Array): boolean {
+  const [first = 0] = part;
+  const last = bytes.length - part.length;
+  for (let at = bytes.indexOf(first); at !== -1 && at <= last; at = bytes.indexOf(first, at + 1)) {
+    if (sameBytes(bytes.subarray(at, at + part.length), part)) return true;
+  }
+  return false;
+}
+
 /** Orders bytes as big-endian numbers of the same length. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   for (let index = 0; index < a.length && index < b.length; index++) {

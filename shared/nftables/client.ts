@@ -9,7 +9,7 @@ import { decodeMessages, type Message } from "../netlink/message.ts";
 import { netfilterSocket } from "../netlink/netfilter-socket.ts";
 import { receiveFromKernel } from "../netlink/receive.ts";
 import { type BatchAnswer, decodeAnswer, encodeBatch } from "./batch.ts";
-import { holdsText } from "./bytes.ts";
+import { holdsBytes, holdsText } from "./bytes.ts";
 import { type ChainName, chainKey, decodeChain, describeChain, type ListedChain } from "./chain.ts";
 import { type Command, describeTable, type TableName } from "./command.ts";
 import { decodeElements, type Element, elementQuery, elementScope } from "./element.ts";
@@ -28,7 +28,7 @@ import {
   nfgenmsgLength,
 } from "./protocol.ts";
 import { NftablesRefusal, refusal } from "./refusal.ts";
-import { decodeRule, type ListedRule, ruleScope } from "./rule.ts";
+import { chainOfRule, decodeRule, type ListedRule, ruleScope } from "./rule.ts";
 import { decodeSet, describeSet, type NamedSet, type SetName, setKey } from "./set.ts";
 import { decodeTable, type ListedTable, tableKey } from "./table.ts";
 
@@ -116,6 +116,19 @@ export class Nftables {
       .filter((rule) => rule.chain.table.name === table.name)
       .filter((rule) => chain === undefined || rule.chain.name === chain)
       .filter(({ comment = "" }) => comment.startsWith(commentStart));
+  }
+
+  /**
+   * The chains of a table, or the one that is named, that have a rule in which these bytes stand somewhere. Rules are not
+   * decoded for it.
+   */
+  chainsHolding(table: TableName, chain: string | undefined, bytes: Uint8Array): string[] {
+    const operation = `cannot list rules of table ${describeTable(table)}`;
+    const chains = this.#dump(operation, NFT_MSG_GETRULE, table.family, ruleScope(table, chain))
+      .filter(({ body }) => holdsBytes(body, bytes))
+      .map((message) => chainOfRule(attributeBytes(message)))
+      .filter((name) => chain === undefined || name === chain);
+    return [...new Set(chains)];
   }
 
   /** The named sets and maps of a table whose types this module knows; none when it does not exist. */

@@ -73,6 +73,11 @@ export function ruleScope(table: TableName, chain?: string): Uint8Array {
   return body.finish();
 }
 
+/** The name of a rule's chain. Throws DecodeError. */
+export function chainOfRule(bytes: Uint8Array): string {
+  return new Attributes(bytes).text(NFTA_RULE_CHAIN) ?? "";
+}
+
 /** Reads the attributes of a rule. Throws DecodeError. */
 export function decodeRule(family: TableName["family"], bytes: Uint8Array): ListedRule {
   const attributes = new Attributes(bytes);

@@ -15,6 +15,7 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
 const IFA_FLAGS = 8;
+const IFA_TARGET_NETNSID = 10;
 export const IFA_F_NODAD = 0x02;
 export const IFA_F_DADFAILED = 0x08;
 export const IFA_F_TENTATIVE = 0x40;
@@ -52,6 +53,35 @@ export function listAddresses(
     .map(({ body }) => decodeAddress(body))
     .filter((address) => address !== undefined)
     .filter(({ index }) => filter.index === undefined || index === filter.index);
+}
+
+/**
+ * Addresses of one family in another namespace, which is not entered.
+ *
+ * @param netnsId its number in the socket's namespace (`Link.peerNetnsId`).
+ * @returns undefined when the kernel cannot tell (before 4.20), or the caller may not know.
+ * @throws SystemError
+ */
+export function listAddressesBeyond(
+  rt: NetlinkSocket,
+  netnsId: number,
+  family: 4 | 6,
+): LinkAddress[] | undefined {
+  const header = addressHeader(addressFamily(family), 0, 0, 0, 0);
+  const body = new AttributeWriter().raw(header).u32(IFA_TARGET_NETNSID, netnsId).finish();
+  try {
+    const messages = rt.dump("cannot list addresses of another namespace", RTM_GETADDR, body);
+    // Older kernels pass over what they do not know, and tell the socket's own.
+    const isMeant = messages.every(({ body: told }) => {
+      const reader = new ByteReader(told);
+      return new Attributes(reader.slice(8, reader.length)).i32(IFA_TARGET_NETNSID) === netnsId;
+    });
+    if (!isMeant) return undefined;
+    return messages.map(({ body: told }) => decodeAddress(told)).filter((address) => address !== undefined);
+  } catch (error) {
+    if (isErrno(error, "EINVAL", "EACCES", "EPERM", "EOPNOTSUPP")) return undefined;
+    throw error;
+  }
 }
 
 function decodeAddress(body: Uint8Array): LinkAddress | undefined {

@@ -1,5 +1,6 @@
 import { type IpAddress, ipFromBytes } from "../../../shared/ip/address.ts";
 import type { IpPrefix } from "../../../shared/ip/prefix.ts";
+import { sha512 } from "../../../shared/linux/sha512.ts";
 import { ByteReader } from "../../../shared/netlink/attribute-reader.ts";
 import {
   addressValue,
@@ -75,17 +76,37 @@ export function anyAddress(family: 4 | 6): Uint8Array {
   return new Uint8Array(family === 4 ? 4 : 16);
 }
 
-/** The element that says for whom connections to the container are masqueraded; undefined when for nobody. */
-export function sourcesElement(
+/** What the maps hold for a container's address. */
+export interface SourcesElements {
+  /** Says for whom connections to the address are masqueraded, perhaps for nobody, and who has published there. */
+  readonly element: PlacedElement;
+  /** Stands for it while another container's is there: two networks may have the same subnet. */
+  readonly claim: PlacedElement;
+}
+
+export function sourcesElements(
   config: PortmapConfig,
   container: IpPrefix,
   comment: string,
-): PlacedElement | undefined {
-  const { sources } = chainsOf(config, container);
-  if (sources === undefined) return undefined;
-  const verdict = { kind: "jump", chain: sources } as const;
+): SourcesElements {
+  const { family } = container.address;
+  const { sources: chain } = chainsOf(config, container);
+  const verdict = chain === undefined ? ({ kind: "return" } as const) : ({ kind: "jump", chain } as const);
+  const maps = mapsOf(family);
   const key = addressValue(container.address);
-  return { map: mapsOf(container.address.family).sources, element: { key, data: { verdict }, comment } };
+  // No port: the rest of the claim's key only tells owners apart.
+  const address = sourcesClaimStart(container.address);
+  const hash = Buffer.from(sha512(comment), "hex");
+  const rest = concatenate(hash.subarray(0, key.length), hash.subarray(key.length, key.length + 2));
+  return {
+    element: { map: maps.sources, element: { key, data: { verdict }, comment } },
+    claim: { map: maps.waiting, element: { key: concatenate(address, rest), data: { verdict }, comment } },
+  };
+}
+
+/** How the keys of claims on an address begin: as `owners` lists it. */
+export function sourcesClaimStart(address: IpAddress): Uint8Array {
+  return concatenate(addressValue(address), protocolValue(0), portValue(0));
 }
 
 /** The key for a mapping: `[address .] protocol . port`. */

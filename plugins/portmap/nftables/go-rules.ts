@@ -5,7 +5,8 @@ import type { Nftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { addressValue } from "../../../shared/nftables/data-type.ts";
 import { deleteRule, type ListedRule } from "../../../shared/nftables/rule.ts";
-import type { Holders } from "../holders.ts";
+import type { Holder } from "../gone.ts";
+import { type Holders, portTaken } from "../holders.ts";
 import { type PortMapping, protocolNumbers, protocols } from "../mappings.ts";
 import type { PublishedPort } from "../published.ts";
 
@@ -66,27 +67,82 @@ export function planGoTakeover(
   containerId: string | undefined,
   holders: Holders,
 ): GoHolders {
-  const { family } = own;
-  const table = goTable(family);
-  if (nftables.getTable(table) === undefined) return { commands: [], takenOver: [] };
-  const rules = (["hostports", "hostip_hostports"] as const).flatMap((chain) =>
-    nftables.listRules(table, chain).map((rule) => ({ rule, port: publishedByRule(rule) })),
+  const published = goPorts(nftables, own.family);
+  const held = published.flatMap(({ id, port }) => {
+    const mapping = mappings.find((wanted) => overlaps(wanted, port));
+    const isSibling = id !== undefined && id === containerId && !sameIp(port.container, own);
+    if (mapping === undefined || isSibling) return [];
+    return [{ id, mapping, holder: goHolder(id, port.container) }];
+  });
+  const others = held.filter(({ id }) => id === undefined || id !== containerId);
+  const isGone = holders.verdicts(others.map(({ holder }) => holder));
+  for (const { mapping, holder } of others) if (!isGone(holder)) throw portTaken(mapping, holder);
+  return goRemovals(nftables, own.family, published, held);
+}
+
+/** What removes the rules of containers that are gone, but lead to an address. */
+export function planGoRemovalAt(
+  nftables: Nftables,
+  address: IpAddress,
+  containerId: string,
+  holders: Holders,
+): GoHolders {
+  const published = goPorts(nftables, address.family);
+  const held = published
+    .filter(({ id, port }) => id !== containerId && sameIp(port.container, address))
+    .map(({ id, port }) => ({ id, holder: goHolder(id, port.container) }));
+  const isGone = holders.verdicts(held.map(({ holder }) => holder));
+  return goRemovals(
+    nftables,
+    address.family,
+    published,
+    held.filter(({ holder }) => isGone(holder)),
   );
-  const gone = new Map<string, IpAddress>();
-  for (const { rule, port } of rules) {
-    const mapping = mappings.find((wanted) => port !== undefined && overlaps(wanted, port));
-    if (mapping === undefined || port === undefined) continue;
-    const { comment } = rule;
-    if (comment !== undefined && comment === containerId && !sameIp(port.container, own)) continue;
-    const owner = comment === undefined ? undefined : `container ${comment}`;
-    holders.requireGone(mapping, owner, port.container, own);
-    if (comment !== undefined) gone.set(comment, port.container);
-  }
+}
+
+/** A port that the Go plugin's rules publish, and the container's ID. */
+interface GoPort {
+  readonly id: string | undefined;
+  readonly port: PublishedPort;
+}
+
+function goPorts(nftables: Nftables, family: 4 | 6): GoPort[] {
+  const table = goTable(family);
+  if (nftables.getTable(table) === undefined) return [];
+  return (["hostports", "hostip_hostports"] as const)
+    .flatMap((chain) => nftables.listRules(table, chain))
+    .flatMap((rule) => {
+      const port = publishedByRule(rule);
+      return port === undefined ? [] : [{ id: rule.comment, port }];
+    });
+}
+
+/** The rules do not tell the network, so that no lease can say that its holder is gone. */
+function goHolder(id: string | undefined, address: IpAddress): Holder {
   return {
-    commands: [...gone].flatMap(([id, address]) => planGoRemoval(nftables, family, id, [address])),
-    takenOver: rules.flatMap(({ rule, port }) =>
-      port !== undefined && gone.has(rule.comment ?? "") ? [port] : [],
-    ),
+    words: id === undefined ? undefined : `container ${id}`,
+    address,
+    isOf: () => false,
+    is: ({ containerId }) => containerId === id,
+  };
+}
+
+function goRemovals(
+  nftables: Nftables,
+  family: 4 | 6,
+  published: readonly GoPort[],
+  gone: readonly { readonly id: string | undefined; readonly holder: Holder }[],
+): GoHolders {
+  const removals = new Map<string, IpAddress[]>();
+  for (const { id, holder } of gone) {
+    if (id === undefined || holder.address === undefined) continue;
+    removals.set(id, [...(removals.get(id) ?? []), holder.address]);
+  }
+  const isRemoved = ({ id, port }: GoPort) =>
+    removals.get(id ?? "")?.some((address) => sameIp(address, port.container)) === true;
+  return {
+    commands: [...removals].flatMap(([id, addresses]) => planGoRemoval(nftables, family, id, addresses)),
+    takenOver: published.filter(isRemoved).map(({ port }) => port),
   };
 }
 

@@ -9,7 +9,7 @@ import {
   type TableState,
 } from "../../../shared/nftables/table-definition.ts";
 import type { PortmapConfig } from "../config.ts";
-import { mappingElements, type PlacedElement, sameElement, sourcesElement } from "./elements.ts";
+import { mappingElements, type PlacedElement, sameElement, sourcesElements } from "./elements.ts";
 import { isListed, missingEntries } from "./owners.ts";
 import { mapsOf, tableDefinition } from "./table.ts";
 import { areSiblings } from "./waiting.ts";
@@ -38,9 +38,11 @@ export function firstMissing(
       return (areSiblings(holder, comment) ? [claim] : [target, chain]).map((placed) => ({ what, placed }));
     },
   );
-  const sources = sourcesElement(config, container, comment);
-  if (sources !== undefined) {
-    elements.push({ what: `masquerading for ${formatIp(container.address)}`, placed: sources });
+  if (config.masquerade.kind !== "off") {
+    const { element, claim } = sourcesElements(config, container, comment);
+    const holder = nftables.getElement(element.map, element.element)?.comment;
+    const placed = holder === undefined || holder === comment ? element : claim;
+    elements.push({ what: `masquerading for ${formatIp(container.address)}`, placed });
   }
   for (const { what, placed } of elements) {
     const problem = problemOf(nftables, placed);

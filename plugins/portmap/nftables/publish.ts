@@ -2,13 +2,12 @@ import type { IpPrefix } from "../../../shared/ip/prefix.ts";
 import { sameBytes } from "../../../shared/nftables/bytes.ts";
 import { changeRuleset, type Nftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
-import { addressValue } from "../../../shared/nftables/data-type.ts";
 import { addElements, type Element } from "../../../shared/nftables/element.ts";
 import type { NamedSet } from "../../../shared/nftables/set.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
 import { completeTable, readTableState } from "../../../shared/nftables/table-definition.ts";
 import type { PortmapConfig } from "../config.ts";
-import type { Holders } from "../holders.ts";
+import { type Holders, portTaken } from "../holders.ts";
 import { mappingsOf } from "../mappings.ts";
 import type { PublishedPort } from "../published.ts";
 import {
@@ -19,9 +18,10 @@ import {
   type PlacedElement,
   publishedPort,
   sameElement,
-  sourcesElement,
+  sourcesElements,
 } from "./elements.ts";
 import { planGoTakeover } from "./go-rules.ts";
+import { holderOf } from "./holder.ts";
 import { missingEntries } from "./owners.ts";
 import { elementsOf, ofMap, planRemoval } from "./removal.ts";
 import { mapsOf, tableDefinition, tableOf } from "./table.ts";
@@ -132,18 +132,20 @@ function planFamily(
   const definition = tableDefinition(config, container);
   const state = readTableState(nftables, definition);
   const mappings = mappingElements(config, container, comment);
-  const sources = sourcesElement(config, container, comment);
+  const sources = sourcesElements(config, container, comment);
   const replaced = state.exists ? deadElements(nftables, mappings, container, comment, holders) : [];
   const ofGo = takeoverOfGo(nftables, config, container, comment, holders);
   const isReplaced = ({ map, element }: PlacedElement) =>
     replaced.some((old) => old.map.name === map.name && sameKey(old.element, element));
   const waits = ({ target }: MappingElements) =>
-    !isReplaced(target) && areSiblings(nftables.getElement(target.map, target.element)?.comment, comment);
+    !isReplaced(target) && areSiblings(commentAt(nftables, target), comment);
+  const hasAddress = isReplaced(sources.element) ? undefined : commentAt(nftables, sources.element);
   const wanted = [
     ...mappings.flatMap((mapping) => (waits(mapping) ? [mapping.claim] : [mapping.target, mapping.chain])),
-    ...(sources === undefined ? [] : [sources]),
+    hasAddress === undefined || hasAddress === comment ? sources.element : sources.claim,
   ];
-  const outdated = outdatedClaims(nftables, family, comment, mappings, wanted);
+  const claims = [...mappings, sources].map(({ claim }) => claim);
+  const outdated = outdatedClaims(nftables, family, comment, claims, wanted);
   const addedElements = wanted.filter(({ map, element }) => {
     if (!state.exists || isReplaced({ map, element })) return true;
     const present = nftables.getElement(map, element);
@@ -178,33 +180,34 @@ function takeoverOfGo(
   return planGoTakeover(nftables, wanted, container, containerIn(comment), holders);
 }
 
+function commentAt(nftables: Nftables, { map, element }: PlacedElement): string | undefined {
+  return nftables.getElement(map, element)?.comment;
+}
+
 /**
- * The elements of containers that are gone, but hold one of the ports or the address.
+ * The elements of containers that are gone, but hold one of the ports.
  *
  * @throws CniError code 103 when a holder is not known to be gone.
  */
 function deadElements(
   nftables: Nftables,
   mappings: readonly MappingElements[],
-  { address }: IpPrefix,
+  { address: { family } }: IpPrefix,
   comment: string,
   holders: Holders,
 ): PlacedElement[] {
-  const { family } = address;
-  const gone = new Set<string>();
-  const { sources } = mapsOf(family);
-  const earlier = nftables.getElement(sources, { key: addressValue(address) })?.comment;
-  if (earlier !== undefined && earlier !== comment) gone.add(earlier);
   const overlapping = overlaps(nftables, family);
-  for (const wanted of mappings) {
-    for (const placed of overlapping(wanted)) {
-      const { comment: owner } = placed.element;
-      if (owner === comment || areSiblings(owner, comment)) continue;
-      if (owner !== undefined && gone.has(owner)) continue;
-      holders.requireGone(wanted.mapping, ownerInWords(owner), publishedPort(placed)?.container, address);
-      if (owner !== undefined) gone.add(owner);
-    }
-  }
+  const held = mappings.flatMap((wanted) =>
+    overlapping(wanted)
+      .filter(({ element }) => element.comment !== comment && !areSiblings(element.comment, comment))
+      .map((placed) => ({
+        ...{ mapping: wanted.mapping, owner: placed.element.comment },
+        holder: holderOf(placed.element.comment, publishedPort(placed)?.container),
+      })),
+  );
+  const isGone = holders.verdicts(held.map(({ holder }) => holder));
+  for (const { mapping, holder } of held) if (!isGone(holder)) throw portTaken(mapping, holder);
+  const gone = new Set(held.map(({ owner }) => owner ?? ""));
   return [...gone].flatMap((owner) => elementsOf(nftables, family, owner));
 }
 
@@ -234,11 +237,4 @@ function portsOf(elements: readonly PlacedElement[]): PublishedPort[] {
 
 function sameKey(a: Element, b: Element): boolean {
   return sameBytes(a.key, b.key);
-}
-
-/** An owner's comment as people say it; a cut one stays as it is. */
-function ownerInWords(comment: string | undefined): string | undefined {
-  const [network, container, ifname, more] = (comment ?? "").split("/");
-  if (ifname === undefined || more !== undefined) return comment;
-  return `container ${container} (${ifname}) of network ${network}`;
 }

@@ -1,14 +1,17 @@
+import type { IpAddress } from "../../../shared/ip/address.ts";
+import { sameBytes } from "../../../shared/nftables/bytes.ts";
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import type { Element } from "../../../shared/nftables/element.ts";
 import type { NamedSet } from "../../../shared/nftables/set.ts";
-import { anyAddress, type MappingElements, type PlacedElement } from "./elements.ts";
+import { anyAddress, type PlacedElement, sourcesClaimStart } from "./elements.ts";
 import { entryValue, hex, keysListed } from "./owners.ts";
 import { mapsOf } from "./table.ts";
 
 /*
  * nerdctl and podman give a container's ports to each of its networks, but a key of a map leads to one address only.
  * The port leads to the network that came first; those that come later wait in map `waiting`, all of whose key says
- * what they want: address . protocol . port (as in `owners`) . address and port of the container.
+ * what they want: address . protocol . port (as in `owners`) . address and port of the container. In the same way
+ * waits, for its address in `sources`, a container whose address another one has as well.
  */
 
 /** The container in an owner's comment; undefined where the comment was cut. */
@@ -45,16 +48,24 @@ export function claimFinder(nftables: Nftables, family: 4 | 6): (claim: PlacedEl
   };
 }
 
-/** What the owner claims of these ports in another way than it is wanted now. */
+/** Who waits for an address in `sources`. */
+export function claimsOnAddress(nftables: Nftables, address: IpAddress): Element[] {
+  const start = sourcesClaimStart(address);
+  return nftables
+    .listElements(mapsOf(address.family).waiting)
+    .filter(({ key }) => sameBytes(key.slice(0, start.length), start));
+}
+
+/** What the owner claims of the same ports, or of its address, in another way than it is wanted now. */
 export function outdatedClaims(
   nftables: Nftables,
   family: 4 | 6,
   comment: string,
-  mappings: readonly MappingElements[],
+  claims: readonly PlacedElement[],
   wanted: readonly PlacedElement[],
 ): PlacedElement[] {
   const maps = mapsOf(family);
-  const ports = new Set(mappings.map(({ claim }) => hex(entryValue(maps, claim))));
+  const ports = new Set(claims.map((claim) => hex(entryValue(maps, claim))));
   const places = placesOf(wanted);
   return nftables
     .findElements(maps.waiting, comment)
@@ -81,7 +92,7 @@ export function planHandover(
   replacing: readonly PlacedElement[],
 ): Handover {
   const maps = mapsOf(family);
-  const leading = [maps.portTargets, maps.portChains, maps.addressTargets, maps.addressChains];
+  const leading = [maps.portTargets, maps.portChains, maps.addressTargets, maps.addressChains, maps.sources];
   const freed = new Map<string, Uint8Array>();
   for (const placed of removed) {
     if (!leading.some(({ name }) => name === placed.map.name)) continue;
