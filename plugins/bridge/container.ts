@@ -3,7 +3,8 @@ import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { formatPrefix } from "../../shared/ip/prefix.ts";
-import { ensureSysctl, readSysctl, writeSysctl } from "../../shared/linux/sysctl.ts";
+import { isUnwritable, requireSysctl } from "../../shared/linux/required-sysctl.ts";
+import { ensureSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import {
   addAddress,
@@ -64,7 +65,7 @@ function prepareSysctls(name: string, enableDad: boolean): void {
     try {
       ensureSysctl(path, value);
     } catch (error) {
-      if (!isErrno(error, "ENOENT", "EROFS", "EACCES", "EPERM")) throw error;
+      if (!isErrno(error, "ENOENT") && !isUnwritable(error)) throw error;
     }
   }
 }
@@ -80,9 +81,18 @@ function prepareIpv6(name: string): void {
       // Without the file there is no IPv6 in this kernel; adding the address will say so.
       continue;
     }
-    if (current !== "0") writeSysctl(path, "0");
+    if (current !== "0") requireSysctl(path, "0", "have the runtime leave IPv6 on");
   }
-  ensureSysctl(`net/ipv6/conf/${name}/keep_addr_on_down`, "1");
+  keepAddresses(name);
+}
+
+/** The addresses stay while the link is down; with a read-only /proc/sys, nobody has to do without them while it is up. */
+function keepAddresses(name: string): void {
+  try {
+    ensureSysctl(`net/ipv6/conf/${name}/keep_addr_on_down`, "1");
+  } catch (error) {
+    if (!isUnwritable(error)) throw error;
+  }
 }
 
 /** Waits until the kernel has found no duplicate of the IPv6 addresses. Throws CniError when it has. */

@@ -5,6 +5,7 @@ import { withSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { addAddress, deleteAddress, IFA_F_NODAD, listAddresses } from "../../shared/rtnetlink/address.ts";
 import type { Link } from "../../shared/rtnetlink/link.ts";
+import { withIpv6On } from "./ipv6-switch.ts";
 import { readyLinkLocal } from "./link-local.ts";
 
 /** What a link has to get to be a gateway, and what stands against it. */
@@ -74,7 +75,8 @@ export function addGatewayAddresses(
 
 /** The address is ours alone: nobody has to be asked whether it is in use. Returns false when it is there. */
 function addOwn(rt: NetlinkSocket, link: Link, prefix: IpPrefix): boolean {
-  return addAddress(rt, link, prefix, prefix.address.family === 6 ? IFA_F_NODAD : 0);
+  if (prefix.address.family === 4) return addAddress(rt, link, prefix);
+  return withIpv6On(link.name, () => addAddress(rt, link, prefix, IFA_F_NODAD));
 }
 
 /**

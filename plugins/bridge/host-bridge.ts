@@ -1,6 +1,7 @@
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
+import { requireSysctl } from "../../shared/linux/required-sysctl.ts";
 import { ensureSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { createBridge, setNoLinkLocalLearn } from "../../shared/rtnetlink/bridge.ts";
@@ -119,5 +120,5 @@ export function refuseRouterAdvertisements(link: string): void {
 /** Lets the host forward packets of a family. It stays on: other networks may rely on it by then. */
 export function enableForwarding(family: 4 | 6): void {
   const path = family === 4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
-  ensureSysctl(path, "1");
+  requireSysctl(path, "1");
 }

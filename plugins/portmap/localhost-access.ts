@@ -1,7 +1,8 @@
 import type { Result } from "../../shared/cni/result.ts";
 import { type IpAddress, isLoopback } from "../../shared/ip/address.ts";
 import { isDefaultPrefix, prefixContains } from "../../shared/ip/prefix.ts";
-import { ensureSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
+import { requireSysctl } from "../../shared/linux/required-sysctl.ts";
+import { readSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLinkByIndex } from "../../shared/rtnetlink/link.ts";
@@ -27,16 +28,26 @@ export function localhostFamily(
  */
 export function allowLocalhost(container: IpAddress, previous: Result): void {
   const name = hostInterface(container, previous);
-  if (name !== undefined) ensureSysctl(routeLocalnet(name), "1");
+  if (name === undefined) return;
+  try {
+    requireSysctl(routeLocalnet(name), "1", otherwise);
+  } catch (error) {
+    if (!isAllowed("all")) throw error;
+  }
 }
 
 /** What keeps connections to 127.0.0.1 from the container, in words; undefined when nothing does. Throws SystemError. */
 export function localhostRefusal(container: IpAddress, previous: Result): string | undefined {
   const name = hostInterface(container, previous);
-  // The kernel looks at both.
-  const allows = (place: string) => readSysctl(routeLocalnet(place)) !== "0";
-  if (name === undefined || allows(name) || allows("all")) return undefined;
+  if (name === undefined || isAllowed(name) || isAllowed("all")) return undefined;
   return `sysctl ${routeLocalnet(name)} is 0: 127.0.0.1 does not lead to the container`;
+}
+
+const otherwise = '"snat": false, which leaves 127.0.0.1 out';
+
+/** The kernel takes it when the interface, or "all", allows it. */
+function isAllowed(place: string): boolean {
+  return readSysctl(routeLocalnet(place)) !== "0";
 }
 
 function routeLocalnet(name: string): string {

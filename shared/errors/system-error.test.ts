@@ -10,7 +10,19 @@ test("names operation, errno and cause, and says what helps", () => {
   assert.equal(error.message, 'cannot create link "cni0": EPERM, operation not permitted');
   assert.equal(error.code, 100);
   assert.equal(error.errno, "EPERM");
-  assert.match(error.details, /run the plugin as root/);
+  assert.match(error.details, /CAP_NET_ADMIN and CAP_SYS_ADMIN/);
+});
+
+test("root is not told to be root", (t) => {
+  let euid = 0;
+  const { geteuid } = process;
+  t.after(() => Object.assign(process, { geteuid }));
+  Object.assign(process, { geteuid: () => euid });
+  for (const errno of ["EPERM", "EACCES"])
+    assert.doesNotMatch(new SystemError("x", errno).details, /as root/);
+  euid = 1000;
+  for (const errno of ["EPERM", "EACCES"])
+    assert.match(new SystemError("x", errno).details, /run the plugin as root/);
 });
 
 test("shows the kernel's own words", () => {

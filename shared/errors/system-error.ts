@@ -50,8 +50,6 @@ const meanings: Readonly<Record<string, string>> = {
 
 /** What usually helps. */
 const hints: Readonly<Record<string, string>> = {
-  EACCES: "run the plugin as root",
-  EPERM: "run the plugin as root: it needs CAP_NET_ADMIN and CAP_SYS_ADMIN in the namespaces concerned",
   EOPNOTSUPP: "the kernel lacks this feature: see the kernel options in README.md",
   ENOBUFS:
     "the kernel's answers were lost: something else fills this process's netlink socket, or there are more than it holds",
@@ -59,6 +57,16 @@ const hints: Readonly<Record<string, string>> = {
   ENOSPC: "free space on the file system",
   EXFULL: "a Linux bridge takes at most 1024 ports: use another bridge for further containers",
 };
+
+/** Who is not root has to be. Who is, is told what else the kernel may mean. */
+function hintOf(errno: string): string {
+  if (errno !== "EACCES" && errno !== "EPERM") return hints[errno] ?? "";
+  if (process.geteuid?.() !== 0) return `run the plugin as root: it needs ${capabilities}`;
+  const needed = errno === "EPERM" ? `root needs ${capabilities} for it; ` : "";
+  return `${needed}a security module (AppArmor, SELinux, seccomp), an immutable file or a mount's options may forbid it, too`;
+}
+
+const capabilities = "CAP_NET_ADMIN and CAP_SYS_ADMIN in the namespaces concerned";
 
 /** The symbolic name of an errno, for example "EPERM". */
 export function errnoName(errno: number): string {
@@ -85,7 +93,7 @@ export class SystemError extends CniError {
     const meaning = meanings[name];
     const cause = [name, meaning].filter((part) => part !== undefined).join(", ");
     const said = explanation === "" ? "" : ` (kernel: ${explanation})`;
-    const { code = ErrorCode.kernelRefused, details = hints[name] ?? "" } = options;
+    const { code = ErrorCode.kernelRefused, details = hintOf(name) } = options;
     super(code, `${operation}: ${cause}${said}`, details, options);
     this.name = "SystemError";
     this.errno = name;

@@ -1,0 +1,30 @@
+import { CniError } from "../errors/cni-error.ts";
+import { isErrno, SystemError } from "../errors/system-error.ts";
+import { ensureSysctl } from "./sysctl.ts";
+
+/** How the kernel says that /proc/sys cannot be written, by root as well: a container's is often mounted read-only. */
+export function isUnwritable(error: unknown): error is SystemError {
+  return error instanceof SystemError && isErrno(error, "EROFS", "EACCES", "EPERM");
+}
+
+/**
+ * Sets a kernel parameter that there is no doing without, unless it has the value. Where /proc/sys cannot be written, the
+ * error names the key that somebody has to preset.
+ *
+ * @param otherwise what else helps, as a part of a sentence.
+ * @throws SystemError, CniError
+ */
+export function requireSysctl(path: string, value: string, otherwise = ""): void {
+  try {
+    ensureSysctl(path, value);
+  } catch (error) {
+    throw isUnwritable(error) ? withPreset(error, path, value, otherwise) : error;
+  }
+}
+
+function withPreset(cause: SystemError, path: string, value: string, otherwise: string): CniError {
+  const advice = `/proc/sys cannot be written here: preset the key where it can, with "sysctl -w ${path}=${value}"`;
+  return new CniError(cause.code, cause.message, `${advice}${otherwise === "" ? "" : `, or ${otherwise}`}`, {
+    cause,
+  });
+}
