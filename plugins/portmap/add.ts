@@ -76,7 +76,7 @@ function addBy(request: Request, config: PortmapConfig, previous: Result): void 
       forgetEarlierConnections(mappingsOf(config.mappings, family), address.address);
     }
     const four = localhostFamily(config, families);
-    if (four !== undefined) allowLocalhost(four.address.address, previous);
+    if (four !== undefined) allowLocalhost(request, four.address.address, previous, undo);
   });
 }
 

@@ -21,12 +21,15 @@ import { type DesiredRules, desiredRules, entryFinder, entryWords, sharedChainsO
 export function check(request: Request, config: PortmapConfig): void {
   const previous = requirePrevResult(request, "portmap");
   const families = publishedFamilies(config, previous, request.ifname);
+  let isOurs = config.backend === "nftables";
   for (const published of families) {
     const missing = missingIn(request, config, published);
-    if (missing !== undefined && !isInOther(request, config, published)) throw mismatch(published, missing);
+    if (missing === undefined) continue;
+    if (!isInOther(request, config, published)) throw mismatch(published, missing);
+    isOurs = config.backend !== "nftables";
   }
   const four = localhostFamily(config, families);
-  const refusal = four && localhostRefusal(four.address.address, previous);
+  const refusal = four && localhostRefusal(request, four.address.address, previous, isOurs);
   if (four !== undefined && refusal !== undefined) throw mismatch(four, refusal);
 }
 

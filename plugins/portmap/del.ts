@@ -1,3 +1,4 @@
+import { ownerComment } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
@@ -10,6 +11,7 @@ import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import { containerAddresses } from "./addresses.ts";
 import { decodeConfig } from "./config.ts";
 import { publishedFamilies } from "./families.ts";
+import { closeFor } from "./localhost-guard.ts";
 import { containerChain, legacyChain } from "./names.ts";
 import { removeAttachment } from "./nftables/remove.ts";
 import { planExactRemoval, planRemoval } from "./plan.ts";
@@ -35,6 +37,7 @@ export function del(request: Request): void {
         promised: (family) => promised()[family],
       }),
     () => removeAttachment({ network, containerId, ifname }, addresses),
+    () => closeFor(ownerComment({ network, containerId, ifname })),
   ]);
 }
 

@@ -1,9 +1,11 @@
 import type { Attachment } from "../../shared/cni/attachments.ts";
+import { ownerComment, ownerCommentStart } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { commentOf, targetOf } from "../../shared/iptables/rule.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import { removeRules } from "./del.ts";
+import { closeForStale } from "./localhost-guard.ts";
 import { containerChain, containerChainPrefix, dnatChain, ownerOf } from "./names.ts";
 import { removeStale } from "./nftables/remove.ts";
 
@@ -12,6 +14,10 @@ export function gc({ network }: Request, valid: readonly Attachment[]): void {
   runAll([
     () => removeRules({ signs: [dnatChain], chainsIn: (current) => staleChains(current, network, valid) }),
     () => removeStale(network, valid),
+    () => {
+      const kept = new Set(valid.map((attachment) => ownerComment({ ...attachment, network })));
+      closeForStale(ownerCommentStart(network), (owner) => !kept.has(owner));
+    },
   ]);
 }
 

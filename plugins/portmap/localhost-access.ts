@@ -1,14 +1,16 @@
+import { ownerComment } from "../../shared/cni/owner-comment.ts";
+import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
+import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { type IpAddress, isLoopback } from "../../shared/ip/address.ts";
 import { isDefaultPrefix, prefixContains } from "../../shared/ip/prefix.ts";
-import { requireSysctl } from "../../shared/linux/required-sysctl.ts";
-import { readSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLinkByIndex } from "../../shared/rtnetlink/link.ts";
 import { listRoutes, lookupRoute } from "../../shared/rtnetlink/route.ts";
 import type { PortmapConfig } from "./config.ts";
 import type { PublishedFamily } from "./families.ts";
+import { closeFor, isGuarded, isOpen, openFor, routeLocalnet } from "./localhost-guard.ts";
 
 /** What the host's 127.0.0.1 leads to, if anything: the kernel has no such thing for IPv6. */
 export function localhostFamily(
@@ -21,37 +23,40 @@ export function localhostFamily(
 /**
  * Lets connections to 127.0.0.1 of the host be forwarded to the container: the kernel refuses to send packets with a
  * loopback source through an interface unless its `route_localnet` is set. It is set for the interface behind which
- * the container is directly connected, never for an uplink through which a route happens to lead. It stays set:
- * other containers behind the interface need it.
+ * the container is directly connected, never for an uplink through which a route happens to lead. The same setting
+ * lets everybody behind the interface address the host's 127.0.0.1, which is why that is dropped.
  *
  * @throws SystemError
  */
-export function allowLocalhost(container: IpAddress, previous: Result): void {
+export function allowLocalhost(
+  request: Request,
+  container: IpAddress,
+  previous: Result,
+  undo: UndoStack,
+): void {
   const name = hostInterface(container, previous);
   if (name === undefined) return;
-  try {
-    requireSysctl(routeLocalnet(name), "1", otherwise);
-  } catch (error) {
-    if (!isAllowed("all")) throw error;
-  }
+  undo.push(() => closeFor(ownerComment(request)));
+  openFor(ownerComment(request), name);
 }
 
-/** What keeps connections to 127.0.0.1 from the container, in words; undefined when nothing does. Throws SystemError. */
-export function localhostRefusal(container: IpAddress, previous: Result): string | undefined {
+/**
+ * What keeps connections to 127.0.0.1 from the container, or does not keep neighbours from the host's, in words;
+ * undefined when all is well. Throws SystemError.
+ *
+ * @param isOurs the Go plugin's containers, which look alike with iptables, have nothing of the second.
+ */
+export function localhostRefusal(
+  request: Request,
+  container: IpAddress,
+  previous: Result,
+  isOurs: boolean,
+): string | undefined {
   const name = hostInterface(container, previous);
-  if (name === undefined || isAllowed(name) || isAllowed("all")) return undefined;
-  return `sysctl ${routeLocalnet(name)} is 0: 127.0.0.1 does not lead to the container`;
-}
-
-const otherwise = '"snat": false, which leaves 127.0.0.1 out';
-
-/** The kernel takes it when the interface, or "all", allows it. */
-function isAllowed(place: string): boolean {
-  return readSysctl(routeLocalnet(place)) !== "0";
-}
-
-function routeLocalnet(name: string): string {
-  return `net/ipv4/conf/${name}/route_localnet`;
+  if (name === undefined) return undefined;
+  if (!isOpen(name)) return `sysctl ${routeLocalnet(name)} is 0: 127.0.0.1 does not lead to the container`;
+  if (!isOurs || isGuarded(ownerComment(request), name)) return undefined;
+  return `table ip cni_localhost does not keep containers behind ${name} from the host's 127.0.0.1`;
 }
 
 function hostInterface(container: IpAddress, previous: Result): string | undefined {

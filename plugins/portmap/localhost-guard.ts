@@ -1,0 +1,162 @@
+import { isErrno } from "../../shared/errors/system-error.ts";
+import { changeRules, changeRulesIfAvailable } from "../../shared/iptables/client.ts";
+import { chainMayExist } from "../../shared/iptables/presence.ts";
+import { requireSysctl } from "../../shared/linux/required-sysctl.ts";
+import { ensureSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
+import { addChain, deleteChain, flushChain } from "../../shared/nftables/chain.ts";
+import {
+  changeRuleset,
+  hasNftables,
+  type Nftables,
+  removeFromTables,
+  withNftables,
+} from "../../shared/nftables/client.ts";
+import type { Command } from "../../shared/nftables/command.ts";
+import { addElements, deleteElements, type Element } from "../../shared/nftables/element.ts";
+import { addRule } from "../../shared/nftables/rule.ts";
+import { deleteTable } from "../../shared/nftables/table.ts";
+import { completeTable, readTableState } from "../../shared/nftables/table-definition.ts";
+import { othersPublish } from "./localhost-others.ts";
+import { guardChain, planGuard, planRelease } from "./localhost-rules.ts";
+import {
+  chainOf,
+  interfaceChain,
+  interfaceElement,
+  interfaceOf,
+  interfaceRules,
+  isOpenedByUs,
+  localhostDefinition,
+  localhostTable,
+  openInterfaces,
+  publisherElement,
+  publisherKey,
+  publishers,
+} from "./localhost-table.ts";
+
+export function routeLocalnet(name: string): string {
+  return `net/ipv4/conf/${name}/route_localnet`;
+}
+
+/** Whether packets with a loopback address may go through an interface: the kernel looks at both. Throws SystemError. */
+export function isOpen(name: string): boolean {
+  return readSysctl(routeLocalnet(name)) !== "0" || readSysctl(routeLocalnet("all")) !== "0";
+}
+
+/**
+ * Lets the host's 127.0.0.1 lead to a container behind an interface, and nobody there to the host's 127.0.0.1.
+ *
+ * @param owner the attachment's comment.
+ * @throws SystemError, CniError
+ */
+export function openFor(owner: string, name: string): void {
+  // The rule comes first and goes last.
+  if (hasNftables())
+    withNftables((nftables) => changeRuleset(nftables, () => planOpen(nftables, owner, name)));
+  else changeRules(4, "filter", (current) => planGuard(current, owner, name, !isOpen(name)));
+  if (!isOpen(name)) requireSysctl(routeLocalnet(name), "1", otherwise);
+}
+
+const otherwise = '"snat": false, which leaves 127.0.0.1 out';
+
+function planOpen(nftables: Nftables, owner: string, name: string): Command[] {
+  const chain = interfaceChain(name);
+  const wanted = publisherElement(owner, name);
+  const present = nftables.getElement(publishers, wanted);
+  const isNew = nftables.getElement(openInterfaces, interfaceElement(name, false)) === undefined;
+  const hasRules = nftables.listRules(localhostTable, chain.name).length > 0;
+  const elsewhere = present !== undefined && chainOf(present) !== chain.name;
+  return [
+    ...completeTable(localhostDefinition(), readTableState(nftables, localhostDefinition())),
+    ...(nftables.getChain(chain) === undefined ? [addChain(chain)] : []),
+    ...(hasRules ? [] : interfaceRules().map((rule) => addRule(chain, rule))),
+    ...(isNew ? addElements(openInterfaces, [interfaceElement(name, !isOpen(name))]) : []),
+    ...(elsewhere ? deleteElements(publishers, [present]) : []),
+    ...(present === undefined || elsewhere ? addElements(publishers, [wanted]) : []),
+  ];
+}
+
+/** Whether containers behind an interface are kept from the host's 127.0.0.1. Throws SystemError. */
+export function isGuarded(owner: string, name: string): boolean {
+  return !hasNftables() || withNftables((nftables) => planOpen(nftables, owner, name).length === 0);
+}
+
+/** Takes back what was opened for an attachment, unless others need it. Throws SystemError. */
+export function closeFor(owner: string): void {
+  close((nftables) => {
+    const element = nftables.getElement(publishers, { key: publisherKey(owner) });
+    return element?.comment === owner ? [element] : [];
+  });
+  closeRules((other) => other === owner);
+}
+
+/** The same for all attachments whose comments begin so, without those that stay. Throws SystemError. */
+export function closeForStale(commentStart: string, isStale: (owner: string) => boolean): void {
+  close((nftables) =>
+    nftables.findElements(publishers, commentStart).filter(({ comment = "" }) => isStale(comment)),
+  );
+  closeRules((owner) => owner.startsWith(commentStart) && isStale(owner));
+}
+
+/** Where the kernel has no nf_tables. Rules of the Go plugin's are not looked at: nothing tells their interface. */
+function closeRules(leaves: (owner: string) => boolean): void {
+  if (hasNftables() || !chainMayExist(4, "filter", guardChain)) return;
+  changeRulesIfAvailable(4, "filter", (current) => {
+    const { transaction, closing } = planRelease(current, leaves);
+    for (const name of closing) tryToClose(name);
+    return transaction;
+  });
+}
+
+function close(find: (nftables: Nftables) => Element[]): void {
+  let closed: string[] = [];
+  removeFromTables([localhostTable], (nftables) => {
+    closed = [];
+    const leaving = find(nftables);
+    const interfaces = nftables.listElements(openInterfaces);
+    const unused = interfaces.filter((element) => isUnused(nftables, element, leaving));
+    const going =
+      unused.length === 0 || othersPublish(nftables)
+        ? []
+        : unused.filter((element) => canClose(element, closed));
+    if (going.length > 0 && going.length === interfaces.length) return [deleteTable(localhostTable)];
+    const chains = going.map((element) => interfaceChain(interfaceOf(element)));
+    return [
+      ...deleteElements(publishers, leaving),
+      ...deleteElements(openInterfaces, going),
+      ...chains.flatMap((chain) => [flushChain(chain), deleteChain(chain)]),
+    ];
+  });
+  for (const name of closed) openAgain(name);
+}
+
+/** The kernel counts a chain's rules and what leads to it. */
+function isUnused(nftables: Nftables, element: Element, leaving: readonly Element[]): boolean {
+  const chain = chainOf(element) ?? "";
+  const uses = nftables.getChain({ table: localhostTable, name: chain })?.uses ?? 0;
+  const rules = nftables.listRules(localhostTable, chain).length;
+  return uses === rules + 1 + leaving.filter((one) => chainOf(one) === chain).length;
+}
+
+/** False when the interface stays open though it should not: then it stays guarded as well. */
+function canClose(element: Element, closed: string[]): boolean {
+  if (!isOpenedByUs(element)) return true;
+  const name = interfaceOf(element);
+  const result = tryToClose(name);
+  if (result === "closed") closed.push(name);
+  return result !== "refused";
+}
+
+function tryToClose(name: string): "closed" | "was closed" | "refused" {
+  try {
+    return ensureSysctl(routeLocalnet(name), "0") ? "closed" : "was closed";
+  } catch (error) {
+    // The interface may be gone.
+    return isErrno(error, "ENOENT") ? "was closed" : "refused";
+  }
+}
+
+/** Somebody may have come to publish ports there before the change was made, but after it was decided. */
+function openAgain(name: string): void {
+  const isUsed = withNftables((nftables) => nftables.getChain(interfaceChain(name)) !== undefined);
+  if (isUsed) ensureSysctl(routeLocalnet(name), "1");
+}
