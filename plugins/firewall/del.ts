@@ -2,7 +2,7 @@ import { isLeasedToOther, leasedAddresses } from "../../shared/cni/leases.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
-import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { addressesOf, distinct, ownerOf } from "./attachment.ts";
 import { markedAddresses } from "./attachment-marks.ts";
 import { Bindings } from "./bindings.ts";
@@ -45,7 +45,7 @@ function releaseRules(
   const addresses =
     result === undefined && recorded.length === 0
       ? leasedAddresses(owner)
-      : [...promised.filter((address) => !isElsewhere(owner, address, recorded)), ...recorded];
+      : [...stillOwn(owner, promised, recorded), ...recorded];
   const bindings = new Bindings(config);
   try {
     release({ directory, addresses, goes: isOwner, bindings });
@@ -74,7 +74,15 @@ function recordedAddresses(
     .map((record) => record.address);
 }
 
-/** The Go plugin makes no records: that it has attached somebody else with the address since, a lease tells. */
-function isElsewhere(owner: Owner, address: IpAddress, recorded: readonly IpAddress[]): boolean {
-  return !recorded.some((own) => sameIp(own, address)) && isLeasedToOther(owner, address);
+/**
+ * Those of the addresses that are no other attachment's by now. The Go plugin makes no records: that it has attached
+ * somebody else with an address since, a lease tells.
+ */
+function stillOwn(
+  owner: Owner,
+  addresses: readonly IpAddress[],
+  recorded: readonly IpAddress[],
+): readonly IpAddress[] {
+  const own = new Set(recorded.map(formatIp));
+  return addresses.filter((address) => own.has(formatIp(address)) || !isLeasedToOther(owner, address));
 }

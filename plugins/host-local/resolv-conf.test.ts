@@ -38,6 +38,11 @@ test("values are taken as they are, as in the Go plugin", () => {
   assert.deepEqual(parseResolvConf("nameserver\u00a0 1.1.1.1\u0085").nameservers, ["1.1.1.1"]);
 });
 
+test("long lines of white space take a time that is linear in their length", { timeout: 60_000 }, () => {
+  const line = `search a${" ".repeat(65_000)}b\n`;
+  assert.equal(parseResolvConf(line.repeat(100)).search?.length, 200);
+});
+
 test("a line of 65535 bytes is read, one of 65536 refused", () => {
   const line = (bytes: number): string => `search ${"x".repeat(bytes - 7)}`;
   assert.equal(parseResolvConf(`${line(65535)}\n`).search?.[0]?.length, 65528);

@@ -29,6 +29,13 @@ const six = fc
   })
   .filter(({ value }) => value >> 32n !== 0xffffn);
 
+test("no address is longer than one of IPv6 with a dotted quad at its end", () => {
+  assert.ok(parseIp("2001:0db8:0000:0000:0000:0000:255.255.255.255") !== undefined);
+  for (const text of ["0:".repeat(100_000), "f".repeat(1_000_000), `::${"0".repeat(1_000_000)}`]) {
+    assert.equal(parseIp(text), undefined);
+  }
+});
+
 test("text and address are the same in both directions", () => {
   fc.assert(fc.property(fc.oneof(four, six), (ip) => assert.deepEqual(parseIp(formatIp(ip)), ip)));
 });

@@ -8,6 +8,9 @@ export interface IpAddress {
 
 const mappedPrefix = 0xffffn;
 
+/** Six groups of four digits and a dotted quad. */
+const maxLength = 45;
+
 /** Number of bits of an address of this family. */
 export function bitLength(family: 4 | 6): 32 | 128 {
   return family === 4 ? 32 : 128;
@@ -16,7 +19,7 @@ export function bitLength(family: 4 | 6): 32 | 128 {
 /** Parses an address without prefix length and zone; undefined for anything else. */
 export function parseIp(text: string): IpAddress | undefined {
   // The library takes "address/length" and zones as part of an address.
-  if (!/^[0-9a-fA-F.:]+$/.test(text)) return undefined;
+  if (text.length > maxLength || !/^[0-9a-fA-F.:]+$/.test(text)) return undefined;
   try {
     if (!text.includes(":")) return { family: 4, value: new Address4(text).bigInt() };
     const value = new Address6(text).bigInt();
