@@ -66,5 +66,5 @@ test("a batch that nobody takes names nf_tables", () => {
   assert.match(error.message, /^cannot change the nf_tables ruleset: EOPNOTSUPP/);
   assert.match(error.details, /CONFIG_NF_TABLES/);
   const perm = refusal([deleteChain(chain)], { index: -1, errno: 1, explanation: "" });
-  assert.match(perm.details, /run the plugin as root/);
+  assert.match(perm.details, /CAP_NET_ADMIN/);
 });
