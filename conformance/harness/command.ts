@@ -28,7 +28,8 @@ export const toolEnvironment: Record<string, string> = {
   LANG: "C.UTF-8",
 };
 
-const defaultTimeoutMs = 180_000;
+/** How long a command may take: whatever a busy machine takes for it. An emulated one is slower by ten times or more. */
+export const patienceMs = process.env["CNI_TEST_VM"] === "1" ? 600_000 : 180_000;
 
 /** Runs a command to its end. Throws when it cannot start, and on failure unless `check` is false. */
 export function runCommand(argv: readonly string[], options: CommandOptions = {}): CommandResult {
@@ -37,7 +38,7 @@ export function runCommand(argv: readonly string[], options: CommandOptions = {}
     input: options.input ?? "",
     env: options.env ?? toolEnvironment,
     encoding: "utf8",
-    timeout: options.timeoutMs ?? defaultTimeoutMs,
+    timeout: options.timeoutMs ?? patienceMs,
     maxBuffer: 64 * 1024 * 1024,
   });
   // As in `runCommandAsync`: VERSION, for one, may be answered before the input is written.
@@ -55,7 +56,7 @@ export async function runCommandAsync(
   const child = spawn(file, args, {
     env: options.env ?? toolEnvironment,
     stdio: ["pipe", "pipe", "pipe"],
-    timeout: options.timeoutMs ?? defaultTimeoutMs,
+    timeout: options.timeoutMs ?? patienceMs,
     killSignal: "SIGKILL",
   });
   // What a killed command has started may hold its output open for ever.

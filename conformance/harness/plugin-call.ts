@@ -1,4 +1,4 @@
-import { standardPath } from "./command.ts";
+import { patienceMs, standardPath } from "./command.ts";
 import type { Host } from "./host.ts";
 import { parse } from "./json.ts";
 
@@ -67,7 +67,7 @@ function commandOptions(bin: string, call: PluginCall, config: unknown) {
     input: typeof config === "string" ? config : JSON.stringify(config),
     env: pluginEnvironment(bin, call),
     check: false,
-    timeoutMs: call.timeoutMs ?? 180_000,
+    timeoutMs: call.timeoutMs ?? patienceMs,
   };
 }
 

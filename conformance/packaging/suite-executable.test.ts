@@ -22,7 +22,7 @@ const suite = fileURLToPath(new URL("../../dist/conformance", import.meta.url));
 
 async function runSuite(...args: string[]): Promise<CommandResult> {
   if (!existsSync(suite)) throw new Error(`there is no ${suite}: run "npm run build" first`);
-  return await runCommandAsync([suite, ...args], { check: false, timeoutMs: 10 * 60_000 });
+  return await runCommandAsync([suite, ...args], { check: false, timeoutMs: 25 * 60_000 });
 }
 
 function folderFor(t: TestContext): string {

@@ -27,12 +27,7 @@ function call(
   config: JsonObject,
 ): PluginResponse {
   const netns = `/run/netns/${container}`;
-  return callPlugin(
-    host,
-    bin,
-    { command, containerId: container, netns, ifname: "eth0", timeoutMs: 180_000 },
-    config,
-  );
+  return callPlugin(host, bin, { command, containerId: container, netns, ifname: "eth0" }, config);
 }
 
 function attach(host: Host, container: string, config: JsonObject): JsonObject {

@@ -1,3 +1,4 @@
+import { patienceMs } from "../harness/command.ts";
 import { withoutFurniture } from "../harness/furniture.ts";
 import { Host } from "../harness/host.ts";
 import { difference, keepLines, type Section, type Snapshot, snapshot } from "../harness/snapshot.ts";
@@ -35,8 +36,8 @@ export type RunOptions = {
   limitSeconds?: number;
 };
 
-/** A call that hangs is a failure, not a reason to wait for ever; an emulated machine takes longer for all. */
-const defaultLimitSeconds = process.env["CNI_TEST_VM"] === "1" ? 240 : 120;
+/** A call that hangs is a failure, not a reason to wait for ever. */
+const defaultLimitSeconds = patienceMs / 1000;
 
 /** Runs a scenario in one version of the specification, in a host of its own. */
 export async function runScenario(

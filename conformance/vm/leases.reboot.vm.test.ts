@@ -22,7 +22,7 @@ async function rebootedHost(t: TestContext): Promise<Host> {
 }
 
 function hostLocal(host: Host, command: Command, containerId: string) {
-  const call = { command, containerId, netns: "/run/netns/none", ifname: "eth0", timeoutMs: 120_000 };
+  const call = { command, containerId, netns: "/run/netns/none", ifname: "eth0" };
   const response = callPlugin(host, `${pluginFolder()}/host-local`, call, config);
   assert.deepEqual([response.status, response.stderr], [0, ""], response.stdout);
   return response.json;

@@ -38,7 +38,7 @@ test("our bridge with host-local attaches a container, which is reached, and det
     ipam: { type: "host-local", ranges: [[{ subnet: "10.1.0.0/24" }], [{ subnet: "fd00:1::/64" }]] },
   };
   const bin = `${pluginFolder()}/bridge`;
-  const call = { containerId: "c1", netns, ifname: "eth0", timeoutMs: 120_000 };
+  const call = { containerId: "c1", netns, ifname: "eth0" };
   const added = callPlugin(host, bin, { ...call, command: "ADD" }, config);
   assert.deepEqual([added.status, added.stderr], [0, ""], added.stdout);
   host.run("ping", ["-c1", "-W10", firstAddress(added.json)]);

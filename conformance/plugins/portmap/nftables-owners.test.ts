@@ -12,7 +12,7 @@ const bare = { cniVersion: "1.1.0", name: "mynet", type: "portmap" };
 /** How often a call talks to the kernel's network subsystems. */
 function networkCalls(host: Host, command: Command, containerId: string, config: object): number {
   const trace = `${host.tempDir()}/trace`;
-  const call = { command, containerId, netns: "", ifname: "eth0", timeoutMs: 120_000 };
+  const call = { command, containerId, netns: "", ifname: "eth0" };
   const options = ["-f", "-qq", "-o", trace, "-e", "trace=%network"];
   const env = pluginEnvironment(ours, call);
   const { stdout } = host.run("strace", [...options, ours], { input: JSON.stringify(config), env });
