@@ -88,9 +88,13 @@ export function startRemovingRules(
     runAll(
       removals.map((removal) => () => {
         if (!removal.isThere()) return;
-        const shortcut = removal === first && started !== undefined ? { started } : removal;
+        const isStarted = removal === first && started !== undefined;
+        if (!isStarted) forgetSources(removal.guess);
+        const shortcut = isStarted ? { started } : removal;
         // Translated connections would go on with the address's next owner.
-        forgetConnectionsOf(sourcesOf(changeRulesIfAvailable(removal.family, "nat", plan, shortcut)));
+        forgetConnectionsOf(
+          sourcesOf(changeRulesIfAvailable(removal.family, "nat", forgettingFirst(plan), shortcut)),
+        );
       }),
     );
 }
@@ -103,11 +107,29 @@ interface Removal {
 
 function tryToStart({ family, isThere, guess }: Removal): StartedChange | undefined {
   try {
-    return guess !== undefined && isThere() ? startChange(family, "nat", guess) : undefined;
+    if (guess === undefined || !isThere()) return undefined;
+    forgetSources(guess);
+    return startChange(family, "nat", guess);
   } catch {
     // It comes up again, without this head start.
     return undefined;
   }
+}
+
+/**
+ * Forgets the connections that a plan's rules masquerade, before these are removed as well: when only connections are left
+ * nothing tells of them, and a call that is killed in between must find the rules.
+ */
+function forgettingFirst(plan: (current: Ruleset) => Transaction): (current: Ruleset) => Transaction {
+  return (current) => {
+    const transaction = plan(current);
+    forgetSources(transaction);
+    return transaction;
+  };
+}
+
+function forgetSources(transaction: Transaction | undefined): void {
+  forgetConnectionsOf(sourcesOf(transaction?.operations ?? []));
 }
 
 /** What ADD makes for these addresses where there is nothing yet. */
@@ -121,7 +143,8 @@ export function collectRules(network: string, isStale: (containerId: string) => 
     families.map((family) => () => {
       // Where nobody has used the table, reading it by iptables would make it.
       if (!chainMayExist(family, "nat", postrouting)) return;
-      changeRulesIfAvailable(family, "nat", (current) => planCollection(current, network, isStale));
+      const plan = (current: Ruleset) => planCollection(current, network, isStale);
+      forgetConnectionsOf(sourcesOf(changeRulesIfAvailable(family, "nat", forgettingFirst(plan))));
     }),
   );
 }

@@ -7,9 +7,9 @@ import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { addChain, type ChainName, deleteChain, flushChain } from "../../shared/nftables/chain.ts";
 import {
   changeRuleset,
+  changeRulesetPrepared,
   hasNftables,
   type Nftables,
-  removeFromTables,
   withNftables,
 } from "../../shared/nftables/client.ts";
 import type { Command } from "../../shared/nftables/command.ts";
@@ -99,13 +99,21 @@ interface Selection {
 }
 
 function removeWhere(selection: Selection): void {
-  const released = new Map<string, IpAddress>();
-  removeFromTables([masqueradeTable, peerChain.table], (nftables) => {
-    released.clear();
-    return planRemoval(nftables, selection, released);
+  if (!hasNftables()) return;
+  withNftables((nftables) => {
+    const isThere = [masqueradeTable, peerChain.table].some(
+      (table) => nftables.getTable(table) !== undefined,
+    );
+    if (!isThere) return;
+    const plan = () => {
+      const released = new Map<string, IpAddress>();
+      return { commands: planRemoval(nftables, selection, released), released };
+    };
+    // Translated connections would go on with the address's next owner. When only they are left nothing tells of them:
+    // a call that is killed in between must find the elements, so they are forgotten before as well.
+    const forget = ({ released }: ReturnType<typeof plan>) => forgetConnectionsOf([...released.values()]);
+    forget(changeRulesetPrepared(nftables, plan, forget));
   });
-  // Translated connections would go on with the address's next owner.
-  forgetConnectionsOf([...released.values()]);
 }
 
 function planRemoval(nftables: Nftables, selection: Selection, released: Map<string, IpAddress>): Command[] {

@@ -83,9 +83,12 @@ export function removeRules({ signs, chainsIn, own = [], promised = () => undefi
       const isAll = rules !== undefined && present.every((chain) => chain === rules.chain);
       const guess = isAll ? planExactRemoval(rules) : undefined;
       let published = guess === undefined ? [] : portsOfRules(rules?.rules ?? []);
+      // When only connections are left nothing tells of them: a call that is killed in between must find the rules.
+      forgetLeftConnections(family, published);
       const plan = (current: Ruleset) => {
         const chains = chainsIn(current);
         published = publishedPorts(current, chains);
+        forgetLeftConnections(family, published);
         return planRemoval(current, chains);
       };
       try {

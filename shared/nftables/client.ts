@@ -309,6 +309,33 @@ export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]
   withLockFile(lockFile, lockPatience, () => changeUnlocked(nftables, plan));
 }
 
+/** What `plan` wants to be changed. */
+export interface Planned {
+  readonly commands: readonly Command[];
+}
+
+/**
+ * As `changeRuleset`, but `prepare` does something with the plan before it is carried out, while nobody waits for the
+ * lock. Others may change the ruleset meanwhile: then it is planned again, and not prepared again.
+ *
+ * @returns the plan that was carried out.
+ */
+export function changeRulesetPrepared<Plan extends Planned>(
+  nftables: Nftables,
+  plan: () => Plan,
+  prepare: (planned: Plan) => void,
+): Plan {
+  const generation = nftables.generation();
+  let planned = plan();
+  if (planned.commands.length === 0) return planned;
+  prepare(planned);
+  changeRuleset(nftables, () => {
+    if (nftables.generation() !== generation) planned = plan();
+    return planned.commands;
+  });
+  return planned;
+}
+
 /**
  * As `changeRuleset` with a socket of its own, for a plan that only removes what is in these tables: where none of them
  * exists, or there is no nf_tables, nothing is done, and no lock is taken or made.

@@ -18,8 +18,8 @@ function goTable(family: 4 | 6) {
 const chains = ["hostports", "hostip_hostports", "masquerading"] as const;
 
 /**
- * The commands that remove what the Go plugin's nftables backend has made for a container. Its rules tell the
- * container's ID only, so those of the container's other networks look alike: where the addresses of this network are
+ * What removes what the Go plugin's nftables backend has made for a container, and what that publishes. Its rules tell
+ * the container's ID only, so those of the container's other networks look alike: where the addresses of this network are
  * known, only rules that name one of them are removed; otherwise all of the container, as the Go plugin does.
  */
 export function planGoRemoval(
@@ -27,15 +27,18 @@ export function planGoRemoval(
   family: 4 | 6,
   containerId: string,
   addresses: readonly IpAddress[],
-): Command[] {
+): { readonly commands: readonly Command[]; readonly published: readonly PublishedPort[] } {
   const table = goTable(family);
-  if (nftables.getTable(table) === undefined) return [];
+  if (nftables.getTable(table) === undefined) return { commands: [], published: [] };
   const ofFamily = addresses.filter((address) => address.family === family);
-  return chains
+  const rules = chains
     .flatMap((chain) => nftables.findRules(table, chain, containerId))
     .filter(({ comment }) => comment === containerId)
-    .filter((rule) => ofFamily.length === 0 || ofFamily.some((address) => names(rule, address)))
-    .map(deleteRule);
+    .filter((rule) => ofFamily.length === 0 || ofFamily.some((address) => names(rule, address)));
+  return {
+    commands: rules.map(deleteRule),
+    published: rules.map(publishedByRule).filter((port) => port !== undefined),
+  };
 }
 
 /** Whether an address stands in a rule, to be compared with or as destination. */
@@ -77,7 +80,7 @@ export function planGoTakeover(
   const others = held.filter(({ id }) => id === undefined || id !== containerId);
   const isGone = holders.verdicts(others.map(({ holder }) => holder));
   for (const { mapping, holder } of others) if (!isGone(holder)) throw portTaken(mapping, holder);
-  return goRemovals(nftables, own.family, published, held);
+  return goRemovals(nftables, own.family, held);
 }
 
 /** What removes the rules of containers that are gone, but lead to an address. */
@@ -95,7 +98,6 @@ export function planGoRemovalAt(
   return goRemovals(
     nftables,
     address.family,
-    published,
     held.filter(({ holder }) => isGone(holder)),
   );
 }
@@ -130,7 +132,6 @@ function goHolder(id: string | undefined, address: IpAddress): Holder {
 function goRemovals(
   nftables: Nftables,
   family: 4 | 6,
-  published: readonly GoPort[],
   gone: readonly { readonly id: string | undefined; readonly holder: Holder }[],
 ): GoHolders {
   const removals = new Map<string, IpAddress[]>();
@@ -138,11 +139,10 @@ function goRemovals(
     if (id === undefined || holder.address === undefined) continue;
     removals.set(id, [...(removals.get(id) ?? []), holder.address]);
   }
-  const isRemoved = ({ id, port }: GoPort) =>
-    removals.get(id ?? "")?.some((address) => sameIp(address, port.container)) === true;
+  const plans = [...removals].map(([id, addresses]) => planGoRemoval(nftables, family, id, addresses));
   return {
-    commands: [...removals].flatMap(([id, addresses]) => planGoRemoval(nftables, family, id, addresses)),
-    takenOver: published.filter(isRemoved).map(({ port }) => port),
+    commands: plans.flatMap(({ commands }) => commands),
+    takenOver: plans.flatMap(({ published }) => published),
   };
 }
 

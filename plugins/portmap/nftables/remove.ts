@@ -1,7 +1,13 @@
 import type { Attachment } from "../../../shared/cni/attachments.ts";
 import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comment.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
-import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../../shared/nftables/client.ts";
+import {
+  changeRuleset,
+  changeRulesetPrepared,
+  hasNftables,
+  type Nftables,
+  withNftables,
+} from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
 import type { PublishedPort } from "../published.ts";
@@ -48,7 +54,7 @@ export function removeStale(network: string, valid: readonly Attachment[]): void
     remove(
       nftables,
       (family) => findElements(nftables, family, start, (whose) => !kept.has(whose)),
-      () => [],
+      () => ({ commands: [], published: [] }),
     );
     changeRuleset(nftables, () =>
       families
@@ -62,18 +68,34 @@ export function removeStale(network: string, valid: readonly Attachment[]): void
 function remove(
   nftables: Nftables,
   find: (family: 4 | 6) => readonly PlacedElement[],
-  further: (family: 4 | 6) => readonly Command[],
+  further: (family: 4 | 6) => Removal,
 ): void {
-  let published: PublishedPort[] = [];
-  changeRuleset(nftables, () => {
-    published = [];
-    return families.flatMap((family) => {
+  const plan = (): Removal => {
+    const removals = families.map((family) => {
       const isThere = nftables.getTable(tableOf(family)) !== undefined;
       const elements = isThere ? find(family) : [];
-      published.push(...elements.map(publishedPort).filter((port) => port !== undefined));
-      return [...planRemoval(nftables, family, elements), ...further(family)];
+      const ofGo = further(family);
+      const ports = elements.map(publishedPort).filter((port) => port !== undefined);
+      const commands = elements.length === 0 ? [] : planRemoval(nftables, family, elements);
+      return { commands: [...commands, ...ofGo.commands], published: [...ports, ...ofGo.published] };
     });
-  });
+    return {
+      commands: removals.flatMap(({ commands }) => commands),
+      published: removals.flatMap(({ published }) => published),
+    };
+  };
+  // When only connections are left nothing tells of them: a call that is killed in between must find the elements.
+  const done = changeRulesetPrepared(nftables, plan, ({ published }) => forget(published));
+  forget(done.published);
+}
+
+/** What is to be done, and what is published until then. */
+interface Removal {
+  readonly commands: readonly Command[];
+  readonly published: readonly PublishedPort[];
+}
+
+function forget(published: readonly PublishedPort[]): void {
   for (const family of families) {
     forgetLeftConnections(
       family,
