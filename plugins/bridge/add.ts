@@ -29,6 +29,7 @@ import { ensureVlanGateway } from "./vlan-gateway.ts";
 
 const portUpMilliseconds = 5000;
 const attempts = 10;
+const leastIpv6Mtu = 1280; // RFC 8200, section 5
 /** Order of the result's interfaces: bridge, host's end, container's end. */
 const containerInterface = 2;
 
@@ -80,6 +81,7 @@ function configureEnds(
   if (config.macSpoofCheck) addSpoofCheck(request, ends.host.name, ends.container.mac, undo.own);
   const ipam = config.ipam.type === "" ? undefined : allocate(request, config.ipam, undo.own);
   const addressing = ipam === undefined ? undefined : completeAddressing(ipam, config, containerInterface);
+  if (addressing !== undefined) refuseSmallMtu(addressing, bridge, ends);
   const addresses = addressing?.ips.map(({ address }) => address) ?? [];
   if (config.ipMasq && addressing !== undefined) prepareMasquerade(config.ipMasqBackend, addresses);
   const wanted = addressing?.gatewayAddresses ?? [];
@@ -146,6 +148,21 @@ function allocate(request: Request, ipam: Ipam, undo: UndoStack): Result {
 
 function bringUp(config: BridgeConfig, places: Places, link: Link): void {
   if (!config.disableContainerInterface) setLink(places.container, link, { up: true });
+}
+
+/** The kernel has no IPv6 on links with less, and says "invalid argument". */
+function refuseSmallMtu(addressing: Addressing, bridge: Link, { container }: VethEnds): void {
+  if (!addressing.ips.some(({ address }) => address.address.family === 6)) return;
+  const needsBridge = addressing.gatewayAddresses.some(({ address }) => address.family === 6);
+  const small = [container, ...(needsBridge ? [bridge] : [])].find(({ mtu }) => mtu < leastIpv6Mtu);
+  if (small === undefined) return;
+  throw new CniError(
+    ErrorCode.invalidConfig,
+    `mtu ${small.mtu} of "${small.name}" is too small for IPv6, which needs ${leastIpv6Mtu}`,
+    small === bridge
+      ? `ip link set ${bridge.name} mtu 1500, or give the network another "bridge"`
+      : 'raise "mtu", or give the network no IPv6 addresses',
+  );
 }
 
 /**

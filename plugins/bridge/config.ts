@@ -119,6 +119,12 @@ export function decodeConfig(request: Request): BridgeConfig {
   };
   if (request.command !== "DEL") {
     validate(request, config);
+    if (request.command !== "CHECK" && (keys.mtu ?? 0) < 0) {
+      throw invalid(
+        `mtu ${keys.mtu} is negative`,
+        "mtu is a number of bytes; 0, or none, leaves it to the kernel",
+      );
+    }
     if (config.ipMasq && keys.ipMasqBackend !== undefined && config.ipMasqBackend === undefined) {
       throw invalid(
         `unknown ipmasq backend ${JSON.stringify(keys.ipMasqBackend)}`,

@@ -1,8 +1,8 @@
 import type { Result, ResultIp, Route } from "../../shared/cni/result.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode, errorText } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
-import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
-import { formatPrefix } from "../../shared/ip/prefix.ts";
+import { formatIp, type IpAddress, isLinkLocal } from "../../shared/ip/address.ts";
+import { formatPrefix, networkOf, prefixContains } from "../../shared/ip/prefix.ts";
 import { isUnwritable, requireSysctl } from "../../shared/linux/required-sysctl.ts";
 import { ensureSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
@@ -46,7 +46,26 @@ export function configureContainer(
   }
   setLink(rt, link, { up: true });
   if (config.enableDad && addressing.ips.some(isIpv6)) settleAddresses(rt, link);
-  for (const route of addressing.routes) addRoute(rt, link, kernelRoute(route, addressing.ips));
+  for (const route of addressing.routes)
+    addRouteOf(rt, link, kernelRoute(route, addressing.ips), addressing.ips);
+}
+
+function addRouteOf(rt: NetlinkSocket, link: Link, route: KernelRoute, ips: readonly ResultIp[]): void {
+  try {
+    addRoute(rt, link, route);
+  } catch (error) {
+    const { gateway } = route;
+    if (gateway === undefined || !isErrno(error, "ENETUNREACH", "EHOSTUNREACH", "EINVAL")) throw error;
+    const isEverywhere = gateway.family === 6 && isLinkLocal(gateway);
+    if (isEverywhere || ips.some(({ address }) => prefixContains(address, gateway))) throw error;
+    const subnets = ips.map(({ address }) => formatPrefix(networkOf(address))).join(" and ");
+    throw new CniError(
+      ErrorCode.kernelRefused,
+      `${errorText(error)}: gateway ${formatIp(gateway)} is outside of ${subnets}`,
+      `a gateway has to be in the container's subnet: correct "gateway" of ipam, or "gw" of the route`,
+      { cause: error },
+    );
+  }
 }
 
 function isIpv6(ip: ResultIp): boolean {

@@ -1,5 +1,6 @@
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { isLinkLocal } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, prefixContains, samePrefix } from "../../shared/ip/prefix.ts";
 import { withSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
@@ -37,6 +38,8 @@ export function planGateway(
     missing.push(...lacking);
     const others = present
       .filter((prefix) => !includes(own, prefix))
+      // Every link has a link-local address of the kernel's, sooner or later.
+      .filter(({ address }) => family === 4 || !isLinkLocal(address))
       .filter((prefix) => lacking.some((other) => family === 4 || overlap(other, prefix)));
     const [other] = others;
     if (other !== undefined && !forceAddress) throw contradiction(link, lacking[0] ?? other, other);

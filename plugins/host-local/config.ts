@@ -14,7 +14,8 @@ import { routeSchema } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Route } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
-import type { IpAddress } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
+import { formatPrefix } from "../../shared/ip/prefix.ts";
 import { completeSet, findOverlap, formatSet, type RangeInput, type RangeSet } from "./range.ts";
 import { parseRequestedIp } from "./requested.ts";
 
@@ -137,6 +138,8 @@ export function loadConfig(request: Request, ranges: "required" | "optional" = "
   inputs.push(...(ipam.ranges ?? []));
   if (inputs.length === 0 && ranges === "required") throw missingRanges();
   const sets = completeSets(inputs);
+  // What an earlier release has attached can be checked all the same.
+  if (request.command !== "CHECK") refuseForeignGateways(sets);
   refuseSeveralPerFamily(sets, request.cniVersion);
   refuseOverlap(sets);
   return {
@@ -169,6 +172,20 @@ function completeSets(inputs: readonly (readonly RangeInput[])[]): RangeSet[] {
       throw withContext(`invalid range set ${index}`, error);
     }
   });
+}
+
+/** One outside the subnet may be reached by a route; one of the other family is nobody's next hop. */
+function refuseForeignGateways(sets: readonly RangeSet[]): void {
+  for (const [index, set] of sets.entries()) {
+    for (const { subnet, gateway } of set) {
+      if (gateway === undefined || gateway.family === subnet.address.family) continue;
+      throw new CniError(
+        ErrorCode.invalidConfig,
+        `invalid range set ${index}: gateway ${formatIp(gateway)} not in network ${formatPrefix(subnet)}`,
+        `gateway must be an IPv${subnet.address.family} address, as the subnet is`,
+      );
+    }
+  }
 }
 
 /** Results before 0.3.0 have room for one address of each family. */
