@@ -68,7 +68,7 @@ for (const [when, prepare] of [
       for (const id of ["c1", "c2", "c3"]) {
         host.addNetns(id);
         succeed(run(host, "ADD", conf, id));
-        host.inNetns(id, "ping", ["-6", "-c1", "-W2", "fe80::1%eth0"]);
+        host.inNetns(id, "ping", ["-6", "-c1", "-w10", "fe80::1%eth0"]);
       }
       const now = linkLocals(host);
       assert.ok(now.includes("fe80::1"), String(now));
@@ -101,7 +101,7 @@ test("two range sets of a family: the bridge has both gateways, and both are rea
       host.addNetns(name);
       succeed(run(host, "ADD", { ...conf, forceAddress }, name));
       for (const gateway of ["10.1.2.1", "10.1.3.1", "2001:db8:5::1", "2001:db8:6::1"])
-        host.inNetns(name, "ping", ["-c1", "-W2", gateway]);
+        host.inNetns(name, "ping", ["-c1", "-w10", gateway]);
     }
   }
   assert.deepEqual(addresses(host, "-4"), ["10.1.2.1/24", "10.1.3.1/24"]);

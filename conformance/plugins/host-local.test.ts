@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { expectPeer, pluginFolder } from "../harness/binaries.ts";
 import { type Host, hostFor } from "../harness/host.ts";
 import type { JsonObject } from "../harness/json.ts";
-import { ensurePeer } from "../harness/peers.ts";
+import { ensurePeer, type PeerRelease } from "../harness/peers.ts";
 import { type Command, callPlugin, callPluginAsync, type PluginResponse } from "../harness/plugin-call.ts";
 import { firstAddress } from "../harness/result.ts";
 
@@ -20,6 +20,8 @@ type Case = {
   more?: JsonObject;
   calls: string;
   args?: string;
+  /** The Go plugin to compare with, when it is not the newest. */
+  release?: PeerRelease;
 };
 
 const both = [[{ subnet: "10.1.0.0/29" }], [{ subnet: "fd00:0:1::/64" }]];
@@ -54,7 +56,12 @@ const cases: Case[] = [
     ipam: { subnet: "10.1.0.0/24", rangeStart: "10.1.0.253", rangeEnd: "10.1.0.255" },
     calls: round,
   },
-  { what: "gateway elsewhere", ipam: { subnet: "10.1.0.0/29", gateway: "fe80::1" }, calls: round },
+  {
+    what: "gateway elsewhere, which the newest release refuses",
+    ipam: { subnet: "10.1.0.0/29", gateway: "10.9.0.1" },
+    calls: round,
+    release: "1.9.1",
+  },
   {
     what: "two sets of a family",
     ipam: { ranges: [[{ subnet: "10.1.0.0/29" }], [{ subnet: "10.2.0.0/29" }]] },
@@ -100,9 +107,10 @@ const cases: Case[] = [
 test("the same calls give the same results and leave the same files", async (t) => {
   const host = await hostFor(t);
   host.writeFile("/run/resolv.conf", "nameserver 1.1.1.1\ndomain a\nsearch a b # c\noptions x\noptions y\n");
-  for (const { what, calls, ipam, more = {}, cniVersion = "1.0.0", args } of cases) {
+  for (const { what, calls, ipam, more = {}, cniVersion = "1.0.0", args, release } of cases) {
     await t.test(what, () => {
-      const dataDirs = [ours, peers].map((bin) => ({ bin, dataDir: host.tempDir() }));
+      const other = `${ensurePeer(release).binDir}/host-local`;
+      const dataDirs = [ours, other].map((bin) => ({ bin, dataDir: host.tempDir() }));
       for (const call of calls.split(" ")) {
         const [mine, theirs] = dataDirs.map(({ bin, dataDir }) => {
           const config = { cniVersion, name: "net", type: "bridge", ipam: { ...ipam, dataDir }, ...more };
