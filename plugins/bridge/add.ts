@@ -5,7 +5,7 @@ import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { inNetns, type Netns, openNetns, ownNetns } from "../../shared/linux/netns.ts";
-import { withSysctl } from "../../shared/linux/sysctl.ts";
+import { linkSysctl, withSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink, openRtnetlinkMonitor, RTMGRP_LINK } from "../../shared/rtnetlink/client.ts";
 import { findLink, findLinkByIndex, type Link, setLink } from "../../shared/rtnetlink/link.ts";
@@ -237,7 +237,7 @@ function announce(places: Places, link: Link, { ips }: Addressing): void {
   const setAddress = (): void => setLink(places.container, link, { mac: link.mac });
   const withIpv6 = (): void =>
     inNetns(places.containerNetns, () =>
-      withSysctl(`net/ipv6/conf/${link.name}/ndisc_notify`, "1", setAddress),
+      withSysctl(linkSysctl(6, link.name, "ndisc_notify"), "1", setAddress),
     );
   const hasIpv6 = ips.some(({ address }) => address.address.family === 6);
   for (const way of hasIpv6 ? [withIpv6, setAddress] : [setAddress]) {

@@ -4,7 +4,7 @@ import { isErrno } from "../../shared/errors/system-error.ts";
 import { formatIp, type IpAddress, isLinkLocal } from "../../shared/ip/address.ts";
 import { formatPrefix, networkOf, prefixContains } from "../../shared/ip/prefix.ts";
 import { isUnwritable, requireSysctl } from "../../shared/linux/required-sysctl.ts";
-import { ensureSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
+import { ensureSysctl, linkSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import {
   addAddress,
@@ -75,10 +75,10 @@ function isIpv6(ip: ResultIp): boolean {
 /** What containers of the Go plugin see; without IPv6, or with a read-only /proc/sys, they do without. */
 function prepareSysctls(name: string, enableDad: boolean): void {
   const wanted: [string, string][] = [
-    ...(enableDad ? [[`net/ipv6/conf/${name}/enhanced_dad`, "1"] satisfies [string, string]] : []),
-    [`net/ipv6/conf/${name}/accept_dad`, enableDad ? "1" : "0"],
+    ...(enableDad ? [[linkSysctl(6, name, "enhanced_dad"), "1"] satisfies [string, string]] : []),
+    [linkSysctl(6, name, "accept_dad"), enableDad ? "1" : "0"],
     // Neighbours learn at link-up that the address has a new owner.
-    [`net/ipv4/conf/${name}/arp_notify`, "1"],
+    [linkSysctl(4, name, "arp_notify"), "1"],
   ];
   for (const [path, value] of wanted) {
     try {
@@ -92,7 +92,7 @@ function prepareSysctls(name: string, enableDad: boolean): void {
 /** Container runtimes often start with IPv6 switched off. */
 function prepareIpv6(name: string): void {
   for (const link of ["lo", name]) {
-    const path = `net/ipv6/conf/${link}/disable_ipv6`;
+    const path = linkSysctl(6, link, "disable_ipv6");
     let current: string;
     try {
       current = readSysctl(path);
@@ -108,7 +108,7 @@ function prepareIpv6(name: string): void {
 /** The addresses stay while the link is down; with a read-only /proc/sys, nobody has to do without them while it is up. */
 function keepAddresses(name: string): void {
   try {
-    ensureSysctl(`net/ipv6/conf/${name}/keep_addr_on_down`, "1");
+    ensureSysctl(linkSysctl(6, name, "keep_addr_on_down"), "1");
   } catch (error) {
     if (!isUnwritable(error)) throw error;
   }

@@ -2,7 +2,7 @@ import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isLinkLocal } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, prefixContains, samePrefix } from "../../shared/ip/prefix.ts";
-import { withSysctl } from "../../shared/linux/sysctl.ts";
+import { linkSysctl, withSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { addAddress, deleteAddress, IFA_F_NODAD, listAddresses } from "../../shared/rtnetlink/address.ts";
 import type { Link } from "../../shared/rtnetlink/link.ts";
@@ -113,7 +113,7 @@ function promotingSecondaries(link: Link, work: () => void): void {
     work();
   };
   try {
-    withSysctl(`net/ipv4/conf/${link.name}/promote_secondaries`, "1", once);
+    withSysctl(linkSysctl(4, link.name, "promote_secondaries"), "1", once);
   } catch (error) {
     if (done) throw error;
     // A read-only /proc/sys.

@@ -2,7 +2,7 @@ import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import { requireSysctl } from "../../shared/linux/required-sysctl.ts";
-import { ensureSysctl } from "../../shared/linux/sysctl.ts";
+import { ensureSysctl, linkSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { createBridge, setNoLinkLocalLearn } from "../../shared/rtnetlink/bridge.ts";
 import { randomMac } from "../../shared/rtnetlink/hardware-address.ts";
@@ -111,7 +111,7 @@ export function hasPorts(rt: NetlinkSocket, bridge: Link, gateway?: Link): boole
 /** A router's advertisements must not give addresses to links of the host that belong to containers. */
 export function refuseRouterAdvertisements(link: string): void {
   try {
-    ensureSysctl(`net/ipv6/conf/${link}/accept_ra`, "0");
+    ensureSysctl(linkSysctl(6, link, "accept_ra"), "0");
   } catch {
     // Without IPv6 there are no router advertisements; a read-only /proc/sys is the administrator's decision.
   }

@@ -1,6 +1,6 @@
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { SystemError } from "../../shared/errors/system-error.ts";
-import { readSysctl, writeSysctl } from "../../shared/linux/sysctl.ts";
+import { linkSysctl, readSysctl, writeSysctl } from "../../shared/linux/sysctl.ts";
 
 /**
  * Gives an IPv6 address to a link of the host, on which IPv6 is switched on for it where it is off since the host has it
@@ -21,7 +21,7 @@ export function withIpv6On<T>(link: string, giveAddress: () => T): T {
 function switchOn(link: string, refusal: SystemError): void {
   const path = pathOf(link);
   try {
-    if (isOff("all") || isOff("default")) {
+    if (isOffForAll()) {
       writeSysctl(path, "0");
       return;
     }
@@ -48,6 +48,10 @@ function isOff(link: string): boolean {
   return readSysctl(pathOf(link)) !== "0";
 }
 
+function isOffForAll(): boolean {
+  return ["all", "default"].some((links) => readSysctl(`net/ipv6/conf/${links}/disable_ipv6`) !== "0");
+}
+
 function pathOf(link: string): string {
-  return `net/ipv6/conf/${link}/disable_ipv6`;
+  return linkSysctl(6, link, "disable_ipv6");
 }

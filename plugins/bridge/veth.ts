@@ -57,7 +57,7 @@ export function createVeth(
         "an earlier attachment of this container was not removed: call DEL for it",
       );
     }
-    const hostEnd = requireLink(host, peerName);
+    const hostEnd = { ...requireLink(host, peerName), name: peerName };
     // Deleting one end deletes both.
     undo.push(() => deleteLink(host, hostEnd));
     return { host: hostEnd, container: otherEnd(container, owner.ifname, hostEnd) };
@@ -67,8 +67,8 @@ export function createVeth(
 /** The container's end. Whoever has the container's namespace may have given its name to another link meanwhile. */
 function otherEnd(container: NetlinkSocket, ifname: string, hostEnd: Link): Link {
   const link = requireLink(container, ifname);
-  if (link.kind === "veth" && link.index === hostEnd.peerIndex && link.peerIndex === hostEnd.index)
-    return link;
+  const isIt = link.kind === "veth" && link.index === hostEnd.peerIndex && link.peerIndex === hostEnd.index;
+  if (isIt) return { ...link, name: ifname };
   throw new CniError(
     ErrorCode.conflict,
     `"${ifname}" in the container is not the other end of "${hostEnd.name}"`,

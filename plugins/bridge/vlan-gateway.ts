@@ -28,7 +28,7 @@ export function ensureVlanGateway(
   const name = vlanInterfaceName(config);
   for (let attempt = 1; ; attempt++) {
     const present = findLink(rt, name);
-    if (present !== undefined) return usable(rt, present);
+    if (present !== undefined) return usable(rt, name, present);
     try {
       const peerName = `veth${Math.random().toString(16).slice(2, 10).padEnd(8, "0")}`;
       createVethPair(rt, { name, mtu: bridge.mtu, peerName, peerNetns: hostNetns });
@@ -41,7 +41,7 @@ export function ensureVlanGateway(
   }
 }
 
-function usable(rt: NetlinkSocket, link: Link): Link {
+function usable(rt: NetlinkSocket, name: string, link: Link): Link {
   if (link.kind !== "veth") {
     throw new CniError(
       ErrorCode.conflict,
@@ -49,7 +49,7 @@ function usable(rt: NetlinkSocket, link: Link): Link {
       `the VLAN's gateway address belongs on a port of the bridge: remove ${link.name}, or use another VLAN or bridge`,
     );
   }
-  refuseRouterAdvertisements(link.name);
+  refuseRouterAdvertisements(name);
   if (!link.up) setLink(rt, link, { up: true });
   return link;
 }
@@ -57,7 +57,7 @@ function usable(rt: NetlinkSocket, link: Link): Link {
 function connect(rt: NetlinkSocket, peerName: string, bridge: Link, config: BridgeConfig): void {
   const port = findLink(rt, peerName);
   if (port === undefined) return;
-  refuseRouterAdvertisements(port.name);
+  refuseRouterAdvertisements(peerName);
   setLink(rt, port, { up: true, master: bridge.index });
   joinVlans(rt, port, bridge, { ...config.vlans, trunk: [] });
 }

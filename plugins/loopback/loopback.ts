@@ -7,7 +7,7 @@ import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isLoopback, sameIp } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix } from "../../shared/ip/prefix.ts";
 import { inNetns, type Netns, openNetns, openNetnsIfPresent } from "../../shared/linux/netns.ts";
-import { readSysctl } from "../../shared/linux/sysctl.ts";
+import { linkSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
@@ -104,7 +104,7 @@ function addressesOf(rt: NetlinkSocket, lo: Link): readonly IpPrefix[] {
 
 function isIpv6Off(): boolean {
   try {
-    return readSysctl(`net/ipv6/conf/${name}/disable_ipv6`) !== "0";
+    return readSysctl(linkSysctl(6, name, "disable_ipv6")) !== "0";
   } catch {
     // A kernel without IPv6.
     return true;

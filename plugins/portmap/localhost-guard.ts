@@ -2,7 +2,7 @@ import { isErrno } from "../../shared/errors/system-error.ts";
 import { changeRules, changeRulesIfAvailable } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import { requireSysctl } from "../../shared/linux/required-sysctl.ts";
-import { ensureSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
+import { ensureSysctl, linkSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
 import { addChain, deleteChain, flushChain } from "../../shared/nftables/chain.ts";
 import {
   changeRuleset,
@@ -34,12 +34,14 @@ import {
 } from "./localhost-table.ts";
 
 export function routeLocalnet(name: string): string {
-  return `net/ipv4/conf/${name}/route_localnet`;
+  return linkSysctl(4, name, "route_localnet");
 }
+
+const everywhere = "net/ipv4/conf/all/route_localnet";
 
 /** Whether packets with a loopback address may go through an interface: the kernel looks at both. Throws SystemError. */
 export function isOpen(name: string): boolean {
-  return readSysctl(routeLocalnet(name)) !== "0" || readSysctl(routeLocalnet("all")) !== "0";
+  return readSysctl(routeLocalnet(name)) !== "0" || readSysctl(everywhere) !== "0";
 }
 
 /**

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import fc from "fast-check";
 import { hostFor } from "../../conformance/harness/host.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "./netns.ts";
-import { ensureSysctl, readSysctl, withSysctl, writeSysctl } from "./sysctl.ts";
+import { ensureSysctl, linkSysctl, readSysctl, withSysctl, writeSysctl } from "./sysctl.ts";
 
 async function scratch(t: TestContext) {
   const host = await hostFor(t);
@@ -93,4 +94,64 @@ test("a value for a while only, also when what is done then fails", async (t) =>
   assert.throws(() => inside(() => withSysctl(forwarding, "1", failing)), /as expected/);
   assert.deepEqual(seen, ["1\n"]);
   assert.equal(shown(forwarding), "0\n");
+});
+
+test("no path leads out of /proc/sys, and no name out of its folder", async (t) => {
+  const { inside } = await scratch(t);
+  const refused = (work: () => unknown, what: string) =>
+    assert.throws(work, (error) => isErrno(error, "EINVAL"), what);
+  for (const path of [
+    "",
+    "/net/ipv4/ip_forward",
+    "net//ipv4/ip_forward",
+    "net/./ipv4/ip_forward",
+    "net/ipv4/../ipv4/ip_forward",
+    "../sysrq-trigger",
+    "net/ipv4/ip_forward/",
+    "net/ipv4/ip_forward\0x",
+  ]) {
+    refused(() => inside(() => readSysctl(path)), path);
+    refused(() => inside(() => writeSysctl(path, "1")), path);
+  }
+  for (const name of ["", ".", "..", "all", "default", "a/b", "../all", "a\0b"]) {
+    refused(() => linkSysctl(4, name, "arp_notify"), name);
+  }
+  const part = fc.oneof(
+    fc.constantFrom("..", ".", "", "/", "all", "default", "eth0", "eth0.5", "\0", "..."),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(fc.array(part), (parts) => {
+      let path: string;
+      try {
+        path = linkSysctl(6, parts.join("/"), "accept_ra");
+      } catch (error) {
+        return isErrno(error, "EINVAL");
+      }
+      const normal = new URL(`file:///${path.split("/").map(encodeURIComponent).join("/")}`).pathname;
+      return /^\/net\/ipv6\/conf\/(?!all\/|default\/)[^/]+\/accept_ra$/.test(normal);
+    }),
+  );
+});
+
+/** A folder in place of /proc/sys, as only root could put there, with links out of it. */
+const replaced = `
+import { readSysctl, writeSysctl } from ${JSON.stringify(`${import.meta.dirname}/sysctl.ts`)};
+for (const path of ["link", "folder/file", "file"]) {
+  for (const call of [() => readSysctl(path), () => writeSysctl(path, "x")]) {
+    try { console.log(call() ?? "written"); } catch (error) { console.log(error.errno); }
+  }
+}`;
+
+test("links below /proc/sys are not followed", async (t) => {
+  const host = await hostFor(t);
+  host.writeFile("/run/secret/file", "root's");
+  const script = [
+    "mount -t tmpfs none /proc/sys; ln -s /run/secret/file /proc/sys/link; ln -s /run/secret /proc/sys/folder",
+    "echo value > /proc/sys/file",
+    `exec "$0" --input-type=module-typescript -e "$1"`,
+  ].join("; ");
+  const { stdout } = host.run("sh", ["-c", script, process.execPath, replaced]);
+  assert.deepEqual(stdout.trim().split("\n"), ["ELOOP", "ELOOP", "ELOOP", "ELOOP", "value", "written"]);
+  assert.equal(host.readFile("/run/secret/file"), "root's");
 });

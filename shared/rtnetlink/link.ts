@@ -191,7 +191,8 @@ function isLinkName(name: string): boolean {
   return name !== "" && name !== "." && name !== ".." && !/[/ \t\n\v\f\r]/.test(name);
 }
 
-function decodeLink(message: Message): Link {
+/** Throws DecodeError, also for a name that the kernel gives to no link. */
+export function decodeLink(message: Message): Link {
   const reader = new ByteReader(message.body);
   const flags = reader.u32(8);
   const attributes = linkAttributes(message.body);
