@@ -1,7 +1,6 @@
-import { deleteEntry, findEntries, forgetConnections } from "../../shared/conntrack/client.ts";
+import { forgetConnections, forgetMeant } from "../../shared/conntrack/client.ts";
 import type { ConntrackEntry } from "../../shared/conntrack/entry.ts";
 import { type IpAddress, isLoopback, sameIp } from "../../shared/ip/address.ts";
-import { netfilterSocket } from "../../shared/netlink/netfilter-socket.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { type PortMapping, protocolNumbers } from "./mappings.ts";
@@ -48,10 +47,7 @@ export function forgetEarlierConnections(mappings: readonly PortMapping[], conta
     return sameIp(reply.source, container) || isLocal(original.destination);
   };
   const filters = tracked.map(({ protocol, destinationPort }) => ({ protocol, destinationPort }));
-  const socket = netfilterSocket();
-  for (const entry of findEntries(socket, family, filters)) {
-    if (tracked.some((mapping) => isMeant(mapping, entry))) deleteEntry(socket, entry);
-  }
+  forgetMeant(family, filters, (entry) => tracked.some((mapping) => isMeant(mapping, entry)));
 }
 
 /**

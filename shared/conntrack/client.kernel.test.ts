@@ -3,8 +3,16 @@ import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { formatIp, parseIp } from "../ip/address.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
+import type { NetlinkSocket } from "../netlink/client.ts";
 import { netfilterSocket } from "../netlink/netfilter-socket.ts";
-import { deleteEntry, forgetConnections, forgetConnectionsOf, listEntries } from "./client.ts";
+import { eachEntry, forgetConnections, forgetConnectionsOf, forgetMeant } from "./client.ts";
+import type { ConntrackEntry, EntryFilter } from "./entry.ts";
+
+function listEntries(socket: NetlinkSocket, family: 4 | 6, filter: EntryFilter): ConntrackEntry[] {
+  const entries: ConntrackEntry[] = [];
+  eachEntry(socket, family, { query: filter, filters: [filter] }, (entry) => entries.push(entry));
+  return entries;
+}
 
 test("entries are found by protocol and port and deleted one by one", () => {
   const name = `conntrack-test-${process.pid}`;
@@ -52,12 +60,10 @@ test("entries are found by protocol and port and deleted one by one", () => {
       assert.deepEqual(ports(6, 5353), ["2001:db8::2 4000>5353"]);
       assert.deepEqual(ports(4), ["192.0.2.7 4000>5353", "192.0.2.7 4001>5353", "192.0.2.7 5353>6000"]);
 
-      const translated = listEntries(socket, 4, { protocol: 17, destinationPort: 5353 }).find(
-        ({ reply }) => formatIp(reply.source) === "10.0.0.2",
-      );
-      assert.ok(translated !== undefined);
-      deleteEntry(socket, translated);
-      deleteEntry(socket, translated);
+      const isTranslated = ({ reply }: ConntrackEntry) => formatIp(reply.source) === "10.0.0.2";
+      for (let times = 0; times < 2; times++) {
+        forgetMeant(4, [{ protocol: 17, destinationPort: 5353 }], isTranslated);
+      }
       assert.deepEqual(ports(4, 5353), ["192.0.2.7 4000>5353"]);
       assert.equal(listEntries(socket, 4, { protocol: 6, destinationPort: 5353 }).length, 1);
     });
@@ -149,6 +155,42 @@ for (const [family, client, host, container, neighbour] of [
           Array.from({ length: 20 }, (_none, index) => through(8081 + index)),
         );
         assert.deepEqual(left(), [1003, 1004]);
+      });
+    } finally {
+      netns.close();
+      execFileSync("ip", ["netns", "del", name]);
+    }
+  });
+}
+
+const tool = `${import.meta.dirname}/../../conformance/harness/connections-tool.ts`;
+
+for (const [family, mine, other, far] of [
+  [4, "10.0.0.2", "10.0.0.3", "192.0.2.7"],
+  [6, "fd00::2", "fd00::3", "2001:db8::7"],
+] as const) {
+  test(`many connections are forgotten while they are told, and no others: IPv${family}`, () => {
+    const name = `conntrack-many-${family}-${process.pid}`;
+    execFileSync("ip", ["netns", "add", name]);
+    const netns = openNetns(`/run/netns/${name}`);
+    try {
+      inNetns(netns, () => {
+        for (const source of [mine, other]) execFileSync(process.execPath, [tool, "1000", source, far]);
+        const [source, otherSource] = [parseIp(mine), parseIp(other)];
+        assert.ok(source !== undefined && otherSource !== undefined);
+        const socket = netfilterSocket();
+        const left = () =>
+          [source, otherSource].map((address) => listEntries(socket, family, { source: address }).length);
+        assert.deepEqual(left(), [1000, 1000]);
+        // Not by the kernel's own means.
+        forgetMeant(
+          family,
+          [{ source }, { answeredBy: source }],
+          ({ original }) => original.sourcePort !== 1500,
+        );
+        assert.deepEqual(left(), [1, 1000]);
+        forgetConnectionsOf([source]);
+        assert.deepEqual(left(), [0, 1000]);
       });
     } finally {
       netns.close();

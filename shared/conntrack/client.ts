@@ -1,10 +1,18 @@
 import { isErrno } from "../errors/system-error.ts";
 import { type IpAddress, sameIp } from "../ip/address.ts";
-import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
+import { Attributes } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
-import { netfilterSocket } from "../netlink/netfilter-socket.ts";
-import { type ConntrackEntry, decodeEntry, type EntryFilter, encodeFilter, encodeKey } from "./entry.ts";
+import { bodyStart, type MessagePlace } from "../netlink/message.ts";
+import { netfilterSocket, secondNetfilterSocket } from "../netlink/netfilter-socket.ts";
+import {
+  addressTest,
+  type ConntrackEntry,
+  decodeEntry,
+  type EntryFilter,
+  encodeFilter,
+  encodeKey,
+} from "./entry.ts";
 
 // linux/netfilter/nfnetlink.h, nfnetlink_conntrack.h
 const NFNL_SUBSYS_CTNETLINK = 1;
@@ -18,25 +26,33 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 
 /**
- * The tracked connections of one family that pass the filter.
- * A kernel that cannot tell its connections (CONFIG_NF_CT_NETLINK) has none.
+ * Tells of the tracked connections of one family that pass one of the filters, each as it comes: there may be more than
+ * fit into memory. The kernel leaves out what it can. A kernel that cannot tell its connections (CONFIG_NF_CT_NETLINK)
+ * has none.
  *
+ * @param take is told of a connection; once more when the kernel repeats itself.
  * @throws SystemError
  */
-export function listEntries(socket: NetlinkSocket, family: 4 | 6, filter: EntryFilter): ConntrackEntry[] {
-  const body = filteredBody(family, encodeFilter(kernelFilter(filter)));
+export function eachEntry(
+  socket: NetlinkSocket,
+  family: 4 | 6,
+  { query, filters }: Dump,
+  take: (entry: ConntrackEntry) => void,
+): void {
+  const body = filteredBody(family, encodeFilter(kernelFilter(query)));
+  const mayPass = addressTest(filters);
+  const takeMessage = (message: MessagePlace): void => {
+    const { bytes } = message.reader;
+    const start = bodyStart(message) + nfgenmsgLength;
+    const entry = mayPass(bytes, start, message.end)
+      ? decodeEntry(bytes.subarray(start, message.end))
+      : undefined;
+    if (entry !== undefined && filters.some((filter) => passes(entry, filter))) take(entry);
+  };
   try {
-    return socket
-      .dump("cannot list tracked connections", IPCTNL_MSG_CT_GET, body)
-      .map((message) => {
-        const reader = new ByteReader(message.body);
-        return decodeEntry(reader.slice(nfgenmsgLength, reader.length));
-      })
-      .filter((entry) => entry !== undefined)
-      .filter((entry) => passes(entry, filter));
+    socket.dumpEach("cannot list tracked connections", IPCTNL_MSG_CT_GET, body, takeMessage);
   } catch (error) {
-    if (isErrno(error, "EINVAL", "EOPNOTSUPP", "EPROTONOSUPPORT")) return [];
-    throw error;
+    if (!isErrno(error, "EINVAL", "EOPNOTSUPP", "EPROTONOSUPPORT")) throw error;
   }
 }
 
@@ -62,17 +78,6 @@ function passes({ protocol, original, reply }: ConntrackEntry, filter: EntryFilt
   );
 }
 
-/** Forgets a connection; nothing happens when it has ended already. Throws SystemError. */
-export function deleteEntry(socket: NetlinkSocket, entry: ConntrackEntry): void {
-  const family = entry.original.destination.family;
-  const body = new AttributeWriter().raw(header(family)).raw(encodeKey(entry.key)).finish();
-  try {
-    socket.request("cannot delete a tracked connection", IPCTNL_MSG_CT_DELETE, 0, body);
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error;
-  }
-}
-
 /**
  * Forgets every connection that an address has made or answers, so that its next owner starts afresh and packets to
  * the last one are not translated any more.
@@ -95,11 +100,15 @@ const maxDumps = 8;
 /** With more filters, dumps cost less than having the kernel go through its table for each. */
 const maxFlushes = 16;
 
+/** Few enough that the kernel's answers fit into a socket, and that nothing is held. */
+const deletionsAtOnce = 64;
+
 /**
  * Forgets the connections of one family that pass one of the filters, of which each says something.
  *
  * A dump goes through the whole table under its locks: 11 ms of the kernel's time however few connections there are.
- * So the kernel is asked to forget them itself where it can, and otherwise there are as few dumps as possible.
+ * So the kernel is asked to forget them itself where it can, and otherwise there are as few dumps as possible, and none
+ * in a namespace without connections.
  *
  * @throws SystemError
  */
@@ -108,28 +117,47 @@ export function forgetConnections(family: 4 | 6, filters: readonly EntryFilter[]
   const socket = netfilterSocket();
   const others =
     filters.length > maxFlushes ? filters : filters.filter((filter) => !flush(socket, family, filter));
-  for (const entry of findEntries(socket, family, others)) deleteEntry(socket, entry);
+  forgetMeant(family, others, () => true);
 }
 
 /**
- * The tracked connections of one family that pass one of the filters, found by few dumps, and by none in a namespace
- * without connections. One that passes several may be there several times.
+ * The same for those connections of which more is to be said than a filter can.
  *
  * @throws SystemError
  */
-export function findEntries(
-  socket: NetlinkSocket,
+export function forgetMeant(
   family: 4 | 6,
   filters: readonly EntryFilter[],
-): ConntrackEntry[] {
-  if (filters.length === 0 || !hasEntries(socket)) return [];
-  return dumpsFor(filters).flatMap(({ query, filters: ones }) =>
-    listEntries(socket, family, query).filter((entry) => ones.some((filter) => passes(entry, filter))),
-  );
+  isMeant: (entry: ConntrackEntry) => boolean,
+): void {
+  const socket = netfilterSocket();
+  if (filters.length === 0 || !hasEntries(socket)) return;
+  let keys: Uint8Array[] = [];
+  for (const dump of dumpsFor(filters)) {
+    eachEntry(socket, family, dump, (entry) => {
+      if (!isMeant(entry)) return;
+      keys.push(keyBody(family, entry));
+      if (keys.length < deletionsAtOnce) return;
+      // The dump goes on meanwhile.
+      deleteKeys(secondNetfilterSocket(), keys);
+      keys = [];
+    });
+  }
+  deleteKeys(socket, keys);
+}
+
+/** Forgets connections; those that have ended already do not matter. */
+function deleteKeys(socket: NetlinkSocket, keys: readonly Uint8Array[]): void {
+  socket.requestAll("cannot delete tracked connections", IPCTNL_MSG_CT_DELETE, keys, ["ENOENT"]);
+}
+
+/** What the kernel finds exactly this connection by. */
+function keyBody(family: 4 | 6, { key }: ConntrackEntry): Uint8Array {
+  return new AttributeWriter().raw(header(family)).raw(encodeKey(key)).finish();
 }
 
 /** A request for some connections, and the filters that it is for. */
-interface Dump {
+export interface Dump {
   readonly query: EntryFilter;
   readonly filters: EntryFilter[];
 }

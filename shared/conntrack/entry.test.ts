@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { formatIp } from "../ip/address.ts";
+import { formatIp, parseIp } from "../ip/address.ts";
 import { DecodeError } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
-import { decodeEntry, encodeFilter, encodeKey } from "./entry.ts";
+import { addressTest, decodeEntry, type EntryFilter, encodeFilter, encodeKey } from "./entry.ts";
 
 // Laid out as the kernel sends it, for udp 172.16.0.1:4000 → 192.0.2.7:5353, translated to 10.0.0.2:53.
 const received = new AttributeWriter()
@@ -55,6 +55,36 @@ test("entries without ports (ICMP) have port 0; what has no addresses is none", 
     undefined,
   );
   assert.equal(decodeEntry(new Uint8Array()), undefined);
+});
+
+test("the quick test lets pass what a filter may mean, and no other address", () => {
+  const [source, destination, answering] = ["172.16.0.1", "192.0.2.7", "10.0.0.2"].map((text) =>
+    parseIp(text),
+  );
+  const other = parseIp("2001:db8::1");
+  assert.ok(
+    source !== undefined && destination !== undefined && answering !== undefined && other !== undefined,
+  );
+  const cases: [EntryFilter[], boolean][] = [
+    [[{ source }], true],
+    [[{ answeredBy: answering }], true],
+    [[{ source: other }, { source }], true],
+    [[{ source: other }, { protocol: 132 }], true],
+    [[{ source: destination }, { source: answering }, { answeredBy: source }, { answeredBy: other }], false],
+    [[], false],
+  ];
+  // As it comes: among others.
+  const among = Buffer.concat([Buffer.alloc(20, 0xff), received, Buffer.alloc(20, 0xff)]);
+  for (const [filters, expected] of cases) {
+    assert.equal(
+      addressTest(filters)(among, 20, 20 + received.length),
+      expected,
+      JSON.stringify(filters.length),
+    );
+  }
+  for (let end = 20; end < 20 + received.length; end++) {
+    assert.equal(addressTest([{ source: destination }])(among, 20, end), false);
+  }
 });
 
 test("a filter names protocol and port", () => {

@@ -1,5 +1,5 @@
 import { type IpAddress, ipFromBytes, ipToBytes } from "../ip/address.ts";
-import { Attributes } from "../netlink/attribute-reader.ts";
+import { Attributes, attributeEnd, findAttribute } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 
 // linux/netfilter/nfnetlink_conntrack.h
@@ -77,6 +77,45 @@ export function decodeEntry(bytes: Uint8Array): ConntrackEntry | undefined {
     reply: reply.tuple,
     key: { originalTuple, zone: attributes.bytes(CTA_ZONE), id: attributes.bytes(CTA_ID) },
   };
+}
+
+/**
+ * A quick test of an entry's attributes, which leaves little of a large table to be decoded: false when no filter can
+ * mean the entry, by its addresses alone.
+ */
+export function addressTest(
+  filters: readonly EntryFilter[],
+): (bytes: Uint8Array, start: number, end: number) => boolean {
+  const wanted = filters.flatMap(({ source, answeredBy }) => {
+    if (source !== undefined) return [addressOf(CTA_TUPLE_ORIG, source)];
+    return answeredBy === undefined ? [] : [addressOf(CTA_TUPLE_REPLY, answeredBy)];
+  });
+  if (wanted.length < filters.length) return () => true;
+  return (bytes, start, end) =>
+    wanted.some((address) => hasSource(bytes, findAttribute(bytes, start, end, address.tuple), address));
+}
+
+interface WantedAddress {
+  readonly tuple: number;
+  readonly type: number;
+  readonly value: Uint8Array;
+}
+
+function addressOf(tuple: number, address: IpAddress): WantedAddress {
+  return { tuple, type: address.family === 4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, value: ipToBytes(address) };
+}
+
+function hasSource(bytes: Uint8Array, tupleStart: number, { type, value }: WantedAddress): boolean {
+  const source = within(bytes, within(bytes, tupleStart, CTA_TUPLE_IP), type);
+  if (source < 0 || attributeEnd(bytes, source) - source !== value.length) return false;
+  for (let index = 0; index < value.length; index++) {
+    if (bytes[source + index] !== value[index]) return false;
+  }
+  return true;
+}
+
+function within(attributes: Uint8Array, start: number, type: number): number {
+  return start < 0 ? -1 : findAttribute(attributes, start, attributeEnd(attributes, start), type);
 }
 
 function decodeTuple(attributes: Attributes | undefined): { protocol: number; tuple: Tuple } | undefined {

@@ -119,6 +119,29 @@ export class Attributes {
   }
 }
 
+/**
+ * Where the value of an attribute starts, of those between two places; -1 when it is not there, or a length does not
+ * fit. Makes nothing, for what is asked of very many messages.
+ */
+export function findAttribute(bytes: Uint8Array, start: number, end: number, type: number): number {
+  for (let offset = start; offset + 4 <= end; ) {
+    const length = u16At(bytes, offset);
+    if (length < 4 || offset + length > end) return -1;
+    if ((u16At(bytes, offset + 2) & 0x3fff) === type) return offset + 4;
+    offset += (length + 3) & ~3;
+  }
+  return -1;
+}
+
+/** Where the value ends that starts there. */
+export function attributeEnd(bytes: Uint8Array, valueStart: number): number {
+  return valueStart - 4 + u16At(bytes, valueStart - 4);
+}
+
+function u16At(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
+}
+
 /** The text before the first zero byte. */
 export function textUpToZero(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);

@@ -3,7 +3,7 @@ import { SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
 import { unguessableNumbers } from "../linux/random.ts";
 import { Dialogue, type Operation } from "./dialogue.ts";
-import type { Message } from "./message.ts";
+import type { Message, MessagePlace } from "./message.ts";
 import { drain, receiveFromKernel, sockaddrLength, socketAddress } from "./receive.ts";
 
 // sys/socket.h, asm-generic/socket.h, linux/netlink.h
@@ -74,10 +74,15 @@ export class NetlinkSocket {
   }
 
   /**
-   * As `dump`, but each message is given away as it comes, so that many take no memory. Its body is overwritten
+   * As `dump`, but each message is given away as it comes, so that many take no memory. Its bytes are overwritten
    * afterwards. Of a dump that is repeated messages come again.
    */
-  dumpEach(operation: Operation, type: number, body: Uint8Array, take: (message: Message) => void): void {
+  dumpEach(
+    operation: Operation,
+    type: number,
+    body: Uint8Array,
+    take: (message: MessagePlace) => void,
+  ): void {
     this.#dialogue.dumpEach(operation, type, body, take);
   }
 

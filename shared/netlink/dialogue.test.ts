@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isErrno } from "../errors/system-error.ts";
 import { Dialogue } from "./dialogue.ts";
-import { decodeMessages, encodeMessage, type Message } from "./message.ts";
+import { decodeMessage, decodeMessages, encodeMessage, type Message } from "./message.ts";
 
 // linux/netlink.h
 const REQUEST = 0x1;
@@ -148,10 +148,22 @@ test("what a dump tells is given away as it comes, and again when it is repeated
     [[object("c")], [object("d"), end(DONE)]],
   );
   let taken = "";
-  dialogue.dumpEach("list", 18, body, (message) => {
-    taken += letters([message]);
+  dialogue.dumpEach("list", 18, body, (place) => {
+    taken += letters([decodeMessage(place)]);
   });
   assert.equal(taken, "abcd");
+});
+
+test("a dump whose listener fails is read to its end, and the failure comes through", () => {
+  const { dialogue } = scripted([[object("a")], [object("b")], [end(DONE)]], [[object("c"), end(DONE)]]);
+  let taken = 0;
+  const fail = () => {
+    taken += 1;
+    throw new Error("enough");
+  };
+  assert.throws(() => dialogue.dumpEach("list", 18, body, fail), /enough/);
+  assert.equal(taken, 1);
+  assert.equal(letters(dialogue.dump("list", 18, body)), "c");
 });
 
 test("an answer without end is none", () => {

@@ -1,9 +1,15 @@
 import { errnoName, SystemError } from "../errors/system-error.ts";
+import { ByteReader } from "./attribute-reader.ts";
 import {
+  type Acknowledgement,
   decodeAcknowledgement,
+  decodeHeader,
+  decodeMessage,
   decodeMessages,
   encodeMessage,
+  forEachMessage,
   type Message,
+  type MessagePlace,
   NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_DUMP_INTR,
@@ -25,6 +31,9 @@ export interface Transport {
   receive(operation: Operation): Uint8Array;
 }
 
+/** In such pieces the kernel tells what is much. */
+const usualDumpBytes = 32 * 1024;
+
 /** Far more than the kernel says to any request but a dump. */
 const mostAnswers = 1000;
 
@@ -40,7 +49,9 @@ interface Request {
   readonly type: number;
   readonly flags: number;
   readonly body: Uint8Array;
-  readonly take?: (message: Message) => void;
+  readonly take?: (message: MessagePlace) => void;
+  /** How many messages the answer may have at most. */
+  readonly most?: number;
 }
 
 /** The order of requests and answers on one socket: a request is answered before the next is sent. */
@@ -56,21 +67,8 @@ export class Dialogue {
 
   /** See `NetlinkSocket.request`. */
   request(operation: Operation, type: number, flags: number, body: Uint8Array): Message[] {
-    let answers = 0;
-    const messages: Message[] = [];
-    const take = (message: Message): void => {
-      answers += 1;
-      if (answers > mostAnswers)
-        throw new SystemError(operation, "EMSGSIZE", `more than ${mostAnswers} answers`);
-      messages.push({ ...message, body: message.body.slice() });
-    };
-    const exchange = this.#exchange(operation, {
-      type,
-      flags: flags | NLM_F_REQUEST | NLM_F_ACK,
-      body,
-      take,
-    });
-    const { errno, explanation } = exchange;
+    const request = { type, flags: flags | NLM_F_REQUEST | NLM_F_ACK, body, most: mostAnswers };
+    const { errno, explanation, messages } = this.#exchange(operation, request);
     if (errno !== 0) throw new SystemError(operation, errno, explanation);
     return messages;
   }
@@ -81,7 +79,12 @@ export class Dialogue {
   }
 
   /** See `NetlinkSocket.dumpEach`. */
-  dumpEach(operation: Operation, type: number, body: Uint8Array, take: (message: Message) => void): void {
+  dumpEach(
+    operation: Operation,
+    type: number,
+    body: Uint8Array,
+    take: (message: MessagePlace) => void,
+  ): void {
     this.#dump(operation, { type, flags: NLM_F_REQUEST | NLM_F_DUMP, body, take });
   }
 
@@ -137,26 +140,53 @@ export class Dialogue {
     }
   }
 
-  #exchange(operation: Operation, { type, flags, body, take }: Request): Exchange {
+  #exchange(operation: Operation, { type, flags, body, take, most = Infinity }: Request): Exchange {
     const sequence = ++this.#sequence;
     this.#transport.send(operation, encodeMessage({ type, flags, sequence, body }));
 
     const messages: Message[] = [];
     let interrupted = false;
-    for (;;) {
-      const datagram = this.#transport.receive(operation);
-      for (const message of decodeMessages(take === undefined ? datagram.slice() : datagram)) {
-        // An answer to an earlier request that was given up.
-        if (message.sequence !== sequence) continue;
-        interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
-        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          return { messages, interrupted, ...decodeAcknowledgement(message) };
+    let ending: Acknowledgement | undefined;
+    let failure: unknown;
+    const sort = (place: MessagePlace): void => {
+      const header = decodeHeader(place);
+      // An answer to an earlier request that was given up; nothing comes after the end.
+      if (header.sequence !== sequence || ending !== undefined) return;
+      interrupted ||= (header.flags & NLM_F_DUMP_INTR) !== 0;
+      if (header.type === NLMSG_ERROR || header.type === NLMSG_DONE) {
+        ending = decodeAcknowledgement(decodeMessage(place));
+      } else if (messages.length === most) {
+        throw new SystemError(operation, "EMSGSIZE", `more than ${most} answers`);
+      } else if (take === undefined) messages.push(decodeMessage(place));
+      else if (failure === undefined) {
+        try {
+          take(place);
+        } catch (error) {
+          // The dump has to come to its end all the same, or there would be no other one on this socket.
+          failure = error;
         }
-        if (take === undefined) messages.push(message);
-        else take(message);
       }
+    };
+    // Whoever is told of messages may use another socket meanwhile, and what comes there has the same place.
+    const hold = take === undefined ? (datagram: Uint8Array) => datagram.slice() : holder();
+    for (;;) {
+      const datagram = hold(this.#transport.receive(operation));
+      forEachMessage(new ByteReader(datagram), sort);
+      if (ending === undefined) continue;
+      if (failure !== undefined) throw failure;
+      return { messages, interrupted, ...ending };
     }
   }
+}
+
+/** Copies one datagram after the other to the same place. */
+function holder(): (datagram: Uint8Array) => Uint8Array {
+  let place = new Uint8Array(0);
+  return (datagram) => {
+    if (place.length < datagram.length) place = new Uint8Array(Math.max(datagram.length, usualDumpBytes));
+    place.set(datagram);
+    return place.subarray(0, datagram.length);
+  };
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

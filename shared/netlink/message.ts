@@ -42,21 +42,40 @@ export function encodeMessage({ type, flags, sequence, body }: Message): Uint8Ar
 
 /** The messages of one datagram. Throws DecodeError when a length does not fit. */
 export function decodeMessages(bytes: Uint8Array): Message[] {
-  const reader = new ByteReader(bytes);
   const messages: Message[] = [];
-  for (let offset = 0; offset + headerLength <= bytes.length; ) {
-    const length = reader.u32(offset);
-    if (length < headerLength)
-      throw new DecodeError(`netlink message of ${length} bytes at offset ${offset}`);
-    messages.push({
-      type: reader.u16(offset + 4),
-      flags: reader.u16(offset + 6),
-      sequence: reader.u32(offset + 8),
-      body: reader.slice(offset + headerLength, offset + length),
-    });
-    offset += (length + 3) & ~3;
-  }
+  forEachMessage(new ByteReader(bytes), (message) => messages.push(decodeMessage(message)));
   return messages;
+}
+
+/** Where a message lies in a datagram: its header, and the end of its body. */
+export interface MessagePlace {
+  readonly reader: ByteReader;
+  readonly start: number;
+  readonly end: number;
+}
+
+export function decodeHeader({ reader, start }: MessagePlace): Omit<Message, "body"> {
+  return { type: reader.u16(start + 4), flags: reader.u16(start + 6), sequence: reader.u32(start + 8) };
+}
+
+export function decodeMessage(place: MessagePlace): Message {
+  return { ...decodeHeader(place), body: place.reader.slice(place.start + headerLength, place.end) };
+}
+
+/** Where the body of a message begins. */
+export function bodyStart({ start }: MessagePlace): number {
+  return start + headerLength;
+}
+
+/** Tells where each message of a datagram is, one after the other. Throws DecodeError when a length does not fit. */
+export function forEachMessage(reader: ByteReader, take: (message: MessagePlace) => void): void {
+  for (let start = 0; start + headerLength <= reader.length; ) {
+    const length = reader.u32(start);
+    if (length < headerLength) throw new DecodeError(`netlink message of ${length} bytes at offset ${start}`);
+    reader.check(start, length);
+    take({ reader, start, end: start + length });
+    start += (length + 3) & ~3;
+  }
 }
 
 /** What the kernel says at the end of a request: errno 0 is success; the explanation is the extended ACK's text. */

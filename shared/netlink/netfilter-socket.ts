@@ -11,11 +11,24 @@ const sockets = new Map<string, NetlinkSocket>();
  * @throws SystemError
  */
 export function netfilterSocket(): NetlinkSocket {
-  const namespace = readlinkSync("/proc/thread-self/ns/net");
-  let socket = sockets.get(namespace);
+  return socketCalled("first");
+}
+
+/**
+ * Another such socket, for requests while a dump is under way on the first.
+ *
+ * @throws SystemError
+ */
+export function secondNetfilterSocket(): NetlinkSocket {
+  return socketCalled("second");
+}
+
+function socketCalled(which: string): NetlinkSocket {
+  const key = `${which} of ${readlinkSync("/proc/thread-self/ns/net")}`;
+  let socket = sockets.get(key);
   if (socket === undefined) {
     socket = openNetlink(NETLINK_NETFILTER);
-    sockets.set(namespace, socket);
+    sockets.set(key, socket);
     closeAtExit(socket.fd);
   }
   return socket;
