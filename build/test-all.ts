@@ -8,6 +8,7 @@ import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
+import { descendants } from "./test-run/descendants.ts";
 import { countsIn, type PartOutcome, partLine, totalLine } from "./test-run/outcome.ts";
 import { type Part, parts } from "./test-run/parts.ts";
 import { runParts } from "./test-run/run-parts.ts";
@@ -18,7 +19,8 @@ const running = new Set<ChildProcess>();
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
-    for (const child of running) child.kill(signal);
+    // npm hands a signal to its shell, and that to nobody.
+    for (const { pid } of running) if (pid !== undefined) endAll([...descendants(pid), pid]);
     process.exit(130);
   });
 }
@@ -51,6 +53,16 @@ async function run({ name, niceness }: Part): Promise<PartOutcome> {
   if (outcome.status !== 0) console.log(output);
   console.log(partLine(outcome));
   return outcome;
+}
+
+function endAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGTERM");
+    } catch {
+      // It has ended.
+    }
+  }
 }
 
 function leaveOut({ name }: Part): PartOutcome {

@@ -13,7 +13,7 @@ export interface Part {
 export const parts: readonly Part[] = [
   { name: "build", needs: [], niceness: 0 },
   { name: "prepare:peers", needs: [], niceness: 0 },
-  { name: "prepare:others", needs: [], niceness: 10 },
+  { name: "prepare:others", needs: [], niceness: 0 },
   { name: "lint", needs: [], niceness: 5 },
   { name: "types", needs: [], niceness: 5 },
   { name: "imports", needs: [], niceness: 5 },

@@ -14,8 +14,7 @@ rm -rf "$unfinished"
 `;
 
 /**
- * Has `go install` with these arguments fill a folder, once. It lets everything else on the machine go first. Throws
- * with Go's own words when that fails.
+ * Has `go install` with these arguments fill a folder, once. Throws with Go's own words when that fails.
  */
 export function goInstallOnce(folder: string, args: readonly string[]): void {
   if (existsSync(folder)) return;
@@ -23,5 +22,5 @@ export function goInstallOnce(folder: string, args: readonly string[]): void {
   mkdirSync(parent, { recursive: true });
   const unfinished = `${parent}/unfinished.${name}`;
   const once = ["flock", `${parent}/lock.${name}`, "sh", "-c", fillOnce, "sh", folder, unfinished];
-  runGo(["install", ...args], { GOBIN: unfinished, CGO_ENABLED: "0" }, [...once, "nice", "-n", "10"]);
+  runGo(["install", ...args], { GOBIN: unfinished, CGO_ENABLED: "0" }, once);
 }
