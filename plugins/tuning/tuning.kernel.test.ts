@@ -343,7 +343,7 @@ test("GC goes on where a backup cannot be removed, and says so", () => {
 test("a backup's place is taken by a directory", () => {
   const container = new Container();
   mkdirSync(host.outside(container.backup), { recursive: true });
-  assert.match(container.fail("ADD", { mtu: 1400 })[1], /cannot read backup file .*_eth0\.json: EISDIR/);
+  assert.match(container.fail("ADD", { mtu: 1400 })[1], /_eth0\.json is not a regular file/);
   assert.equal(container.link().mtu, 1500);
   container.succeed("DEL", {});
 });

@@ -373,7 +373,7 @@ const leases: Group = {
     inIpam("a data folder in /proc", `${subnet},"dataDir":"/proc/x"`, own, "/proc/x"),
     inIpam("a data folder of 5,000 letters", `${subnet},"dataDir":"/run/${"d".repeat(5000)}"`, own),
     inIpam("a resolv.conf that is not there", `${subnet},"resolvConf":"/run/gone"`, own, "/run/gone"),
-    inIpam("a resolv.conf that is a folder", `${subnet},"resolvConf":"/etc"`, own, "/etc"),
+    inIpam("a resolv.conf that is a folder", `${subnet},"resolvConf":"/etc"`, [...own, 5], "/etc"),
     inIpam(
       "a resolv.conf with a NUL",
       `${subnet},"resolvConf":"/etc/resolv.conf\\u0000"`,
