@@ -1,15 +1,13 @@
-import { fstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { fstatSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { type Netns, openNetnsIfPresent, ownNetns } from "../../shared/linux/netns.ts";
+import { readSmallFile } from "../../shared/linux/small-file.ts";
 import type { NotedAttachment } from "./gone.ts";
 
 /** Where libcni notes what it has attached until DEL, unless the runtime tells it otherwise. */
 const resultsDirectory = "/var/lib/cni/results";
-
-/** More than any result. */
-const maxLength = 1024 * 1024;
 
 /**
  * The attachments that libcni has noted with their namespaces. Files that cannot be read say nothing.
@@ -24,10 +22,7 @@ export function readNotes(
   if (netns === undefined) return [];
   return namesIn(directory).flatMap((name) => {
     try {
-      const path = join(directory, name);
-      const file = statSync(path);
-      if (!file.isFile() || file.size > maxLength) return [];
-      return noteIn(readFileSync(path, "utf8"), (noted) => stateOf(noted, newcomer, netns));
+      return noteIn(readSmallFile(join(directory, name)), (noted) => stateOf(noted, newcomer, netns));
     } catch {
       return [];
     }
