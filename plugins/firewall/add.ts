@@ -1,3 +1,4 @@
+import { ownerComment } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
@@ -14,7 +15,9 @@ import { chooseFirewalld, type Firewalld, isTimeout } from "./firewalld.ts";
 import { hasUnrecorded } from "./isolation-users.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { addWithNftables } from "./nftables/commands.ts";
+import { isolatePorts } from "./nftables/isolate-ports.ts";
 import { removeFromRuleset } from "./nftables/ruleset.ts";
+import { portsOf } from "./nftables/wanted.ts";
 import { type Owner, sameOwner } from "./owner.ts";
 import { planAdd, type Wanted } from "./plan.ts";
 import { underRecordLock } from "./record-lock.ts";
@@ -73,6 +76,10 @@ export function add(request: Request, config: FirewallConfig): Result {
           };
           makeRules(family, directory, common.owner, wanted, undo);
         }
+        undo.push(() => {
+          removeFromRuleset(common.owner);
+        });
+        isolatePorts(ownerComment(request), isolation && { ...isolation, ports: portsOf(result) });
         if (firewalld !== undefined) {
           for (const address of addresses) bind(firewalld, zone, address, before, undo);
         }

@@ -1,5 +1,7 @@
+import { ownerComment } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
+import type { Result } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { readRules } from "../../shared/iptables/client.ts";
@@ -12,10 +14,14 @@ import { requireBridgeNetfilter } from "./bridge-netfilter.ts";
 import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, openFirewalld } from "./firewalld.ts";
 import { checkWithNftables } from "./nftables/commands.ts";
+import { notIsolated } from "./nftables/isolate-ports.ts";
 import { isInRuleset } from "./nftables/ruleset.ts";
+import { portsOf } from "./nftables/wanted.ts";
 import { type Owner, sameOwner } from "./owner.ts";
 import { isolationIsBypassed, type Wanted, wantedJumps, wantedRules } from "./plan.ts";
 import { type AddressRecord, readRecord, recordDirectory } from "./records.ts";
+import type { Isolation } from "./rules.ts";
+import { requireNoVlans } from "./vlan-gateways.ts";
 
 /**
  * Compares rules, or bindings to firewalld's zone, with what ADD makes; changes nothing. The record, or else the nf_tables
@@ -37,6 +43,7 @@ export function check(request: Request, config: FirewallConfig): void {
     return;
   }
   const isolation = isolationOf(config, result);
+  const unguarded = unguardedPorts(request, isolation, result);
   const firewalld = whereBound(config, record);
   try {
     if (firewalld !== undefined) checkBindings(firewalld, addresses);
@@ -48,8 +55,36 @@ export function check(request: Request, config: FirewallConfig): void {
     if (own.length === 0) continue;
     const accept = { addresses: own, adminChain: config.adminChain };
     checkRules(family, { ...(firewalld === undefined && { accept }), ...(isolation && { isolation }) });
-    if (isolation?.policy === "isolated") requireBridgeNetfilter(family, isolation.bridge);
+    if (isolation?.policy === "isolated" && unguarded !== undefined)
+      requireBridgeNetfilter(family, isolation.bridge);
   }
+  if (isolation !== undefined && record !== undefined) {
+    requireIsolation(isolation, unguarded);
+    requireNoVlans(isolation.bridge, result);
+  }
+}
+
+/**
+ * What keeps the attachment's ports from being isolated beyond what iptables sees; undefined when nothing does. The Go
+ * plugin, and a result without the host's end of the link, leave it to iptables.
+ */
+function unguardedPorts(
+  request: Request,
+  isolation: Isolation | undefined,
+  result: Result,
+): string | undefined {
+  if (isolation?.policy !== "isolated") return undefined;
+  const ports = portsOf(result);
+  return ports.length === 0 ? "" : notIsolated(ownerComment(request), { ...isolation, ports });
+}
+
+function requireIsolation({ bridge }: Isolation, unguarded: string | undefined): void {
+  if (unguarded === undefined || unguarded === "") return;
+  throw new CniError(
+    ErrorCode.checkMismatch,
+    `bridge ${bridge} is isolated by iptables alone, which frames with a VLAN tag and IPv6 link-local addresses pass: ${unguarded}`,
+    "it takes table bridge cni_firewall of nf_tables (CONFIG_NF_TABLES_BRIDGE); a new ADD of this container makes it",
+  );
 }
 
 /** The record of one of the attachment's addresses. */

@@ -5,6 +5,7 @@ import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
 import { withNftables } from "../../../shared/nftables/client.ts";
 import type { FirewallConfig } from "../config.ts";
+import { requireNoVlans } from "../vlan-gateways.ts";
 import { differenceFrom } from "./difference.ts";
 import { findForwardDrop } from "./forward-drop.ts";
 import { addToRuleset, requireNftables } from "./ruleset.ts";
@@ -36,6 +37,7 @@ export function checkWithNftables(request: Request, config: FirewallConfig): voi
   const wanted = wantedBy(request, config, result);
   if (wanted.addresses.length === 0) return;
   requireNftables();
+  if (wanted.isolation !== undefined) requireNoVlans(wanted.isolation.bridge, result);
   withNftables((nftables) => {
     const difference = differenceFrom(nftables, wanted);
     if (difference !== undefined) {

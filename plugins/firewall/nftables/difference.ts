@@ -106,17 +106,8 @@ function differencesOfPolicy(
   comment: string,
 ): (() => string | undefined)[] {
   const within = () => nftables.getElement(sameBridgeSet, sameBridgeElement(bridge)) !== undefined;
-  const rulesOf = (chain: ChainName, rules: readonly Rule[]) =>
-    differenceOfRules(chain, nftables.listRules(chain.table, chain.name), rules);
-  const isolated = [
-    () => differenceOfTable(nftables, isolationDefinition()),
-    ...ports.map((port) => () => {
-      return differenceOfElement(nftables, portMap, portElement(port, bridge, comment), `port ${port}`);
-    }),
-    () => rulesOf(portChain(bridge), portChainRules()),
-  ];
   return [
-    () => rulesOf(bridgeChain(bridge), bridgeChainRules()),
+    () => differenceOfChain(nftables, bridgeChain(bridge), bridgeChainRules()),
     () =>
       nftables.getElement(bridgeSet, bridgeElement(bridge)) === undefined
         ? `bridge ${bridge} is missing in set ${describeInTable(bridgeSet.table, bridgeSet.name)}: it has no policy`
@@ -125,6 +116,27 @@ function differencesOfPolicy(
       within() === (policy === "same-bridge")
         ? undefined
         : `bridge ${bridge} has the policy ${within() ? "same-bridge" : "isolated"}, not ${policy}`,
-    ...(policy === "isolated" && ports.length > 0 ? isolated : []),
+    ...(policy === "isolated" && ports.length > 0
+      ? [() => differenceOfPorts(nftables, { policy, bridge, ports }, comment)]
+      : []),
   ];
+}
+
+/** The same for the ports of an isolated bridge alone. */
+export function differenceOfPorts(
+  nftables: Nftables,
+  { bridge, ports }: BridgePolicy,
+  comment: string,
+): string | undefined {
+  const differenceOfPort = (port: string) =>
+    differenceOfElement(nftables, portMap, portElement(port, bridge, comment), `port ${port}`);
+  return (
+    differenceOfTable(nftables, isolationDefinition()) ??
+    ports.map(differenceOfPort).find((difference) => difference !== undefined) ??
+    differenceOfChain(nftables, portChain(bridge), portChainRules())
+  );
+}
+
+function differenceOfChain(nftables: Nftables, chain: ChainName, rules: readonly Rule[]): string | undefined {
+  return differenceOfRules(chain, nftables.listRules(chain.table, chain.name), rules);
 }

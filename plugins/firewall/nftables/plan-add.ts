@@ -57,7 +57,7 @@ function completeAdminChain(nftables: Nftables): Command[] {
 }
 
 /** Which elements are not there yet, and which that are there stand in their place. */
-function changesOf(nftables: Nftables, set: NamedSet, wanted: readonly Element[]) {
+export function changesOf(nftables: Nftables, set: NamedSet, wanted: readonly Element[]) {
   const outdated: Element[] = [];
   const missing: Element[] = [];
   for (const element of wanted) {
