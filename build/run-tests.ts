@@ -12,6 +12,7 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { sourceFiles } from "./source-files.ts";
 import { isTestKind, type TestKind, testKind } from "./test-kinds.ts";
+import { cacheFile } from "./test-run/cache-file.ts";
 import { heaviestFirst } from "./test-run/heaviest-first.ts";
 import { keepSeconds, readLastSeconds } from "./test-run/last-seconds.ts";
 
@@ -21,6 +22,9 @@ if (!isTestKind(kind)) fail("usage: node build/run-tests.ts unit|kernel|conforma
 if (kind !== "unit" && process.getuid?.() !== 0) {
   fail(`the ${kind} tests make network namespaces and must run as root, for example: sudo npm run ${kind}`);
 }
+
+// Every process of the tests compiles the same code, and finds it here compiled.
+process.env["NODE_COMPILE_CACHE"] ??= cacheFile("node");
 
 const files = sourceFiles().filter(
   ({ name }) => belongs(testKind(name)) && (parts.length === 0 || parts.some((part) => name.includes(part))),

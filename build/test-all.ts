@@ -8,6 +8,7 @@ import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
+import { cacheFile } from "./test-run/cache-file.ts";
 import { descendants } from "./test-run/descendants.ts";
 import { countsIn, type PartOutcome, partLine, totalLine } from "./test-run/outcome.ts";
 import { type Part, parts } from "./test-run/parts.ts";
@@ -15,6 +16,7 @@ import { runParts } from "./test-run/run-parts.ts";
 
 const root = join(import.meta.dirname, "..");
 const logs = join(root, "dist/test");
+process.env["NODE_COMPILE_CACHE"] ??= cacheFile("node");
 const running = new Set<ChildProcess>();
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

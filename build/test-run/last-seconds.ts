@@ -1,15 +1,14 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname } from "node:path";
+import { cacheFile } from "./cache-file.ts";
 
-/** How long each test file took when it was last run, kept beside what else is costly to find out. */
-function file(): string {
-  return join(process.env["XDG_CACHE_HOME"] ?? "/var/cache", "cni-plugins-ts/test-seconds.json");
-}
+/** How long each test file took when it was last run. */
+const file = cacheFile("test-seconds.json");
 
 /** Seconds by the file's path from the repository's root; empty when nothing is known. */
 export function readLastSeconds(): Map<string, number> {
   try {
-    const entries: unknown = JSON.parse(readFileSync(file(), "utf8"));
+    const entries: unknown = JSON.parse(readFileSync(file, "utf8"));
     return new Map(Array.isArray(entries) ? entries.filter(isEntry) : []);
   } catch {
     return new Map();
@@ -19,11 +18,11 @@ export function readLastSeconds(): Map<string, number> {
 /** Keeps what is new, and what is known of other files. Where nothing can be written, nothing is kept. */
 export function keepSeconds(seconds: ReadonlyMap<string, number>): void {
   const all = new Map([...readLastSeconds(), ...seconds]);
-  const unfinished = `${file()}.${process.pid}`;
+  const unfinished = `${file}.${process.pid}`;
   try {
-    mkdirSync(join(file(), ".."), { recursive: true });
+    mkdirSync(dirname(file), { recursive: true });
     writeFileSync(unfinished, `${JSON.stringify([...all].sort(), undefined, 1)}\n`);
-    renameSync(unfinished, file());
+    renameSync(unfinished, file);
   } catch {}
 }
 

@@ -21,11 +21,18 @@ export type CommandResult = {
 /** Where Debian and others keep iptables, nft, ip and the runtimes. */
 export const standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+const cacheOfNode = process.env["NODE_COMPILE_CACHE"];
+
+/** Where the tests' own programs find their code compiled, if the tests were started so: a third of a start's work. */
+export const compileCache: Record<string, string> =
+  cacheOfNode === undefined ? {} : { NODE_COMPILE_CACHE: cacheOfNode };
+
 /** For ordinary tools: no proxies and no settings of the user who runs the tests. */
 export const toolEnvironment: Record<string, string> = {
   PATH: standardPath,
   HOME: "/root",
   LANG: "C.UTF-8",
+  ...compileCache,
 };
 
 /** How long a command may take: whatever a busy machine takes for it. An emulated one is slower by ten times or more. */

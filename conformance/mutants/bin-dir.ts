@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { compileCache } from "../harness/command.ts";
 import { mutants } from "./mutants.ts";
 import type { Mutant } from "./mutation.ts";
 
@@ -28,7 +29,8 @@ export function writeMutantFolder(mutant: Mutant, binDir: string, folder: string
   }
   const tool = fileURLToPath(new URL("mutant-tool.ts", import.meta.url));
   const words = [process.execPath, tool, String(mutants.indexOf(mutant)), `${binDir}/${mutant.plugin}`, log];
-  const script = `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(" ")}\n`;
+  const settings = Object.entries(compileCache).map(([name, value]) => `${name}='${value}' `);
+  const script = `#!/bin/sh\n${settings.join("")}exec ${words.map((word) => `'${word}'`).join(" ")}\n`;
   writeFileSync(`${own}/${mutant.plugin}`, script);
   chmodSync(`${own}/${mutant.plugin}`, 0o755);
   return {

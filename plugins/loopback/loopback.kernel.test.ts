@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { compileCache } from "../../conformance/harness/command.ts";
 import { Host } from "../../conformance/harness/host.ts";
 import { ipJson } from "../../conformance/harness/inspect.ts";
 import { asObject, objectList, parseObject } from "../../conformance/harness/json.ts";
@@ -30,7 +31,7 @@ function call(command: Command, netns: string, config: object = {}) {
     args: "none",
   });
   const input = JSON.stringify({ cniVersion: "1.0.0", name: "cni-loopback", type: "loopback", ...config });
-  return host.run(process.execPath, [main], { env, input, check: false });
+  return host.run(process.execPath, [main], { env: { ...compileCache, ...env }, input, check: false });
 }
 
 function succeed(command: Command, netns: string, config?: object): string {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { compileCache } from "../../conformance/harness/command.ts";
 import { Host } from "../../conformance/harness/host.ts";
 import { ipJson } from "../../conformance/harness/inspect.ts";
 import { asObject, parseObject } from "../../conformance/harness/json.ts";
@@ -51,7 +52,7 @@ class Container {
       prevResult: { interfaces: [{ name: this.ifname, mac: originalMac, mtu: 1500, sandbox: this.netns }] },
       ...config,
     });
-    return host.run(process.execPath, [main], { env, input, check: false });
+    return host.run(process.execPath, [main], { env: { ...compileCache, ...env }, input, check: false });
   }
 
   succeed(command: Command, config: object, args?: string): string {

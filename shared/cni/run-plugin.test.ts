@@ -17,10 +17,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { compileCache } from "../../conformance/harness/command.ts";
 
 const config = { cniVersion: "1.0.0", name: "net", type: "fixture" };
 
 const environment = {
+  ...compileCache,
   CNI_COMMAND: "ADD",
   CNI_CONTAINERID: "c1",
   CNI_NETNS: "/nonexistent/netns",
