@@ -337,7 +337,7 @@ test("cnitool: after a flush CHECK says so, and reapply brings everything back",
   host.run("nft", ["flush", "ruleset"]);
   assert.match(run("check").stderr, /table inet cni_firewall is missing/);
   const { stdout } = host.run(ours, ["reapply"], { env: {} });
-  assert.match(stdout, /^firewall: net1\/cnitool-\w+\/eth0: in place\n$/);
+  assert.match(stdout, /^firewall: net1\/cnitool-\w+\/eth0: made again: .+\n$/);
   assert.equal(ruleset(host), whole);
   assert.deepEqual([run("check").status, run("del").status], [0, 0]);
   assert.doesNotMatch(ruleset(host), /net1|cni0|table bridge/);

@@ -1,3 +1,4 @@
+import { reapplyWhatCheckMisses } from "../../shared/cni/living.ts";
 import { runPlugin } from "../../shared/cni/run-plugin.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
@@ -17,5 +18,5 @@ runPlugin({
   check,
   gc,
   status,
-  reapply: add,
+  reapply: reapplyWhatCheckMisses({ check, add }),
 });

@@ -1,3 +1,4 @@
+import { reapplyWhatCheckMisses } from "../../shared/cni/living.ts";
 import { runPlugin } from "../../shared/cni/run-plugin.ts";
 import { allVersions } from "../../shared/cni/versions.ts";
 import { add } from "./add.ts";
@@ -18,5 +19,5 @@ runPlugin({
   check,
   gc,
   status,
-  reapply: add,
+  reapply: reapplyWhatCheckMisses({ check, add }),
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { attachmentsOf, cachedAttachments } from "./cached-results.ts";
@@ -26,8 +27,8 @@ const entry = {
   capabilityArgs: { portMappings: [{ hostPort: 80 }], other: 1, bandwidth: {} },
   result: { cniVersion: "1.0.0", ips: [{ address: "10.1.2.3/24" }] },
 };
-const read = (changes: object, plugin = "portmap", exists = () => true) =>
-  attachmentsOf(JSON.stringify({ ...entry, ...changes }), plugin, exists);
+const read = (changes: object, plugin = "portmap") =>
+  attachmentsOf(JSON.stringify({ ...entry, ...changes }), plugin);
 
 test("an attachment becomes the request that the plugin got, with the list's result", () => {
   const [found, ...others] = read({});
@@ -74,24 +75,48 @@ test("attachments come in the order in which they were made", (t) => {
     writeFileSync(file, JSON.stringify({ ...entry, networkName: network, netns: "/proc/self/ns/net" }));
     utimesSync(file, 1000 + index, 1000 + index);
   }
-  assert.deepEqual(
-    cachedAttachments(directory, "portmap").map(({ name }) => name),
-    ["b/c1/eth0", "c/c1/eth0", "a/c1/eth0"],
-  );
-  assert.deepEqual(cachedAttachments(`${directory}/none`, "portmap"), []);
+  const names = () => cachedAttachments(directory, "portmap").attachments.map(({ name }) => name);
+  assert.deepEqual(names(), ["b/c1/eth0", "c/c1/eth0", "a/c1/eth0"]);
+  const none = { attachments: [], unreadable: [] };
+  assert.deepEqual(cachedAttachments(`${directory}/none`, "portmap"), none);
+  // libcni's own DEL may be at work: what is gone is no failure.
+  symlinkSync("nowhere", `${directory}/results/gone`);
+  assert.deepEqual(cachedAttachments(directory, "firewall"), none);
 });
 
-test("lists without the plugin, containers that are gone and foreign files give nothing", () => {
+test("what cannot be read is told, a pipe at once, and the rest is read", (t) => {
+  const directory = mkdtempSync(`${tmpdir()}/cached-results-`);
+  t.after(() => rmSync(directory, { recursive: true }));
+  mkdirSync(`${directory}/results/folder`, { recursive: true });
+  const text = JSON.stringify(entry);
+  writeFileSync(`${directory}/results/whole`, text);
+  writeFileSync(`${directory}/results/cut`, text.slice(0, -9));
+  writeFileSync(`${directory}/results/empty`, "");
+  execFileSync("mkfifo", [`${directory}/results/pipe`]);
+  const { attachments, unreadable } = cachedAttachments(directory, "portmap");
+  assert.equal(attachments.length, 1);
+  const told = unreadable
+    .map(({ code, message }) => [code, message.replace(directory, "").split(":")[0]])
+    .sort();
+  assert.deepEqual(told, [
+    [5, "cannot read cached result /results/folder"],
+    [5, "cannot read cached result /results/pipe"],
+    [6, "cannot read cached result /results/cut"],
+    [6, "cannot read cached result /results/empty"],
+  ]);
+});
+
+test("lists without the plugin give nothing; what libcni does not write is no attachment", () => {
   assert.deepEqual(read({}, "firewall"), []);
-  assert.deepEqual(
-    read({}, "portmap", () => false),
-    [],
-  );
-  assert.deepEqual(read({ netns: undefined }), []);
-  assert.deepEqual(read({ kind: "other" }), []);
-  assert.deepEqual(read({ result: undefined }), []);
-  assert.deepEqual(read({ containerId: "../x" }), []);
-  assert.deepEqual(read({ result: { cniVersion: "9.0.0" } }), []);
+  assert.deepEqual(read({ kind: "other", result: undefined }, "firewall"), []);
+  for (const changes of [
+    { kind: "other" },
+    { result: undefined },
+    { containerId: "../x" },
+    { result: { cniVersion: "9.0.0" } },
+    { config: Buffer.from("{").toString("base64") },
+  ]) {
+    assert.throws(() => read(changes), JSON.stringify(changes));
+  }
   assert.throws(() => attachmentsOf("{", "portmap"));
-  assert.throws(() => read({ config: Buffer.from("{").toString("base64") }));
 });

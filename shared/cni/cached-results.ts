@@ -1,12 +1,13 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
 import { lazy } from "../errors/lazy.ts";
 import { asSystemError, nodeErrno } from "../errors/system-error.ts";
 import { readSmallFile } from "../linux/small-file.ts";
 import { anyObject, configObject, decode, optionalText, text } from "./config-schema.ts";
 import { isIdentifier } from "./environment.ts";
-import { isJsonObject, type JsonObject, readJson } from "./json-read.ts";
+import { isJsonObject, type JsonObject, JsonSyntaxError, readJson } from "./json-read.ts";
 import type { Request } from "./plugin.ts";
 import { allVersions } from "./versions.ts";
 
@@ -37,22 +38,45 @@ export interface CachedAttachment {
   readonly name: string;
 }
 
+/** What the cache holds for a plugin. */
+export interface CachedResults {
+  readonly attachments: readonly CachedAttachment[];
+  /** Entries of which nobody can say whether they matter. */
+  readonly unreadable: readonly CniError[];
+}
+
 /**
- * The attachments in libcni's cache that still have their namespace and whose list names the plugin. `prevResult` of
- * each request is the whole list's result. Entries that cannot be read are left out.
+ * The attachments in libcni's cache whose list names the plugin, in the order in which they were made. `prevResult` of
+ * each request is the whole list's result.
  *
  * @param cacheDirectory usually /var/lib/cni.
  * @throws SystemError when the directory cannot be read; that there is none means that there are no attachments.
  */
-export function cachedAttachments(cacheDirectory: string, plugin: string): CachedAttachment[] {
+export function cachedAttachments(cacheDirectory: string, plugin: string): CachedResults {
   const directory = join(cacheDirectory, "results");
-  return fileNames(directory).flatMap((file) => {
+  const attachments: CachedAttachment[] = [];
+  const unreadable: CniError[] = [];
+  for (const file of fileNames(directory)) {
     try {
-      return attachmentsOf(readSmallFile(join(directory, file), resultLimit), plugin);
-    } catch {
-      return [];
+      attachments.push(...attachmentsOf(readSmallFile(join(directory, file), resultLimit), plugin));
+    } catch (error) {
+      // A DEL may have removed it meanwhile.
+      if (nodeErrno(error) !== "ENOENT") unreadable.push(unreadableError(join(directory, file), error));
     }
-  });
+  }
+  return { attachments, unreadable };
+}
+
+function unreadableError(path: string, error: unknown): CniError {
+  return new CniError(
+    error instanceof CniError ? error.code : codeOf(error),
+    `cannot read cached result ${path}: ${errorText(error)}`,
+    "remove it when its container is gone",
+  );
+}
+
+function codeOf(error: unknown): number {
+  return error instanceof JsonSyntaxError ? ErrorCode.decodingFailure : ErrorCode.ioFailure;
 }
 
 /** In the order in which libcni wrote them: of two networks with the same port the first one has it. */
@@ -72,46 +96,46 @@ function fileNames(directory: string): string[] {
 }
 
 /** Exported for its test. Throws when the entry is not what libcni writes. */
-export function attachmentsOf(content: string, plugin: string, exists = isPresent): CachedAttachment[] {
+export function attachmentsOf(content: string, plugin: string): CachedAttachment[] {
   const entry = decode(cacheEntry(), readJson(content), "cached result");
   const { networkName, containerId, ifName, netns = "", result } = entry;
-  const isUsable = entry.kind === "cniCacheV1" && isIdentifier(networkName) && isIdentifier(containerId);
-  if (!isUsable || result === undefined || netns === "" || !exists(netns)) return [];
-  const version = result["cniVersion"];
-  const cniVersion = allVersions.find((known) => known === version);
-  if (cniVersion === undefined) return [];
   const list = decode(
     configList(),
     readJson(Buffer.from(entry.config, "base64").toString("utf8")),
     "cached config",
   );
-  return (list.plugins ?? [])
-    .filter(({ type }) => type === plugin)
-    .map((config) => {
-      const runtimeConfig = capabilities(config, entry.capabilityArgs ?? {});
-      const document: JsonObject = {
-        ...config,
-        name: networkName,
-        cniVersion,
-        // As libcni: what the runtime has replaces what the list has, if it has anything.
-        ...(Object.keys(runtimeConfig).length > 0 && { runtimeConfig }),
-        prevResult: result,
-      };
-      const request: Request = {
-        command: "ADD",
-        containerId,
-        netns,
-        ifname: ifName,
-        args: (entry.cniArgs ?? []).map((pair) => pair.join("=")).join(";"),
-        path: "",
-        network: networkName,
-        cniVersion,
-        stdin: Buffer.alloc(0),
-        document,
-        repeatedKeys: [],
-      };
-      return { request, name: `${networkName}/${containerId}/${ifName}` };
-    });
+  const configs = (list.plugins ?? []).filter(({ type }) => type === plugin);
+  if (configs.length === 0) return [];
+  if (entry.kind !== "cniCacheV1") throw unlike(`its kind is ${entry.kind}`);
+  if (!isIdentifier(networkName) || !isIdentifier(containerId)) throw unlike("its names can be nobody's");
+  const version = result?.["cniVersion"];
+  const cniVersion = allVersions.find((known) => known === version);
+  if (result === undefined || cniVersion === undefined) throw unlike("it has no result of a known version");
+  return configs.map((config) => {
+    const runtimeConfig = capabilities(config, entry.capabilityArgs ?? {});
+    const document: JsonObject = {
+      ...config,
+      name: networkName,
+      cniVersion,
+      // As libcni: what the runtime has replaces what the list has, if it has anything.
+      ...(Object.keys(runtimeConfig).length > 0 && { runtimeConfig }),
+      prevResult: result,
+    };
+    const request: Request = {
+      command: "ADD",
+      containerId,
+      netns,
+      ifname: ifName,
+      args: (entry.cniArgs ?? []).map((pair) => pair.join("=")).join(";"),
+      path: "",
+      network: networkName,
+      cniVersion,
+      stdin: Buffer.alloc(0),
+      document,
+      repeatedKeys: [],
+    };
+    return { request, name: `${networkName}/${containerId}/${ifName}` };
+  });
 }
 
 /** What of the runtime's values a plugin has asked for. */
@@ -120,6 +144,6 @@ function capabilities(config: JsonObject, given: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(given).filter(([name]) => asked[name] === true));
 }
 
-function isPresent(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+function unlike(what: string): CniError {
+  return new CniError(ErrorCode.decodingFailure, what, "it is not as libcni writes them");
 }

@@ -30,6 +30,9 @@ export interface RepeatedKey {
   readonly key: string;
 }
 
+/** What came of an attachment: what was missing and is made again, or why it is not alive. For people. */
+export type Reapplied = { readonly made: readonly string[] } | { readonly gone: string };
+
 /** A plugin: what it is called and what it does for each command. The skeleton does the rest. */
 export interface Plugin<Config> {
   readonly name: string;
@@ -52,8 +55,8 @@ export interface Plugin<Config> {
   readonly gc: (request: Request, valid: readonly Attachment[]) => void;
   readonly status: (request: Request) => void;
   /**
-   * Makes again what others may have removed from the host of a living attachment, such as flushed rules. The
+   * Makes again what others may have removed from the host of an attachment, such as flushed rules, if it is alive. The
    * request is that of its ADD, with the whole list's result as `prevResult`. Changes nothing where nothing is missing.
    */
-  readonly reapply?: (request: Request, config: Config) => void;
+  readonly reapply?: (request: Request, config: Config) => Reapplied;
 }

@@ -10,28 +10,31 @@ const usualCache = "/var/lib/cni";
  *
  * @param cacheDirectory libcni's cache; undefined for the usual place.
  * @returns a report for people, a line for each attachment.
- * @throws CniError when one of them failed, with the report in its details.
+ * @throws CniError when one of them failed, or a cached result cannot be read; with the report in its details.
  */
 export function reapplyAll<Config>(
   plugin: Pick<Plugin<Config>, "name" | "decode"> & Required<Pick<Plugin<Config>, "reapply">>,
   cacheDirectory = usualCache,
 ): string {
-  const lines: string[] = [];
-  let failed: CniError | undefined;
-  for (const { request, name } of cachedAttachments(cacheDirectory, plugin.name)) {
+  const { attachments, unreadable } = cachedAttachments(cacheDirectory, plugin.name);
+  const failures: CniError[] = [...unreadable];
+  const lines = unreadable.map(({ message }) => `${plugin.name}: ${message}`);
+  let isAnyAlive = false;
+  for (const { request, name } of attachments) {
+    const said = (text: string) => lines.push(`${plugin.name}: ${name}: ${text}`);
     try {
-      plugin.reapply(request, plugin.decode(request));
-      lines.push(`${plugin.name}: ${name}: in place`);
+      const done = plugin.reapply(request, plugin.decode(request));
+      if ("gone" in done) said(`not alive: ${done.gone}`);
+      else said(done.made.length === 0 ? "in place" : `made again: ${done.made.join(", ")}`);
+      if ("made" in done) isAnyAlive = true;
     } catch (error) {
-      lines.push(`${plugin.name}: ${name}: ${errorText(error)}`);
-      if (failed === undefined && error instanceof CniError) failed = error;
-      else if (!(error instanceof CniError)) throw error;
+      if (!(error instanceof CniError)) throw error;
+      said(errorText(error));
+      failures.push(error);
     }
   }
-  if (failed === undefined) {
-    return lines.length === 0
-      ? `${plugin.name}: no living attachment in ${cacheDirectory}/results\n`
-      : `${lines.join("\n")}\n`;
-  }
-  throw new CniError(failed.code, failed.message, lines.join("; "), { cause: failed });
+  const [first] = failures;
+  if (first !== undefined) throw new CniError(first.code, first.message, lines.join("; "), { cause: first });
+  if (!isAnyAlive) lines.push(`${plugin.name}: no living attachment in ${cacheDirectory}/results`);
+  return `${lines.join("\n")}\n`;
 }

@@ -1,0 +1,91 @@
+import { fstatSync, statSync } from "node:fs";
+import { errorText } from "../errors/cni-error.ts";
+import { sameIp } from "../ip/address.ts";
+import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
+import { listAddresses } from "../rtnetlink/address.ts";
+import { openRtnetlink } from "../rtnetlink/client.ts";
+import { findLink } from "../rtnetlink/link.ts";
+import type { Plugin, Reapplied, Request } from "./plugin.ts";
+import { requirePrevResult } from "./prev-result.ts";
+import type { Result } from "./result.ts";
+
+/**
+ * Does what makes a living attachment's rules again. Alive means: `netns` is a network namespace, not the host's, that
+ * has one of the attachment's addresses, or its interface with the MAC that it was given. A number of a process or a path
+ * may be another container's by now.
+ *
+ * @param make returns what it has made.
+ * @throws CniError
+ */
+export function ifAlive(request: Request, make: (result: Result) => readonly string[]): Reapplied {
+  const result = requirePrevResult(request, "reapply");
+  const gone = whyGone(request, result);
+  return gone === undefined ? { made: make(result) } : { gone };
+}
+
+/** For plugins whose CHECK sees all that their ADD makes, which makes no more than is missing. */
+export function reapplyWhatCheckMisses<Config>({
+  check,
+  add,
+}: Pick<Plugin<Config>, "check" | "add">): Required<Plugin<Config>>["reapply"] {
+  return (request, config) =>
+    ifAlive(request, () => {
+      const missing = failureOf(() => check(request, config));
+      if (missing === undefined) return [];
+      add(request, config);
+      return [missing];
+    });
+}
+
+function failureOf(work: () => void): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return errorText(error);
+  }
+}
+
+function whyGone({ netns: path, ifname }: Request, result: Result): string | undefined {
+  if (path === "") return "its namespace is not known";
+  let netns: Netns;
+  try {
+    netns = openNetns(path);
+  } catch (error) {
+    return errorText(error);
+  }
+  try {
+    if (isOwn(netns)) return `${path} is the host's own namespace`;
+    return inNetns(netns, () => isIn(ifname, result)) ? undefined : `${path} is another container's`;
+  } finally {
+    netns.close();
+  }
+}
+
+function isOwn({ fd }: Netns): boolean {
+  const [one, own] = [
+    fstatSync(fd, { bigint: true }),
+    statSync("/proc/thread-self/ns/net", { bigint: true }),
+  ];
+  return one.dev === own.dev && one.ino === own.ino;
+}
+
+/** In the container's namespace. */
+function isIn(ifname: string, { interfaces, ips }: Result): boolean {
+  const rt = openRtnetlink();
+  try {
+    const own = ips.filter(({ interface: index }) => (interfaces[index ?? -1]?.name ?? ifname) === ifname);
+    const present = listAddresses(rt);
+    if (own.some(({ address }) => present.some(({ prefix }) => sameIp(prefix.address, address.address))))
+      return true;
+    const link = findLink(rt, ifname);
+    if (link === undefined) return false;
+    const macs = interfaces
+      .filter(({ name, sandbox = "" }) => name === ifname && sandbox !== "")
+      .map(({ mac = "" }) => mac.toLowerCase());
+    // Without address and MAC, as of a plugin that gives none, the name has to do.
+    return macs.includes(link.mac) || (own.length === 0 && macs.every((mac) => mac === ""));
+  } finally {
+    rt.close();
+  }
+}
