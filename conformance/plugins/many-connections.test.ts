@@ -49,6 +49,7 @@ async function detach(host: Host, name: string): Promise<number> {
   const { stdout, stderr } = await host.runAsync("busybox", ["time", "-v", bin], {
     input: JSON.stringify(config),
     env: pluginEnvironment(bin, { command: "DEL", ...attachment(name) }),
+    timeoutMs: 600_000,
   });
   assert.equal(stdout, "");
   const numberAt = (what: string) => Number(new RegExp(`${what}: (\\d+)`).exec(stderr)?.[1]);
