@@ -1,10 +1,11 @@
+import { openContainerNetns } from "../../shared/cni/container-netns.ts";
 import { delegate, delegateAdd, type Ipam } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result, ResultInterface } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
-import { inNetns, type Netns, openNetns, ownNetns } from "../../shared/linux/netns.ts";
+import { inNetns, type Netns, ownNetns } from "../../shared/linux/netns.ts";
 import { linkSysctl, withSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink, openRtnetlinkMonitor, RTMGRP_LINK } from "../../shared/rtnetlink/client.ts";
@@ -43,7 +44,7 @@ interface Places {
 
 /** Attaches a container to the bridge. What was done is undone when a later step fails. Throws CniError. */
 export function add(request: Request, config: BridgeConfig): Result {
-  const containerNetns = openNetns(request.netns);
+  const containerNetns = openContainerNetns(request);
   const hostNetns = ownNetns();
   const host = openRtnetlink();
   const container = inNetns(containerNetns, openRtnetlink);

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { openContainerNetns } from "../../shared/cni/container-netns.ts";
 import { delegate } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
@@ -6,7 +7,7 @@ import type { Result, ResultInterface, ResultIp } from "../../shared/cni/result.
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp, sameIp } from "../../shared/ip/address.ts";
 import { formatPrefix, isDefaultPrefix, networkOf, samePrefix } from "../../shared/ip/prefix.ts";
-import { inNetns, openNetns } from "../../shared/linux/netns.ts";
+import { inNetns } from "../../shared/linux/netns.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
@@ -20,7 +21,7 @@ import { spoofChecker } from "./spoof-check.ts";
 
 /** Compares the kernel's state with the result of ADD; changes nothing. Throws CniError code 105 on a difference. */
 export function check(request: Request, config: BridgeConfig): void {
-  const netns = openNetns(request.netns);
+  const netns = openContainerNetns(request);
   const host = openRtnetlink();
   const container = inNetns(netns, openRtnetlink);
   if (config.ipam.type !== "") delegate(request, config.ipam, "CHECK");

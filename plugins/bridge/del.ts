@@ -1,16 +1,17 @@
+import { inContainerIfPresent } from "../../shared/cni/container-netns.ts";
 import { delegate } from "../../shared/cni/delegate.ts";
+import { leaseRoot } from "../../shared/cni/leases.ts";
+import { isOwnLink } from "../../shared/cni/own-link.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
-import type { IpAddress } from "../../shared/ip/address.ts";
-import { inNetns, openNetnsIfPresent } from "../../shared/linux/netns.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
-import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
-import { deleteLink, findLink, type Link } from "../../shared/rtnetlink/link.ts";
+import { deleteLink, findLink } from "../../shared/rtnetlink/link.ts";
 import type { BridgeConfig } from "./config.ts";
 import { startRemovingMasquerade } from "./masquerade.ts";
 import type { Owner } from "./owner.ts";
+import { siblingAddresses } from "./siblings.ts";
 import { removeSpoofCheck } from "./spoof-check.ts";
 import { findHostEnds } from "./veth.ts";
 
@@ -22,64 +23,43 @@ import { findHostEnds } from "./veth.ts";
 export function del(request: Request, config: BridgeConfig): void {
   const owner: Owner = request;
   const promised = prevResultIfUsable(request)?.ips.map(({ address }) => address) ?? [];
-  let container: Container | undefined;
-  let remaining: readonly IpAddress[] = [];
   let finishMasquerade = (): void => undefined;
   runAll([
-    () => {
-      container = openContainer(request);
-    },
-    () => {
-      if (container !== undefined) remaining = otherAddresses(container);
-    },
     // Whatever the configuration says by now: it may have been another when the attachment was made.
     () => {
-      finishMasquerade = startRemovingMasquerade(owner, promised, remaining);
+      const stays = siblingAddresses(owner, promised, leaseRoot(request.document));
+      finishMasquerade = startRemovingMasquerade(owner, promised, stays);
     },
-    () => {
-      if (container?.link !== undefined) deleteLink(container.socket, container.link);
-    },
-    () => removeFromHost(owner),
+    () => removeLinks(request),
     () => removeSpoofCheck(owner),
     () => finishMasquerade(),
     () => {
       if (config.ipam.type !== "") delegate(request, config.ipam, "DEL");
     },
-    () => container?.socket.close(),
   ]);
 }
 
-/** The container's rtnetlink, and the interface there if it is one that this plugin makes. */
-interface Container {
-  readonly socket: NetlinkSocket;
-  readonly link: Link | undefined;
-}
-
-function openContainer({ netns: path, ifname }: Request): Container | undefined {
-  const netns = openNetnsIfPresent(path);
-  if (netns === undefined) return undefined;
+/** Either end takes the other along. The namespace may be alive although its path is gone or was not given. */
+function removeLinks(request: Request): void {
+  const host = openRtnetlink();
   try {
-    const socket = inNetns(netns, openRtnetlink);
-    const link = findLink(socket, ifname);
-    return { socket, link: link?.kind === "veth" ? link : undefined };
+    const ends = findHostEnds(host, request);
+    for (const end of ends) deleteLink(host, end);
+    if (ends.length === 0) removeUnmarked(request, host);
   } finally {
-    netns.close();
+    host.close();
   }
 }
 
-/** The addresses that the container has when its interface is gone. */
-function otherAddresses({ socket, link }: Container): IpAddress[] {
-  return listAddresses(socket)
-    .filter(({ index }) => index !== link?.index)
-    .map(({ prefix }) => prefix.address);
-}
-
-/** Deletes what is left on the host: the namespace may be alive although its path is gone or was not given. */
-function removeFromHost(owner: Owner): void {
-  const rt = openRtnetlink();
+/** The Go plugin does not mark the host's end. What is found by its path in the container has to be this attachment's. */
+function removeUnmarked(request: Request, host: NetlinkSocket): void {
+  const container = inContainerIfPresent(request, openRtnetlink);
+  if (container === undefined) return;
   try {
-    for (const link of findHostEnds(rt, owner)) deleteLink(rt, link);
+    const link = findLink(container, request.ifname);
+    if (link?.kind === "veth" && isOwnLink(request, link, host, container) === true)
+      deleteLink(container, link);
   } finally {
-    rt.close();
+    container.close();
   }
 }

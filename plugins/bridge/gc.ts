@@ -8,9 +8,8 @@ import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { deleteLink } from "../../shared/rtnetlink/link.ts";
 import { ipamKeys, ipamOf } from "./config.ts";
 import { collectMasquerade } from "./masquerade.ts";
-import { ownerOfAlias } from "./owner.ts";
 import { collectSpoofChecks } from "./spoof-check.ts";
-import { listMarkedLinks } from "./veth.ts";
+import { findStaleHostEnds } from "./veth.ts";
 
 const schema = lazy(() => configObject(ipamKeys));
 
@@ -29,16 +28,9 @@ export function gc(request: Request, valid: readonly Attachment[]): void {
 }
 
 function collectLinks(network: string, valid: readonly Attachment[]): void {
-  const live = new Set(valid.map(({ containerId, ifname }) => `${containerId}:${ifname}`));
   const rt = openRtnetlink();
   try {
-    runAll(
-      listMarkedLinks(rt).map(({ link, alias }) => () => {
-        const owner = ownerOfAlias(alias);
-        if (owner?.network === network && !live.has(`${owner.containerId}:${owner.ifname}`))
-          deleteLink(rt, link);
-      }),
-    );
+    runAll(findStaleHostEnds(rt, network, valid).map((link) => () => deleteLink(rt, link)));
   } finally {
     rt.close();
   }

@@ -2,7 +2,7 @@ import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { forgetConnectionsOf } from "../../shared/conntrack/client.ts";
 import { lazy } from "../../shared/errors/lazy.ts";
-import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import {
   changeRules,
@@ -62,19 +62,21 @@ export function hasEntryRule(owner: ChainOwner, address: IpAddress): boolean {
  * start as well: CniError, the first cause, after all families were tried.
  *
  * @param promised addresses that it was given, as far as they are known.
- * @param remaining addresses that the container still has: on another interface of this network.
+ * @param stays tells addresses of the container's other attachments to this network, which share the chain.
  */
 export function startRemovingRules(
   owner: ChainOwner,
   promised: readonly IpPrefix[],
-  remaining: readonly IpAddress[],
+  stays: (address: IpAddress) => boolean,
 ): () => void {
-  const staying = remaining.map(formatIp);
-  const plan = (current: Ruleset) => planRemoval(current, owner, (source) => staying.includes(source));
+  const plan = (current: Ruleset) =>
+    planRemoval(current, owner, (source) => {
+      const address = parseIp(source);
+      return address !== undefined && stays(address);
+    });
   const removals = families.map((family) => {
     const ofFamily = promised.filter(({ address }) => address.family === family);
-    const isWhole =
-      ofFamily.length > 0 && !ofFamily.some(({ address }) => staying.includes(formatIp(address)));
+    const isWhole = ofFamily.length > 0 && !ofFamily.some(({ address }) => stays(address));
     return {
       family,
       // Most calls of one family, and every second DEL, end here: a look costs a tenth of a program's start.

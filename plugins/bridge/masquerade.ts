@@ -41,14 +41,14 @@ export function addMasquerade(
  * it and does the rest, and throws what stood against it: CniError, the first cause, after everything was tried.
  *
  * @param promised addresses that it was given, as far as they are known.
- * @param remaining addresses that the container still has: on another interface of this network.
+ * @param stays tells addresses of the container's other attachments to this network.
  */
 export function startRemovingMasquerade(
   owner: Owner,
   promised: readonly IpPrefix[],
-  remaining: readonly IpAddress[],
+  stays: (address: IpAddress) => boolean,
 ): () => void {
-  const finishRules = startRemovingRules(owner, promised, remaining);
+  const finishRules = startRemovingRules(owner, promised, stays);
   return () => runAll([finishRules, () => removeElementsOf(owner)]);
 }
 

@@ -1,7 +1,7 @@
 import { type Owner, ownerAlias } from "../../shared/cni/owner-alias.ts";
 import { sha512 } from "../../shared/linux/sha512.ts";
 
-export { type Owner, ownerAlias, ownerOfAlias } from "../../shared/cni/owner-alias.ts";
+export type { Owner } from "../../shared/cni/owner-alias.ts";
 
 /**
  * The name of the host-side link. It follows from the owner, so that DEL finds the link without a search and without

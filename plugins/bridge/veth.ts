@@ -1,5 +1,8 @@
+import type { Attachment } from "../../shared/cni/attachments.ts";
+import { groupOfNetwork, isAliasOfNetwork, ownerAlias } from "../../shared/cni/owner-alias.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
+import { lazy } from "../../shared/errors/lazy.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { setBridgePort } from "../../shared/rtnetlink/bridge.ts";
@@ -14,7 +17,7 @@ import {
 } from "../../shared/rtnetlink/link.ts";
 import { createVethPair } from "../../shared/rtnetlink/veth.ts";
 import type { BridgeConfig } from "./config.ts";
-import { hostLinkName, hostLinkNames, type Owner, ownerAlias } from "./owner.ts";
+import { hostLinkName, hostLinkNames, type Owner } from "./owner.ts";
 import { planPortVlans, type VlanConfig } from "./vlans.ts";
 
 /** Both ends of an attachment. */
@@ -45,6 +48,7 @@ export function createVeth(
         mtu: config.mtu,
         peerName,
         peerNetns: hostNetns,
+        peerGroup: groupOfNetwork(owner.network),
         ...(config.mac === undefined ? {} : { mac: config.mac }),
       });
     } catch (error) {
@@ -101,7 +105,7 @@ export function attachToBridge(
   config: BridgeConfig,
 ): boolean {
   try {
-    setLink(rt, host, { up: true, alias: ownerAlias(owner), master: bridge.index });
+    setLink(rt, host, { up: true, alias: ownerAlias(owner), master: bridge.index, group: 0 });
     setBridgePort(rt, host, { hairpin: config.hairpinMode });
     // Kernels before 4.18 do not know port isolation, and do not isolate either.
     if (config.portIsolation) setBridgePort(rt, host, { isolated: true });
@@ -138,7 +142,10 @@ export function joinVlans(rt: NetlinkSocket, port: Link, bridge: Link, vlans: Vl
   for (const vlan of join) addPortVlan(rt, port, vlan);
 }
 
-/** The host's ends of an attachment, found by the names that follow from the owner. Throws SystemError. */
+/**
+ * The host's ends of an attachment: by the names that follow from the owner, and where there is none, by the alias, which
+ * stays when somebody renames the link. Throws SystemError.
+ */
 export function findHostEnds(rt: NetlinkSocket, owner: Owner): Link[] {
   const alias = ownerAlias(owner);
   const found: Link[] = [];
@@ -147,12 +154,27 @@ export function findHostEnds(rt: NetlinkSocket, owner: Owner): Link[] {
     // Without an alias: killed before it was set. The name alone is a hash of the owner.
     if (link?.kind === "veth" && (link.alias === undefined || link.alias === alias)) found.push(link);
   }
-  return found;
+  if (found.length > 0) return found;
+  return listLinks(rt).filter((link) => link.kind === "veth" && link.alias === alias);
 }
 
-/** All host-side ends that bear an owner mark of ours, with the alias. Throws SystemError. */
-export function listMarkedLinks(rt: NetlinkSocket): { link: Link; alias: string }[] {
-  return listLinks(rt).flatMap((link) =>
-    link.kind === "veth" && link.alias !== undefined ? [{ link, alias: link.alias }] : [],
+/** The host's ends of attachments of a network that are not listed. Throws SystemError. */
+export function findStaleHostEnds(rt: NetlinkSocket, network: string, valid: readonly Attachment[]): Link[] {
+  const owners = valid.map((attachment) => ({ ...attachment, network }));
+  const aliases = new Set(owners.map(ownerAlias));
+  const names = lazy(
+    () =>
+      new Set(
+        owners.flatMap((owner) =>
+          Array.from({ length: hostLinkNames }, (_, attempt) => hostLinkName(owner, attempt)),
+        ),
+      ),
   );
+  const group = groupOfNetwork(network);
+  return listLinks(rt).filter((link) => {
+    if (link.kind !== "veth") return false;
+    if (link.alias !== undefined) return isAliasOfNetwork(network, link.alias) && !aliases.has(link.alias);
+    // Killed between creating it and making it a port of the bridge.
+    return link.group === group && link.master === undefined && !names().has(link.name);
+  });
 }

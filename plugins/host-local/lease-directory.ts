@@ -13,6 +13,7 @@ import { dirname, join, resolve } from "node:path";
 import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
 import { parseIp } from "../../shared/ip/address.ts";
 import { makeDirectory } from "../../shared/linux/make-directory.ts";
+import { readSmallFile } from "../../shared/linux/small-file.ts";
 import { isCursorName } from "./cursor.ts";
 import { type Lease, parseLease } from "./lease.ts";
 import { lockName } from "./lease-lock.ts";
@@ -80,7 +81,7 @@ export function readLeases(directory: string): LeaseFile[] {
 
 /** What holds a name; undefined when nothing does, or nothing that can be read. */
 export function readLease(directory: string, name: string): Lease | undefined {
-  const text = readSmallFile(join(directory, name));
+  const text = readLeaseText(join(directory, name));
   return text === undefined ? undefined : parseLease(text);
 }
 
@@ -114,10 +115,10 @@ export function removeFile(directory: string, name: string): void {
   }
 }
 
-/** Longer than any lease: container IDs of runtimes have 64 characters. */
+/** Longer than nearly every lease: container IDs of runtimes have 64 characters. */
 const buffer = Buffer.alloc(4096);
 
-function readSmallFile(path: string): string | undefined {
+function readLeaseText(path: string): string | undefined {
   let fd: number;
   try {
     // Never wait for the other end of a pipe.
@@ -126,7 +127,9 @@ function readSmallFile(path: string): string | undefined {
     return undefined;
   }
   try {
-    return buffer.toString("utf8", 0, readSync(fd, buffer));
+    const length = readSync(fd, buffer);
+    // An ID may be as long as a variable of the environment.
+    return length < buffer.length ? buffer.toString("utf8", 0, length) : readSmallFile(path);
   } catch {
     return undefined;
   } finally {

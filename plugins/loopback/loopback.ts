@@ -1,3 +1,6 @@
+import { inContainerIfPresent, openContainerNetns } from "../../shared/cni/container-netns.ts";
+import { hostEndOf } from "../../shared/cni/own-link.ts";
+import { isAliasOfContainer, isLinkAlias } from "../../shared/cni/owner-alias.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResult, prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import type { Result, ResultIp } from "../../shared/cni/result.ts";
@@ -6,12 +9,12 @@ import { withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isLoopback, sameIp } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix } from "../../shared/ip/prefix.ts";
-import { inNetns, type Netns, openNetns, openNetnsIfPresent } from "../../shared/linux/netns.ts";
+import { inNetns, type Netns } from "../../shared/linux/netns.ts";
 import { linkSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
-import { type Link, requireLink, setLink } from "../../shared/rtnetlink/link.ts";
+import { type Link, listLinks, requireLink, setLink } from "../../shared/rtnetlink/link.ts";
 
 /** The interface's name, whatever CNI_IFNAME says. */
 const name = "lo";
@@ -19,7 +22,7 @@ const name = "lo";
 /** ADD: sets lo up; the kernel gives it 127.0.0.1 and ::1. */
 export function add(request: Request): Result {
   const previous = prevResult(request);
-  const result = withLoopback(openNetns(request.netns), (rt, lo) =>
+  const result = withLoopback(openContainerNetns(request), (rt, lo) =>
     withUndo((undo) => {
       setLink(rt, lo, { up: true });
       if (!lo.up) undo.push(() => setLink(rt, lo, { up: false }));
@@ -32,16 +35,36 @@ export function add(request: Request): Result {
   return result;
 }
 
-/** DEL: sets lo down. Nothing is to be done when the namespace is gone. */
+/** DEL: sets lo down. Nothing is to be done when the namespace is gone, or another container's by now. */
 export function del(request: Request): void {
-  const netns = openNetnsIfPresent(request.netns);
-  if (netns !== undefined) withLoopback(netns, (rt, lo) => setLink(rt, lo, { up: false }));
+  const host = openRtnetlink();
+  try {
+    inContainerIfPresent(request, () => {
+      const rt = openRtnetlink();
+      try {
+        if (!isOthers(request, rt, host)) setLink(rt, requireLink(rt, name), { up: false });
+      } finally {
+        rt.close();
+      }
+    });
+  } finally {
+    host.close();
+  }
+}
+
+/** lo does not tell whose it is, but other interfaces beside it do. */
+function isOthers({ containerId }: Request, rt: NetlinkSocket, host: NetlinkSocket): boolean {
+  const aliases = listLinks(rt)
+    .filter(({ kind }) => kind === "veth")
+    .map((link) => hostEndOf(host, link)?.alias ?? "")
+    .filter(isLinkAlias);
+  return aliases.length > 0 && !aliases.some((alias) => isAliasOfContainer(containerId, alias));
 }
 
 /** CHECK: lo is up and has the addresses that prevResult tells of. Throws CniError code 105. */
 export function check(request: Request): void {
   const wanted = loopbackAddresses(prevResultIfUsable(request));
-  withLoopback(openNetns(request.netns), (rt, lo) => {
+  withLoopback(openContainerNetns(request), (rt, lo) => {
     if (!lo.up) throw mismatch("loopback interface is down", `lo of ${request.netns} was set down after ADD`);
     const present = addressesOf(rt, lo);
     for (const prefix of wanted) {

@@ -1,10 +1,11 @@
+import { openContainerNetns } from "../../shared/cni/container-netns.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result, ResultInterface } from "../../shared/cni/result.ts";
 import { resultDocument } from "../../shared/cni/result-print.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { inNetns, openNetns } from "../../shared/linux/netns.ts";
+import { inNetns } from "../../shared/linux/netns.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
@@ -25,7 +26,7 @@ export function add(request: Request): Result {
   const previous = requirePrevResult(request, "tuning");
   // A version that cannot express the result is to be found out before anything is changed.
   resultDocument(previous, request.cniVersion);
-  const netns = openNetns(request.netns);
+  const netns = openContainerNetns(request);
   try {
     const link = inNetns(netns, () => tune(request, settings, wanted, dataDir));
     return link === undefined ? previous : updatedResult(previous, request.ifname, link, wanted);

@@ -1,7 +1,8 @@
+import { openContainerNetns } from "../../shared/cni/container-netns.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import { inNetns, openNetns } from "../../shared/linux/netns.ts";
+import { inNetns } from "../../shared/linux/netns.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { formatMac, parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { findLink, type Link } from "../../shared/rtnetlink/link.ts";
@@ -15,7 +16,7 @@ export function check(request: Request): void {
   const { sysctls, link: wanted } = decodeConfig(request);
   const settings = sysctlSettings(sysctls, request.ifname);
   requirePrevResult(request, "tuning");
-  const netns = openNetns(request.netns);
+  const netns = openContainerNetns(request);
   try {
     inNetns(netns, () => {
       for (const setting of settings) checkSysctl(setting);

@@ -1,6 +1,7 @@
+import { inContainerIfPresent } from "../../shared/cni/container-netns.ts";
+import { isOwnLink } from "../../shared/cni/own-link.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
-import { inNetns, openNetnsIfPresent } from "../../shared/linux/netns.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLink } from "../../shared/rtnetlink/link.ts";
 import { parseBackup } from "./backup.ts";
@@ -26,21 +27,20 @@ export function del(request: Request): void {
   }
 }
 
-/** Does nothing when namespace or interface are gone: then nothing is left that could be restored. */
-function restore({ netns, ifname }: Request, saved: LinkSettings): void {
-  const container = openNetnsIfPresent(netns);
+/**
+ * Does nothing when namespace or interface are gone: then nothing is left that could be restored. Another container's
+ * interface, to which `CNI_NETNS` may lead by now, is left alone.
+ */
+function restore(request: Request, saved: LinkSettings): void {
+  const container = inContainerIfPresent(request, openRtnetlink);
   if (container === undefined) return;
+  const host = openRtnetlink();
   try {
-    inNetns(container, () => {
-      const rt = openRtnetlink();
-      try {
-        const link = findLink(rt, ifname);
-        if (link !== undefined) runAll(restoreSteps(rt, link, saved));
-      } finally {
-        rt.close();
-      }
-    });
+    const link = findLink(container, request.ifname);
+    if (link === undefined || isOwnLink(request, link, host, container, saved.mac) === false) return;
+    runAll(restoreSteps(container, link, saved));
   } finally {
+    host.close();
     container.close();
   }
 }

@@ -1,6 +1,6 @@
-import { statSync } from "node:fs";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
 import { validAttachments } from "./attachments.ts";
+import { refuseOwnNetns } from "./container-netns.ts";
 import { type Environment, isCommand, isIdentifier, readEnvironment, type Variables } from "./environment.ts";
 import { printJson, printJsonLine } from "./json-print.ts";
 import { isJsonObject, type JsonObject, JsonSyntaxError, readJson } from "./json-read.ts";
@@ -55,11 +55,11 @@ function perform<Config>(plugin: Plugin<Config>, environment: Environment, readS
   const request = readRequest(environment, readStdin());
   checkVersion(request.command, request.cniVersion, plugin.versions);
   if (request.command === "ADD") {
-    refuseOwnNamespace(environment);
+    refuseOwnNetns(request);
     plugin.prepare?.(request);
     return performAdd(plugin, request);
   }
-  performOther(plugin, environment, request);
+  performOther(plugin, request);
   return { text: "", status: 0 };
 }
 
@@ -83,14 +83,14 @@ function performAdd<Config>(plugin: Plugin<Config>, request: Request): Answer {
   }
 }
 
-function performOther<Config>(plugin: Plugin<Config>, environment: Environment, request: Request): void {
+function performOther<Config>(plugin: Plugin<Config>, request: Request): void {
   switch (request.command) {
     case "DEL":
-      refuseOwnNamespace(environment);
       plugin.prepare?.(request);
       plugin.del(request, plugin.decode(request));
       return;
     case "CHECK":
+      refuseOwnNetns(request);
       plugin.prepare?.(request);
       plugin.check(request, plugin.decode(request));
       return;
@@ -124,6 +124,7 @@ function readRequest(environment: Environment, stdin: Buffer): Request {
     command: environment.command,
     containerId: environment.containerId,
     netns: environment.netns,
+    netnsOverride: environment.netnsOverride,
     ifname: environment.ifname,
     args: environment.args,
     path: environment.path,
@@ -181,26 +182,4 @@ function networkName(document: JsonObject): string {
 function configVersion(document: JsonObject): string {
   const version = topLevelText(document, "cniVersion");
   return version === "" ? "0.1.0" : version;
-}
-
-/** Working on the host as if it were a container would take its interfaces away: refused before anything is done. */
-function refuseOwnNamespace(environment: Environment): void {
-  if (environment.netnsOverride || environment.netns === "") return;
-  const target = identityOf(environment.netns);
-  if (target === undefined || target !== identityOf("/proc/thread-self/ns/net")) return;
-  throw new CniError(
-    ErrorCode.invalidNetns,
-    "plugin's netns and netns from CNI_NETNS should not be the same",
-    `CNI_NETNS ${environment.netns} is the host's own namespace; nothing was changed`,
-  );
-}
-
-function identityOf(path: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(path, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch {
-    // A namespace that is not there is no concern of this check.
-    return undefined;
-  }
 }

@@ -4,6 +4,7 @@ import { asSystemError, nodeErrno } from "../errors/system-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../ip/address.ts";
 import { readSmallFile } from "../linux/small-file.ts";
 import type { Attachment } from "./attachments.ts";
+import { isJsonObject, type JsonObject } from "./json-read.ts";
 
 // What host-local says of other plugins' attachments. A container cannot write there, as it can give itself an address.
 
@@ -30,6 +31,30 @@ export function leasedAddresses(owner: NetworkAttachment): readonly IpAddress[] 
 export function isLeasedToOther(owner: NetworkAttachment, address: IpAddress): boolean {
   const lease = readLease(`${directoryOf(owner)}/${formatIp(address)}`);
   return lease !== undefined && !holds(owner, lease);
+}
+
+/**
+ * Who has leased an address of a network from host-local; undefined when nobody has. Its `ifname` is "" in leases of old
+ * releases of the Go plugin, which knew one interface of a container. Throws SystemError.
+ *
+ * @param root host-local's `dataDir`; "" for the usual one.
+ */
+export function leaseHolder(network: string, address: IpAddress, root: string): Attachment | undefined {
+  const lease = readLease(`${root === "" ? usualDirectory : root}/${network}/${formatIp(address)}`);
+  if (lease === undefined) return undefined;
+  const [containerId = "", ifname = ""] = lease.split("\r\n");
+  return { containerId, ifname };
+}
+
+/** The `dataDir` that a network's configuration gives host-local; "" when it gives none. */
+export function leaseRoot(document: JsonObject): string {
+  const ipam = memberOf(document, "ipam");
+  const root = isJsonObject(ipam) ? memberOf(ipam, "datadir") : undefined;
+  return typeof root === "string" ? root : "";
+}
+
+function memberOf(object: JsonObject, folded: string): unknown {
+  return Object.entries(object).findLast(([key]) => key.toLowerCase() === folded)?.[1];
 }
 
 function directoryOf({ network }: NetworkAttachment): string {

@@ -9,6 +9,8 @@ export interface Request {
   readonly containerId: string;
   /** Path of the container's network namespace as the runtime wrote it; "" when it gave none (DEL). */
   readonly netns: string;
+  /** The caller says that the plugin's own namespace is a legal target. Default: false. */
+  readonly netnsOverride?: boolean;
   readonly ifname: string;
   /** `CNI_ARGS` as given; see `parseCniArgs`. */
   readonly args: string;

@@ -1,4 +1,4 @@
-import { closeSync, openSync, statfsSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statfsSync, statSync } from "node:fs";
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { nodeErrno, SystemError } from "../errors/system-error.ts";
 import { call } from "./libc.ts";
@@ -6,6 +6,7 @@ import { call } from "./libc.ts";
 const CLONE_NEWNET = 0x40000000; // linux/sched.h
 const NSFS_MAGIC = 0x6e736673; // linux/magic.h
 const PROC_SUPER_MAGIC = 0x9fa0; // linux/magic.h: namespaces under /proc before Linux 3.19
+const ownPath = "/proc/thread-self/ns/net";
 const setns = "int setns(int fd, int nstype)";
 
 /** An open network namespace. It lives as long as this is open, also when its file is removed. */
@@ -20,6 +21,13 @@ export class Netns {
 
   close(): void {
     closeSync(this.fd);
+  }
+
+  /** True when it is the namespace of the calling thread. What is open is asked, not its path. */
+  isOwn(): boolean {
+    const { dev, ino } = fstatSync(this.fd, { bigint: true });
+    const own = statSync(ownPath, { bigint: true });
+    return dev === own.dev && ino === own.ino;
   }
 }
 
@@ -45,7 +53,8 @@ export function openNetns(path: string): Netns {
     );
   }
   try {
-    return new Netns(openSync(path, "r"), path);
+    // Another file may be there by now.
+    return new Netns(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), path);
   } catch (error) {
     throw cannotOpen(operation, error);
   }
@@ -60,7 +69,7 @@ function cannotOpen(operation: string, error: unknown): SystemError {
   });
 }
 
-/** Opens a namespace for cleaning up: undefined when the path is "" or leads nowhere. Throws like `openNetns`. */
+/** Opens a namespace to look at it: undefined when the path is "" or leads nowhere. Throws like `openNetns`. */
 export function openNetnsIfPresent(path: string): Netns | undefined {
   if (path === "") return undefined;
   try {
@@ -74,7 +83,7 @@ export function openNetnsIfPresent(path: string): Netns | undefined {
 
 /** The namespace of the calling thread. */
 export function ownNetns(): Netns {
-  return openNetns("/proc/thread-self/ns/net");
+  return openNetns(ownPath);
 }
 
 /**

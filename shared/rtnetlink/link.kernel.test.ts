@@ -56,6 +56,7 @@ function inOurTerms(shown: JsonObject) {
     promisc: flags.includes("PROMISC"),
     promiscuity: shown["promiscuity"],
     allmulti: flags.includes("ALLMULTI"),
+    group: shown["group"] === "default" ? 0 : Number(shown["group"]),
     operState: String(shown["operstate"]).toLowerCase(),
     ...(shown["ifalias"] === undefined ? {} : { alias: shown["ifalias"] }),
   };
@@ -68,6 +69,7 @@ test("links are as iproute2 sees them", async (t) => {
   for (const name of ["v0", "br0"]) ip("link", "set", name, "up");
   ip("link", "set", "v1", "alias", "two words, ü");
   ip("link", "set", "v1", "promisc", "on", "allmulticast", "on", "txqueuelen", "7", "mtu", "1400");
+  ip("link", "set", "v1", "group", "77");
   const ours = listLinks(rt).map(({ peerIndex: _peer, bridge: _bridge, operState, ...link }) => ({
     ...link,
     operState: operState.replaceAll("-", ""),

@@ -28,6 +28,7 @@ export const IFLA_TXQLEN = 13;
 const IFLA_OPERSTATE = 16;
 export const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
+export const IFLA_GROUP = 27;
 const IFLA_EXT_MASK = 29;
 const IFLA_PROMISCUITY = 30;
 const IFLA_LINK_NETNSID = 37;
@@ -83,6 +84,8 @@ export interface Link {
   /** Set when the other end is in another namespace. */
   readonly peerNetnsId?: number;
   readonly alias?: string;
+  /** A number by which people treat links alike; 0 by default. */
+  readonly group: number;
   /** What only a bridge has. */
   readonly bridge?: BridgeSettings;
 }
@@ -108,6 +111,7 @@ export interface LinkChanges {
   readonly master?: number;
   /** Text for people, at most 255 bytes; "" removes it. */
   readonly alias?: string;
+  readonly group?: number;
 }
 
 /** struct ifinfomsg (linux/rtnetlink.h). */
@@ -216,6 +220,7 @@ export function decodeLink(message: Message): Link {
     promisc: (flags & IFF_PROMISC) !== 0,
     promiscuity: attributes.u32(IFLA_PROMISCUITY) ?? 0,
     allmulti: (flags & IFF_ALLMULTI) !== 0,
+    group: attributes.u32(IFLA_GROUP) ?? 0,
     operState: operStates[attributes.u8(IFLA_OPERSTATE) ?? 0] ?? "unknown",
     ...(master === undefined || master === 0 ? {} : { master }),
     ...(peerIndex === undefined || peerIndex === 0 ? {} : { peerIndex }),
@@ -258,6 +263,7 @@ export function setLink(
   if (changes.txQueueLength !== undefined) body.u32(IFLA_TXQLEN, changes.txQueueLength);
   if (changes.master !== undefined) body.u32(IFLA_MASTER, changes.master);
   if (changes.alias !== undefined) body.text(IFLA_IFALIAS, changes.alias);
+  if (changes.group !== undefined) body.u32(IFLA_GROUP, changes.group);
   rt.request(`cannot set ${describe(changes)} of "${link.name}"`, RTM_SETLINK, 0, body.finish());
 }
 

@@ -3,6 +3,7 @@ import type { NetlinkSocket } from "../netlink/client.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
 import {
   IFLA_ADDRESS,
+  IFLA_GROUP,
   IFLA_IFNAME,
   IFLA_INFO_DATA,
   IFLA_INFO_KIND,
@@ -26,6 +27,8 @@ export interface VethPair {
   readonly peerName: string;
   /** File descriptor of the namespace for the peer. */
   readonly peerNetns: number;
+  /** The peer's group. Default: 0. */
+  readonly peerGroup?: number;
 }
 
 /** Creates the pair, both ends down. Throws SystemError, EEXIST when either name is taken. */
@@ -38,6 +41,7 @@ export function createVethPair(rt: NetlinkSocket, pair: VethPair): void {
       data.nested(VETH_INFO_PEER, (peer) => {
         peer.raw(linkHeader(0)).text(IFLA_IFNAME, pair.peerName);
         if (pair.mtu > 0) peer.u32(IFLA_MTU, pair.mtu);
+        if (pair.peerGroup !== undefined) peer.u32(IFLA_GROUP, pair.peerGroup);
         // The host end needs no queue: the bridge hands frames over at once.
         peer.u32(IFLA_TXQLEN, 0).u32(IFLA_NET_NS_FD, pair.peerNetns);
       });
