@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pluginFolder } from "../harness/binaries.ts";
 import { type Host, hostFor } from "../harness/host.ts";
-import { iptablesSave } from "../harness/inspect.ts";
+import { type Family, iptablesSave } from "../harness/inspect.ts";
 import { type JsonObject, parseObject } from "../harness/json.ts";
 import { type Command, callPlugin, pluginEnvironment } from "../harness/plugin-call.ts";
 import { beyondPeer, choose } from "./portmap/setting.ts";
@@ -18,6 +18,10 @@ const config = {
 const callOf = (command: Command, path = pluginFolder()) => ({
   ...{ command, containerId: "c1", netns: "/run/netns/c1", ifname: "eth0", path },
 });
+
+function masquerading(host: Host, family: Family): string[] {
+  return iptablesSave(host, family, "nat").filter((line) => /CNI-.* -j MASQUERADE/.test(line));
+}
 
 /** A program in another one's place that notes which files it has been given. */
 function spyOn(host: Host, program: string, path: string): void {
@@ -68,7 +72,7 @@ test("a lock that somebody keeps is waited for once, not for each family", beyon
   assert.ok(first > 1);
   assert.deepEqual([second, more], [1, []]);
   for (const family of ["ipv4", "ipv6"] as const) {
-    assert.equal(iptablesSave(host, family, "nat").filter((line) => line.includes("CNI-")).length, 4);
+    assert.equal(masquerading(host, family).length, 1);
   }
   assert.equal(callPlugin(host, bin, callOf("DEL"), config).status, 0);
 });
@@ -141,6 +145,6 @@ test("an iptables that has made the rules and does not end is ended", beyondPeer
   }
   const call = { ...callOf("ADD"), extraEnv: { PATH: "/run/spies:/usr/sbin:/usr/bin" } };
   assert.equal(callPlugin(host, bin, call, config).status, 0);
-  assert.equal(iptablesSave(host, "ipv4", "nat").filter((line) => line.includes("CNI-")).length, 4);
+  assert.equal(masquerading(host, "ipv4").length, 1);
   assert.doesNotMatch(host.run("ps", ["-e", "-o", "args="]).stdout, /987654/);
 });

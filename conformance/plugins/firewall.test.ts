@@ -477,7 +477,7 @@ test("iptables that is missing, or fails for one family, leaves the host as it w
   assert.deepEqual(saved(host), before);
   assert.deepEqual(records(host), []);
 
-  useInstead(host, "ip6tables-restore", "/nowhere");
+  useInstead(host, "ip6tables", "/nowhere");
   const missing = refuse(host, "ADD", both);
   assert.equal(missing.code, 101);
   assert.match(missing.msg, /^ip6tables not found/);
@@ -485,7 +485,7 @@ test("iptables that is missing, or fails for one family, leaves the host as it w
   assert.deepEqual(records(host), []);
   succeed(host, ours, "DEL", both);
 
-  useInstead(host, "iptables-save", "/nowhere");
+  useInstead(host, "iptables", "/nowhere");
   const named: Attachment = { keys: { backend: "iptables" } };
   assert.equal(refuse(host, "ADD", named).code, 101);
   assert.equal(refuse(host, "STATUS", named).code, 50);
@@ -496,9 +496,9 @@ test("iptables that is missing, or fails for one family, leaves the host as it w
 test("rules of a removed iptables are not forgotten", async (t) => {
   const host = await hostWith(t, "nft");
   succeed(host, ours, "ADD");
-  useInstead(host, "iptables-restore", "/nowhere");
+  useInstead(host, "iptables", "/nowhere");
   assert.equal(refuse(host, "DEL", {}).code, 101);
-  useInstead(host, "iptables-restore", "/usr/sbin/iptables-nft-restore");
+  useInstead(host, "iptables", "/usr/sbin/iptables-nft");
   succeed(host, ours, "DEL", { prevResult: false });
   assert.ok(!saved(host).some((line) => line.includes("10.0.0.2")));
 });

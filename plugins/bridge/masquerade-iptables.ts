@@ -14,6 +14,7 @@ import {
   startChange,
 } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
+import { type Doomed, removeChains } from "../../shared/iptables/removal.ts";
 import { parseRuleset, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import type { Transaction } from "../../shared/iptables/transaction.ts";
 import {
@@ -94,9 +95,8 @@ export function startRemovingRules(
         if (!isStarted) forgetSources(removal.guess);
         const shortcut = isStarted ? { started } : removal;
         // Translated connections would go on with the address's next owner.
-        forgetConnectionsOf(
-          sourcesOf(changeRulesIfAvailable(removal.family, "nat", forgettingFirst(plan), shortcut)),
-        );
+        const doomed: Doomed = { family: removal.family, table: "nat", chains: [chainName(owner)] };
+        forgetConnectionsOf(sourcesOf(removeChains(doomed, forgettingFirst(plan), shortcut)));
       }),
     );
 }

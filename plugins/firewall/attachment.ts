@@ -2,7 +2,7 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
-import type { Family } from "../../shared/iptables/program.ts";
+import type { Family } from "../../shared/iptables/which.ts";
 import type { FirewallConfig } from "./config.ts";
 import type { Owner } from "./owner.ts";
 import type { Isolation } from "./rules.ts";

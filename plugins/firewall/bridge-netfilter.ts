@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
-import type { Family } from "../../shared/iptables/program.ts";
+import type { Family } from "../../shared/iptables/which.ts";
 
 /**
  * Rules of iptables see packets between two ports of a bridge only with br_netfilter, which each network namespace can

@@ -2,6 +2,7 @@ import { isLeasedToOther, leasedAddresses } from "../../shared/cni/leases.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
+import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { addressesOf, distinct, ownerOf } from "./attachment.ts";
 import { markedAddresses } from "./attachment-marks.ts";
@@ -51,10 +52,16 @@ function releaseRules(
     release({ directory, addresses, goes: isOwner, bindings });
   } catch (error) {
     // On a host of nftables only, iptables need not work; what is looked for here would be the Go plugin's.
-    if (config.backend !== "nftables" || recorded.length > 0) throw error;
+    if (config.backend !== "nftables" || recorded.length > 0 || !isOfPrograms(error)) throw error;
   } finally {
     bindings.close();
   }
+}
+
+/** Not that they could not be started this time. */
+function isOfPrograms(error: unknown): boolean {
+  const codes: readonly number[] = [ErrorCode.programMissing, ErrorCode.programFailed];
+  return error instanceof CniError && codes.includes(error.code);
 }
 
 /** The attachment's records: those of the addresses it is said to have had, else all are searched. */

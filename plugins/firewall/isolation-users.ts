@@ -1,8 +1,8 @@
 import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { parsePrefix } from "../../shared/ip/prefix.ts";
-import type { Family } from "../../shared/iptables/program.ts";
 import { type Rule, sameRule } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
+import type { Family } from "../../shared/iptables/which.ts";
 import { type AddressRecord, isAlive } from "./records.ts";
 import { acceptRules, forwardChain } from "./rules.ts";
 

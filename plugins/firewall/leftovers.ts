@@ -1,10 +1,14 @@
 import type { IpAddress } from "../../shared/ip/address.ts";
-import { changeRulesIfAvailable } from "../../shared/iptables/client.ts";
+import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.ts";
+import { ruleNames } from "../../shared/iptables/presence.ts";
+import type { Ruleset } from "../../shared/iptables/ruleset.ts";
+import type { Transaction } from "../../shared/iptables/transaction.ts";
 import { families } from "./attachment.ts";
 import type { Bindings } from "./bindings.ts";
 import { unusedBridges } from "./isolation-users.ts";
 import { planRemove } from "./plan.ts";
 import { type AddressRecord, eachRecord } from "./records.ts";
+import { forwardChain } from "./rules.ts";
 
 /**
  * Removes what an earlier ADD made for an address that a later one does not: with another backend, zone or policy.
@@ -28,11 +32,17 @@ export function removeLeftovers(
     const moved = replaced.filter((record) => isOtherBridge(record, now));
     if (unruled.length === 0 && moved.length === 0) continue;
     const addresses: readonly IpAddress[] = unruled.map(({ address }) => address);
-    changeRulesIfAvailable(family, "filter", (current) => {
+    const plan = (current: Ruleset): Transaction => {
       const staying = () => ofFamily(eachRecord(directory), family);
       const bridges = unusedBridges(family, current, moved, staying, () => bindings.sourcesOf(moved));
       return planRemove(current, addresses, bridges);
-    });
+    };
+    try {
+      changeRules(family, "filter", plan);
+    } catch (error) {
+      const isThere = (address: IpAddress) => ruleNames("filter", forwardChain, address) === true;
+      if (!(error instanceof IptablesUnavailable) || addresses.some(isThere)) throw error;
+    }
   }
 }
 

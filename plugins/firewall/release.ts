@@ -1,9 +1,13 @@
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { ErrorCode } from "../../shared/errors/cni-error.ts";
-import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress, sameIp } from "../../shared/ip/address.ts";
 import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.ts";
-import type { Family } from "../../shared/iptables/program.ts";
+import { legacyTableExists } from "../../shared/iptables/legacy-table.ts";
+import { ruleNames } from "../../shared/iptables/presence.ts";
+import { outOfReach } from "../../shared/iptables/removal.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
+import type { Operation } from "../../shared/iptables/transaction.ts";
+import type { Family } from "../../shared/iptables/which.ts";
 import { distinct, families, ofFamily } from "./attachment.ts";
 import type { Bindings } from "./bindings.ts";
 import { unusedBridges } from "./isolation-users.ts";
@@ -11,6 +15,7 @@ import type { Owner } from "./owner.ts";
 import { planRemove } from "./plan.ts";
 import { underRecordLock } from "./record-lock.ts";
 import { type AddressRecord, eachRecord, isAlive, readRecord, removeRecord } from "./records.ts";
+import { forwardChain } from "./rules.ts";
 
 /** What is to be released, and how. */
 export interface Release {
@@ -84,9 +89,19 @@ function removeRules(
     return planRemove(current, addresses, bridges);
   };
   try {
-    changeRules(family, "filter", plan);
+    const done = changeRules(family, "filter", plan);
+    requireNone(family, released(), done);
   } catch (error) {
     if (!nothingCanExist(error, released())) throw error;
+  }
+}
+
+/** A record tells of rules: where none were found, they must not be where this iptables does not see them. */
+function requireNone(family: Family, released: readonly Released[], done: readonly Operation[]): void {
+  if (done.length > 0 && !legacyTableExists(family, "filter")) return;
+  for (const { address, record } of released) {
+    if (record === undefined || ruleNames("filter", forwardChain, address) !== true) continue;
+    throw outOfReach(family, `the rules of ${formatIp(address)} in chain ${forwardChain}`);
   }
 }
 
@@ -101,9 +116,13 @@ function* others(
   }
 }
 
-/** Where iptables cannot work there are no rules; where only its programs are gone a record tells that it could. */
+/** Where iptables cannot work there are none; where it could once, a record or the kernel tells. */
 function nothingCanExist(error: unknown, released: readonly Released[]): boolean {
   if (!(error instanceof IptablesUnavailable)) return false;
-  if (error.code !== ErrorCode.programMissing) return true;
-  return released.every(({ record }) => record === undefined);
+  return released.every(({ address, record }) => {
+    const isThere = ruleNames("filter", forwardChain, address);
+    return record === undefined || error.code !== ErrorCode.programMissing
+      ? isThere !== true
+      : isThere === false;
+  });
 }

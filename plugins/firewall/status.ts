@@ -1,7 +1,7 @@
 import type { Request } from "../../shared/cni/plugin.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { readRules } from "../../shared/iptables/client.ts";
-import { findProgram } from "../../shared/iptables/program.ts";
+import { iptablesProgram } from "../../shared/iptables/program.ts";
 import { requireWritableDirectory } from "../../shared/linux/writable-directory.ts";
 import { usesNftables } from "./backend.ts";
 import { decodeConfig, type FirewallConfig } from "./config.ts";
@@ -52,6 +52,6 @@ function firewalldIsReady({ backend, zone }: FirewallConfig): boolean {
 }
 
 function requireWorkingIptables(): void {
-  findProgram(4, "restore");
+  iptablesProgram(4, "restore");
   readRules(4, "filter");
 }

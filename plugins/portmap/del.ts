@@ -4,8 +4,8 @@ import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { lazy } from "../../shared/errors/lazy.ts";
-import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.ts";
-import { chainMayExist, nftChainExists } from "../../shared/iptables/presence.ts";
+import { chainMayExist } from "../../shared/iptables/presence.ts";
+import { removeChains } from "../../shared/iptables/removal.ts";
 import { startEarly } from "../../shared/iptables/restore.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import { containerAddresses } from "./addresses.ts";
@@ -65,7 +65,7 @@ interface Removal {
   readonly signs: readonly string[];
   /** Says which chains of a table are meant. */
   readonly chainsIn: (current: Ruleset) => readonly string[];
-  /** Chains that have to go: where one is there, missing programs are a failure. */
+  /** Chains that have to go: where one is there and out of reach, that is a failure. */
   readonly own?: readonly string[];
   /** What is probably all that is there. */
   readonly promised?: (family: 4 | 6) => DesiredRules | undefined;
@@ -91,13 +91,7 @@ export function removeRules({ signs, chainsIn, own = [], promised = () => undefi
         forgetLeftConnections(family, published);
         return planRemoval(current, chains);
       };
-      try {
-        changeRules(family, "nat", plan, { guess });
-      } catch (error) {
-        if (!(error instanceof IptablesUnavailable)) throw error;
-        // The programs were removed, but not what they have made.
-        if (own.some((chain) => nftChainExists(family, "nat", chain) === true)) throw error;
-      }
+      removeChains({ family, table: "nat", chains: own }, plan, { guess });
       forgetLeftConnections(family, published);
     }),
   );

@@ -1,5 +1,5 @@
 import type { IpAddress } from "../../shared/ip/address.ts";
-import { legacyTableExists } from "../../shared/iptables/presence.ts";
+import { legacyTableExists } from "../../shared/iptables/legacy-table.ts";
 import { hasNftables, type Nftables, withNftables } from "../../shared/nftables/client.ts";
 import type { TableName } from "../../shared/nftables/command.ts";
 import { addressValue } from "../../shared/nftables/data-type.ts";

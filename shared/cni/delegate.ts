@@ -5,6 +5,7 @@ import { lazy } from "../errors/lazy.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import type { ChildOutcome } from "../linux/child.ts";
 import { type KnownChildOptions, runChild } from "../linux/child-process.ts";
+import { isNoProgram, startFailure } from "../linux/start-failure.ts";
 import { sleep } from "../linux/wait.ts";
 import { withListUnderBothNames } from "./attachments.ts";
 import { runBuiltIn } from "./built-in.ts";
@@ -76,7 +77,9 @@ function run(executable: string, options: KnownChildOptions): ChildOutcome {
     } catch (error) {
       // The file is being replaced this moment.
       if (isErrno(error, "ETXTBSY") && attempt < 6) sleep(200);
-      else {
+      else if (!isNoProgram(error) && !isErrno(error, "EACCES", "ETXTBSY")) {
+        throw startFailure(`IPAM plugin ${executable}`, error);
+      } else {
         throw new CniError(
           ErrorCode.programMissing,
           `cannot run IPAM plugin ${executable}: ${error instanceof SystemError ? error.errno : errorText(error)}`,

@@ -17,7 +17,7 @@ export const ErrorCode = {
   limitedConnectivity: 51,
   /** The kernel refused a request. */
   kernelRefused: 100,
-  /** A program that the configuration needs is not installed or cannot be started. */
+  /** A program that the configuration needs is not installed. */
   programMissing: 101,
   /** A program that was run reported a failure. */
   programFailed: 102,

@@ -254,6 +254,7 @@ test("a table that iptables cannot tell is not taken for an empty one", () => {
 test("whoever comes next waits for an iptables-restore that outlives its plugin", () => {
   const folder = mkdtempSync(join(tmpdir(), "iptables-test-"));
   const release = join(folder, "release");
+  symlinkSync("/usr/sbin/iptables-nft", join(folder, "iptables"));
   writeFileSync(join(folder, "iptables-save"), "#!/bin/sh\n", { mode: 0o755 });
   const waits = `while ! test -e ${release}; do sleep 0.05; done`;
   writeFileSync(join(folder, "iptables-restore"), `#!/bin/sh\n(${waits}) <&- >&- 2>&- &\n`, { mode: 0o755 });
@@ -285,7 +286,8 @@ test("an iptables-restore that has made the rules is not waited for, and the nex
       `#!/bin/sh\necho $$ >> ${folder}/pids\n/usr/sbin/iptables-nft-restore "$@"\n${end}\n`,
       { mode: 0o755 },
     );
-  symlinkSync("/usr/sbin/iptables-nft-save", join(folder, "iptables-save"));
+  for (const part of ["", "-save"])
+    symlinkSync(`/usr/sbin/iptables-nft${part}`, join(folder, `iptables${part}`));
   execFileSync("ip", ["netns", "add", name]);
   const host = openNetns(`/run/netns/${name}`);
   process.env["PATH"] = `${folder}:${originalPath}`;
@@ -322,7 +324,8 @@ test("an iptables-restore that has made the rules is not waited for, and the nex
 test("an iptables-restore that repeats no comments makes the rules all the same", () => {
   const name = `iptables-test-${process.pid}`;
   const folder = mkdtempSync(join(tmpdir(), "iptables-test-"));
-  symlinkSync("/usr/sbin/iptables-nft-save", join(folder, "iptables-save"));
+  for (const part of ["", "-save"])
+    symlinkSync(`/usr/sbin/iptables-nft${part}`, join(folder, `iptables${part}`));
   const script = '#!/bin/sh\nsed -u "/^#/d" | /usr/sbin/iptables-nft-restore "$@"\n';
   writeFileSync(join(folder, "iptables-restore"), script, { mode: 0o755 });
   execFileSync("ip", ["netns", "add", name]);

@@ -1,20 +1,15 @@
 import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { sleep } from "../linux/wait.ts";
-import {
-  type Family,
-  findProgram,
-  IptablesUnavailable,
-  type Outcome,
-  programFailure,
-  programName,
-  requireIptables,
-  startProgram,
-} from "./program.ts";
+import { iptablesProgram, type Outcome, programFailure, requireIptables, startProgram } from "./program.ts";
 import { type Restore, takeRestore } from "./restore.ts";
 import { parseRuleset, type Ruleset, sameRulesetText } from "./ruleset.ts";
 import type { Operation, Transaction } from "./transaction.ts";
+import { IptablesUnavailable } from "./unavailable.ts";
+import { type Family, programName } from "./which.ts";
 
-export { type Family, hasIptables, IptablesUnavailable, requireIptables } from "./program.ts";
+export { requireIptables } from "./program.ts";
+export { IptablesUnavailable } from "./unavailable.ts";
+export { type Family, hasIptables } from "./which.ts";
 
 export type Table = "nat" | "filter";
 
@@ -169,7 +164,7 @@ function readTable(restore: Restore, family: Family, table: Table): Reading {
   // Nearly all rules are in table nat, so that listing all of that saves nothing.
   const listed = table === "filter" ? listChains(restore, table, []) : undefined;
   if (listed !== undefined) return listed;
-  const save = findProgram(family, "save");
+  const save = iptablesProgram(family, "save");
   const outcome = startProgram(save, ["-t", table], { input: "" }).finish();
   if (isIncompatible(outcome.stdout)) {
     const name = programName(family);

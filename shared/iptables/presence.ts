@@ -1,15 +1,42 @@
-import { readFileSync } from "node:fs";
-import { hasNftables, withNftables } from "../nftables/client.ts";
-import type { Family } from "./program.ts";
+import { type IpAddress, ipToBytes } from "../ip/address.ts";
+import { sameBytes } from "../nftables/bytes.ts";
+import { hasNftables, type Nftables, withNftables } from "../nftables/client.ts";
+import type { TableName } from "../nftables/command.ts";
+import { legacyChainExists, legacyRuleNames } from "./legacy-table.ts";
+import type { Family } from "./which.ts";
 
 /**
- * Whether a table may hold a chain of this name, found out without starting a program: those of iptables-nft are
- * chains of nf_tables, those of iptables-legacy need that table in the kernel. Called in the namespace concerned.
+ * Whether a table may hold a chain of this name, be it that of iptables-nft or of iptables-legacy: found out without a
+ * program, and whatever `iptables` is here. Called in the namespace concerned.
  *
  * @returns false only when there is no such chain.
  */
 export function chainMayExist(family: Family, table: "nat" | "filter", chain: string): boolean {
-  return legacyTableExists(family, table) || nftChainExists(family, table, chain) !== false;
+  return chainExists(family, table, chain) !== false;
+}
+
+/**
+ * Whether a table of either iptables holds a chain of this name. Called in the namespace concerned.
+ *
+ * @returns undefined when the kernel does not tell.
+ */
+export function chainExists(family: Family, table: "nat" | "filter", chain: string): boolean | undefined {
+  const inNft = nftChainExists(family, table, chain);
+  if (inNft === true) return true;
+  const inLegacy = legacyChainExists(family, table, chain);
+  return inLegacy === false ? inNft : inLegacy;
+}
+
+/**
+ * Whether a rule in a chain of either iptables is about this one address.
+ *
+ * @returns undefined when the kernel does not tell.
+ */
+export function ruleNames(table: "nat" | "filter", chain: string, address: IpAddress): boolean | undefined {
+  const inNft = nftRuleNames(table, chain, address);
+  if (inNft === true) return true;
+  const inLegacy = legacyRuleNames(table, chain, address);
+  return inLegacy === false ? inNft : inLegacy;
 }
 
 /**
@@ -18,22 +45,32 @@ export function chainMayExist(family: Family, table: "nat" | "filter", chain: st
  * @returns undefined when the kernel does not tell.
  */
 export function nftChainExists(family: Family, table: "nat" | "filter", chain: string): boolean | undefined {
-  if (!hasNftables()) return undefined;
-  const name = { table: { family: family === 4 ? "ip" : "ip6", name: table }, name: chain } as const;
-  try {
-    return withNftables((nftables) => nftables.getChain(name) !== undefined);
-  } catch {
-    // The programs will say it in words.
-    return undefined;
-  }
+  return fromNftables(
+    (nftables) => nftables.getChain({ table: nftTable(family, table), name: chain }) !== undefined,
+  );
 }
 
-/** The kernel lists the tables that iptables-legacy has used in this namespace; without the file there are none. */
-export function legacyTableExists(family: Family, table: "nat" | "filter"): boolean {
+/** iptables-nft compares an address with bytes that are a part of its rule as they are. */
+function nftRuleNames(table: "nat" | "filter", chain: string, address: IpAddress): boolean | undefined {
+  const bytes = ipToBytes(address);
+  return fromNftables((nftables) =>
+    nftables
+      .listRules(nftTable(address.family, table), chain)
+      .some(({ expressions }) =>
+        expressions.some((expression) => expression.kind === "cmp" && sameBytes(expression.value, bytes)),
+      ),
+  );
+}
+
+function nftTable(family: Family, table: "nat" | "filter"): TableName {
+  return { family: family === 4 ? "ip" : "ip6", name: table };
+}
+
+/** Undefined when the kernel does not tell: the programs will say why in words. */
+function fromNftables(ask: (nftables: Nftables) => boolean): boolean | undefined {
   try {
-    const names = readFileSync(`/proc/thread-self/net/${family === 4 ? "ip" : "ip6"}_tables_names`, "utf8");
-    return names.split("\n").includes(table);
+    return hasNftables() ? withNftables(ask) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

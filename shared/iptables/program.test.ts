@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { IptablesUnavailable, programFailure, searchPath } from "./program.ts";
+import { programFailure } from "./program.ts";
+import { IptablesUnavailable } from "./unavailable.ts";
+import { searchPath } from "./which.ts";
 
 test("programs are searched in PATH first, then where administrators' programs are", () => {
   assert.deepEqual(searchPath("/opt/bin:/usr/sbin"), [
@@ -17,11 +19,15 @@ test("a failure tells first what the program said, without its boilerplate", () 
   const stderr =
     "# Warning: iptables-legacy tables present\niptables-restore v1.8.9: bad port\n" +
     "Try `iptables-restore -h' or 'iptables-restore --help' for more information.\n";
-  const failure = programFailure("iptables refused the rules", "/usr/sbin/iptables-restore", {
-    status: 2,
-    stdout: "",
-    stderr,
-  });
+  const failure = programFailure(
+    "iptables refused the rules",
+    { file: "/usr/sbin/iptables-restore" },
+    {
+      status: 2,
+      stdout: "",
+      stderr,
+    },
+  );
   assert.equal(failure.code, 102);
   assert.equal(failure.message, "iptables refused the rules: iptables-restore v1.8.9: bad port");
   assert.equal(failure.details, "/usr/sbin/iptables-restore: exit status 2");
@@ -31,6 +37,6 @@ test("a failure tells first what the program said, without its boilerplate", () 
 test("a kernel without the table is told apart from a failure that a retry may mend", () => {
   const stderr =
     "ip6tables-save v1.8.9 (legacy): Cannot initialize: Table does not exist (do you need to insmod?)";
-  const failure = programFailure("read", "ip6tables-save", { status: 1, stdout: "", stderr });
+  const failure = programFailure("read", { file: "ip6tables-save" }, { status: 1, stdout: "", stderr });
   assert.ok(failure instanceof IptablesUnavailable);
 });

@@ -1,16 +1,16 @@
-import { accessSync, constants, statSync } from "node:fs";
 import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
 import type { Child } from "../linux/child.ts";
 import { startChild } from "../linux/child-process.ts";
-
-export type Family = 4 | 6;
-export type ProgramKind = "save" | "restore";
-
-/** Where administrators' programs are when the environment has no PATH, or one without them. */
-const usualDirectories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"];
-
-/** iptables cannot work here at all, for this family: the programs or the kernel's part are missing. */
-export class IptablesUnavailable extends CniError {}
+import { isNoProgram, startFailure } from "../linux/start-failure.ts";
+import { IptablesUnavailable } from "./unavailable.ts";
+import {
+  type Family,
+  findProgram,
+  type Program,
+  type ProgramKind,
+  searchPath,
+  type Variant,
+} from "./which.ts";
 
 /** What the programs say when the kernel has no such table or family at all. */
 const kernelLacksTable = /Table does not exist|Protocol not supported|Address family not supported/;
@@ -22,61 +22,31 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** "iptables" or "ip6tables". */
-export function programName(family: Family): string {
-  return family === 4 ? "iptables" : "ip6tables";
-}
-
-/** Directories in which programs are searched, the first one first. */
-export function searchPath(path: string | undefined): string[] {
-  const own = (path ?? "").split(":").filter((directory) => directory.startsWith("/"));
-  return [...new Set([...own, ...usualDirectories])];
-}
-
 /**
- * Finds `iptables-save` and its like.
+ * Says early that the programs for this family are missing. Returns its iptables-restore.
  *
- * @throws IptablesUnavailable (code 101) when it is not installed.
+ * @throws IptablesUnavailable (code 101) where iptables is not installed; CniError (101) where a part of it is not.
  */
-export function findProgram(family: Family, kind: ProgramKind): string {
-  const file = findIn(searchPath(process.env["PATH"]), `${programName(family)}-${kind}`);
-  if (file !== undefined) return file;
-  throw new IptablesUnavailable(
-    ErrorCode.programMissing,
-    `${programName(family)} not found: there is no ${programName(family)}-${kind} in ${searchPath(process.env["PATH"]).join(":")}`,
-    'install the package "iptables"',
-  );
+export function requireIptables(family: Family): Program {
+  iptablesProgram(family, "save");
+  return iptablesProgram(family, "restore");
 }
 
-function findIn(directories: readonly string[], name: string): string | undefined {
-  return directories.map((directory) => `${directory}/${name}`).find(isExecutable);
+/** Finds `iptables-save` and its like. Throws as `requireIptables`. */
+export function iptablesProgram(family: Family, kind: ProgramKind): Program {
+  return findProgram(family, kind, askVariant);
 }
 
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
+const variants = new Map<string, Variant | undefined>();
+
+/** "iptables v1.8.9 (nf_tables)"; before 1.8.0 without the brackets. Throws as `startProgram`. */
+function askVariant(iptables: string): Variant | undefined {
+  if (!variants.has(iptables)) {
+    const { stdout } = startProgram({ file: iptables }, ["--version"], { input: "" }).finish();
+    const [, said] = /^ip6?tables v[^(]*\((nf_tables|legacy)\)/m.exec(stdout) ?? [];
+    variants.set(iptables, said === undefined ? undefined : said === "legacy" ? "legacy" : "nft");
   }
-}
-
-/**
- * Says early that the programs for this family are missing. Returns the path of iptables-restore.
- *
- * @throws CniError code 101
- */
-export function requireIptables(family: Family): string {
-  findProgram(family, "save");
-  return findProgram(family, "restore");
-}
-
-/** True when the programs for this family are installed. */
-export function hasIptables(family: Family): boolean {
-  const directories = searchPath(process.env["PATH"]);
-  return (["save", "restore"] as const).every(
-    (kind) => findIn(directories, `${programName(family)}-${kind}`) !== undefined,
-  );
+  return variants.get(iptables);
 }
 
 export interface ProgramOptions {
@@ -86,9 +56,9 @@ export interface ProgramOptions {
   readonly heldFds?: readonly number[];
 }
 
-/** Starts a program. Throws IptablesUnavailable when it cannot be started. */
+/** Starts a program. Throws IptablesUnavailable when it is none, CniError code 11 or 100 when it cannot be started now. */
 export function startProgram(
-  file: string,
+  { file, name }: Program,
   args: readonly string[],
   { input, heldFds }: ProgramOptions = {},
 ): Child {
@@ -96,10 +66,12 @@ export function startProgram(
     return startChild(file, args, {
       // The children look for modprobe and for their own configuration as the administrator's shell would.
       env: { ...process.env, PATH: searchPath(process.env["PATH"]).join(":") },
+      ...(name !== undefined && { name }),
       ...(input !== undefined && { input: Buffer.from(input) }),
       ...(heldFds !== undefined && { heldFds }),
     });
   } catch (error) {
+    if (!isNoProgram(error)) throw startFailure(file, error);
     throw new IptablesUnavailable(
       ErrorCode.programMissing,
       errorText(error),
@@ -109,7 +81,7 @@ export function startProgram(
 }
 
 /** The error that a failed run stands for: what the program said comes first. */
-export function programFailure(what: string, file: string, outcome: Outcome): CniError {
+export function programFailure(what: string, { file }: Program, outcome: Outcome): CniError {
   const said = outcome.stderr
     .split("\n")
     .map((line) => line.trim())

@@ -2,8 +2,9 @@ import { closeSync } from "node:fs";
 import type { Child } from "../linux/child.ts";
 import { unlock } from "../linux/flock.ts";
 import { lockIfPossible, openLockFile, Patience } from "../linux/lock-file.ts";
-import { type Family, type Outcome, requireIptables, startProgram } from "./program.ts";
+import { type Outcome, requireIptables, startProgram } from "./program.ts";
 import { quoteWord } from "./rule.ts";
+import type { Family } from "./which.ts";
 
 /**
  * Only our own processes take it, so that each sees what the one before it has made. An iptables-restore holds it

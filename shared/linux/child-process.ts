@@ -9,6 +9,8 @@ import { call, native } from "./libc.ts";
 
 export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What the program is called by (argv[0]). Default: its file. */
+  readonly name?: string;
   /** What it reads from standard input, if all of that is known already. */
   readonly input?: Uint8Array;
   /** Open files that the program is to hold open as well, as long as it runs. */
@@ -62,13 +64,13 @@ export function runChild(file: string, args: readonly string[], options: KnownCh
  * @throws SystemError when it cannot be started, with the errno of execve(2).
  */
 export function startChild(file: string, args: readonly string[], options: ChildOptions): Child {
-  const { env, input, heldFds = [] } = options;
+  const { env, input, heldFds = [], name = file } = options;
   const opened: number[] = [];
   try {
     const [theirInput, stdin] = input === undefined ? openPipe(opened) : [inputFile(input, opened)];
     const [stdout, theirOutput] = openPipe(opened);
     const stderr = memoryFile(opened);
-    const pid = spawn(file, args, env, [theirInput, theirOutput, stderr, ...heldFds]);
+    const pid = spawn(file, [name, ...args], env, [theirInput, theirOutput, stderr, ...heldFds]);
     closeSync(theirInput);
     closeSync(theirOutput);
     return new Child(pid, { stdin, stdout, stderr });
@@ -86,7 +88,7 @@ function inputFile(content: Uint8Array, opened: number[]): number {
   return file;
 }
 
-/** Starts a program whose file descriptors 0, 1, … are the given ones; all others are closed in it. */
+/** Starts a program, called by the first of its arguments, whose file descriptors 0, 1, … are the given ones; all others are closed in it. */
 function spawn(
   file: string,
   args: readonly string[],
@@ -110,7 +112,7 @@ function spawn(
       file,
       actions,
       attributes,
-      [file, ...args, null],
+      [...args, null],
       [...variables, null],
     );
     if (errno !== 0) throw new SystemError(`cannot run ${file}`, errno);

@@ -49,10 +49,9 @@ export function childLeft(pid: number): void {
  */
 export function endChildren(): void {
   for (const pid of working) call(kill, pid, SIGKILL);
-  for (const pid of left) {
-    if (call(waitpid, pid, null, WNOHANG) === 0) withPidfd(pid, (pidfd) => killIfLate(pid, pidfd));
-  }
-  for (const pid of [...working, ...left]) call(waitpid, pid, null, 0);
+  const late = left.filter((pid) => call(waitpid, pid, null, WNOHANG) === 0);
+  for (const pid of late) withPidfd(pid, (pidfd) => killIfLate(pid, pidfd));
+  for (const pid of [...working, ...late]) call(waitpid, pid, null, 0);
 }
 
 /** On a Linux before 5.3 it is not looked at. */

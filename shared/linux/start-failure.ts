@@ -1,0 +1,32 @@
+import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { isErrno } from "../errors/system-error.ts";
+
+/** What a machine, a cgroup or a process has run out of, or is busy with: execve(2), clone(2), memfd_create(2). */
+const passing = ["EAGAIN", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ENOSPC", "ETXTBSY"];
+
+/** True when a program is not there, or is not one for this machine. Any other failure to start it may pass. */
+export function isNoProgram(error: unknown): boolean {
+  return isErrno(error, "ENOENT", "ENOEXEC");
+}
+
+/**
+ * The error for a program that is there and could not be started: code 11 (try again later) when something has run out,
+ * else 100.
+ */
+export function startFailure(file: string, error: unknown): CniError {
+  const what = `cannot run ${file}: ${errorText(error).replace(/^cannot run .*?: /, "")}`;
+  if (isErrno(error, ...passing)) {
+    return new CniError(
+      ErrorCode.tryAgainLater,
+      what,
+      "processes, open files or memory have run out: see pids.max and memory.max of the cgroup, ulimit, and fs.file-max",
+      { cause: error },
+    );
+  }
+  return new CniError(
+    ErrorCode.kernelRefused,
+    what,
+    "the program is there, but this process may not start it: look for seccomp, a security module, or a mount with noexec",
+    { cause: error },
+  );
+}
