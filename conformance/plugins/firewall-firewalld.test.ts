@@ -157,6 +157,7 @@ test("CHECK tells what a reload has forgotten, and reapply, or a new ADD, binds 
     result: { cniVersion: "1.1.0", interfaces: [{ name: "cni0" }], ips: [{ address: "10.0.0.2/24" }] },
   };
   host.writeFile("/var/lib/cni/results/mynet-c1-eth0", JSON.stringify(noted));
+  host.inNetns("c1", "ip", ["address", "add", "10.0.0.2/24", "dev", "lo"]);
   firewallCmd(host, "--reload");
   assert.equal(refuse(host, "CHECK").code, 105);
   const { stdout, stderr } = host.run(ours, ["reapply"], { env: {} });

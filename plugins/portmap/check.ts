@@ -11,12 +11,13 @@ import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
 import { localhostFamily, localhostRefusal } from "./localhost-access.ts";
 import { containerChain, dnatChain } from "./names.ts";
+import { isPublishedByGo } from "./nftables/go-check.ts";
 import { firstMissing as firstMissingElement } from "./nftables/missing.ts";
 import { type DesiredRules, desiredRules, entryFinder, entryWords, sharedChainsOf } from "./rules.ts";
 
 /**
  * CHECK: everything that ADD makes is there, in the backend of the configuration or, where the configuration fits
- * both, in the other one. Throws CniError code 105 with the first thing that is not.
+ * both, in the other one; or in the tables of the Go plugin's nftables backend. Throws CniError code 105 with the first thing that is not.
  */
 export function check(request: Request, config: PortmapConfig): void {
   const previous = requirePrevResult(request, "portmap");
@@ -25,8 +26,9 @@ export function check(request: Request, config: PortmapConfig): void {
   for (const published of families) {
     const missing = missingIn(request, config, published);
     if (missing === undefined) continue;
-    if (!isInOther(request, config, published)) throw mismatch(published, missing);
-    isOurs = config.backend !== "nftables";
+    if (isInOther(request, config, published)) isOurs = config.backend !== "nftables";
+    else if (isByGo(request, config, published)) isOurs = false;
+    else throw mismatch(published, missing);
   }
   const four = localhostFamily(config, families);
   const refusal = four && localhostRefusal(request, four.address.address, previous, isOurs);
@@ -63,6 +65,11 @@ function isInOther(request: Request, config: PortmapConfig, published: Published
   const isThere =
     other === "iptables" ? hasIptables(family) && chainMayExist(family, "nat", chain) : hasNftables();
   return isThere && missingIn(request, { ...config, backend: other }, published) === undefined;
+}
+
+/** Whether the Go plugin has published it with nftables: the executable was replaced since. */
+function isByGo({ containerId }: Request, config: PortmapConfig, { address }: PublishedFamily): boolean {
+  return hasNftables() && withNftables((nftables) => isPublishedByGo(nftables, config, address, containerId));
 }
 
 /** What is missing, in words; undefined when all is there. */

@@ -10,7 +10,7 @@ import { type Holders, portTaken } from "../holders.ts";
 import { type PortMapping, protocolNumbers, protocols } from "../mappings.ts";
 import type { PublishedPort } from "../published.ts";
 
-function goTable(family: 4 | 6) {
+export function goTable(family: 4 | 6) {
   return { family: family === 4 ? "ip" : "ip6", name: "cni_hostport" } as const;
 }
 
@@ -42,7 +42,7 @@ export function planGoRemoval(
 }
 
 /** Whether an address stands in a rule, to be compared with or as destination. */
-function names({ expressions }: ListedRule, address: IpAddress): boolean {
+export function names({ expressions }: ListedRule, address: IpAddress): boolean {
   const value = addressValue(address);
   return expressions.some(
     (expression) =>
@@ -152,7 +152,7 @@ function overlaps({ protocol, hostPort, hostIp }: PortMapping, port: PublishedPo
 }
 
 /** What `[ip daddr A] tcp dport P dnat to A:P` publishes; undefined for other rules. */
-function publishedByRule({ expressions }: ListedRule): PublishedPort | undefined {
+export function publishedByRule({ expressions }: ListedRule): PublishedPort | undefined {
   let loaded: "protocol" | "port" | "address" | "other" = "other";
   const found: { protocol?: number; hostPort?: number; hostIp?: IpAddress } = {};
   let container: IpAddress | undefined;
