@@ -89,6 +89,17 @@ export function collectElements(network: string, valid: readonly Attachment[]): 
   });
 }
 
+/** Removes our own elements of owners who are gone. Their addresses may be others' by now, who keep their connections. */
+export function sweepElements(isGone: (comment: string) => boolean): void {
+  removeWhere({
+    start: "",
+    isMeant: ({ comment = "" }) => isGone(comment),
+    peerStart: "",
+    isPeerMeant: () => false,
+    keepsConnections: true,
+  });
+}
+
 interface Selection {
   /** How the comments of our elements begin. */
   readonly start: string;
@@ -96,6 +107,8 @@ interface Selection {
   /** How the comments of the Go plugin's rules begin. */
   readonly peerStart: string;
   readonly isPeerMeant: (rule: ListedRule) => boolean;
+  /** Default: tracked connections of the addresses are forgotten. */
+  readonly keepsConnections?: true;
 }
 
 function removeWhere(selection: Selection): void {
@@ -111,7 +124,9 @@ function removeWhere(selection: Selection): void {
     };
     // Translated connections would go on with the address's next owner. When only they are left nothing tells of them:
     // a call that is killed in between must find the elements, so they are forgotten before as well.
-    const forget = ({ released }: ReturnType<typeof plan>) => forgetConnectionsOf([...released.values()]);
+    const forget = ({ released }: ReturnType<typeof plan>) => {
+      if (selection.keepsConnections !== true) forgetConnectionsOf([...released.values()]);
+    };
     forget(changeRulesetPrepared(nftables, plan, forget));
   });
 }

@@ -8,6 +8,7 @@ import { gc } from "./gc.ts";
 import { prepare } from "./prepare.ts";
 import { reapply } from "./reapply.ts";
 import { status } from "./status.ts";
+import { sweep } from "./sweep.ts";
 
 export const plugin: Plugin<BridgeConfig> = {
   name: "bridge",
@@ -20,4 +21,5 @@ export const plugin: Plugin<BridgeConfig> = {
   gc,
   status,
   reapply,
+  sweep,
 };

@@ -76,6 +76,13 @@ export function collectSpoofChecks(network: string, valid: readonly Attachment[]
   );
 }
 
+/** Removes our own checks of owners who are gone. Throws SystemError. */
+export function sweepSpoofChecks(isGone: (comment: string) => boolean): void {
+  removeFromTables([spoofCheckTable], (nftables) =>
+    planRemoval(nftables, ({ comment = "" }) => isGone(comment), "", true),
+  );
+}
+
 /** @param withTable the table goes with its last port. */
 function planRemoval(
   nftables: Nftables,

@@ -7,6 +7,7 @@ import { del } from "./del.ts";
 import { gc } from "./gc.ts";
 import { prepare } from "./prepare.ts";
 import { status } from "./status.ts";
+import { sweep } from "./sweep.ts";
 
 runPlugin({
   name: "firewall",
@@ -18,5 +19,6 @@ runPlugin({
   check,
   gc,
   status,
+  sweep,
   reapply: reapplyWhatCheckMisses({ check, add }),
 });

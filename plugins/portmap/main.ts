@@ -8,6 +8,7 @@ import { del } from "./del.ts";
 import { gc } from "./gc.ts";
 import { prepare } from "./prepare.ts";
 import { status } from "./status.ts";
+import { sweep } from "./sweep.ts";
 
 runPlugin({
   name: "portmap",
@@ -19,5 +20,6 @@ runPlugin({
   check,
   gc,
   status,
+  sweep,
   reapply: reapplyWhatCheckMisses({ check, add }),
 });

@@ -26,6 +26,9 @@ const cacheEntry = lazy(() =>
   }),
 );
 
+/** Where runtimes have it. */
+export const usualCache = "/var/lib/cni";
+
 /** Bytes: a list of plugins in base64, and what they made. */
 const resultLimit = 16 * 1024 * 1024;
 

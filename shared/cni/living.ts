@@ -46,7 +46,8 @@ function failureOf(work: () => void): string | undefined {
   }
 }
 
-function whyGone({ netns: path, ifname }: Request, result: Result): string | undefined {
+/** Why an attachment is not alive, in words; undefined when it is. See `ifAlive`. */
+export function whyGone({ netns: path, ifname }: Request, result: Result): string | undefined {
   if (path === "") return "its namespace is not known";
   let netns: Netns;
   try {

@@ -61,4 +61,9 @@ export interface Plugin<Config> {
    * request is that of its ADD, with the whole list's result as `prevResult`. Changes nothing where nothing is missing.
    */
   readonly reapply?: (request: Request, config: Config) => Reapplied;
+  /**
+   * Removes from the plugin's own tables what belongs to attachments that are gone, and returns a report for people. The
+   * parameter is libcni's cache; undefined for the usual place. Throws CniError.
+   */
+  readonly sweep?: (cacheDirectory?: string) => string;
 }

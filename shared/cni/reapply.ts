@@ -1,8 +1,6 @@
 import { CniError, errorText } from "../errors/cni-error.ts";
-import { cachedAttachments } from "./cached-results.ts";
+import { cachedAttachments, usualCache } from "./cached-results.ts";
 import type { Plugin } from "./plugin.ts";
-
-const usualCache = "/var/lib/cni";
 
 /**
  * Makes again what was lost of all living attachments that the runtime's cache knows: after a firewall's reload or a

@@ -19,7 +19,8 @@ export function runPlugin<Config>(plugin: Plugin<Config>): void {
 /**
  * The life of one plugin process: reads environment and standard input, calls the plugin, writes its result or the
  * error object to standard output (the only place that does) and ends the process: 0, or 1 after an error.
- * By hand, `PLUGIN reapply [CACHE-DIRECTORY]` makes again what the cached results of the runtime call for.
+ * By hand, `PLUGIN reapply [CACHE-DIRECTORY]` makes again what the cached results of the runtime call for, and
+ * `PLUGIN sweep [CACHE-DIRECTORY]` removes from our own tables what belongs to nobody any more.
  */
 export function answerCall<Config>(plugin: Plugin<Config>): never {
   const isCalled = (process.env["CNI_COMMAND"] ?? "") !== "";
@@ -39,6 +40,9 @@ function answerByHand<Config>(plugin: Plugin<Config>): Answer {
     const { reapply } = plugin;
     if (reapply !== undefined && process.argv[2] === "reapply") {
       return { text: reapplyAll({ ...plugin, reapply }, process.argv[3]), status: 0 };
+    }
+    if (plugin.sweep !== undefined && process.argv[2] === "sweep") {
+      return { text: plugin.sweep(process.argv[3]), status: 0 };
     }
     writeAll(2, aboutText(plugin));
     return { text: "", status: 0 };

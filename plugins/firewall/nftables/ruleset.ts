@@ -46,6 +46,11 @@ export function collectInRuleset(network: string, valid: readonly Attachment[]):
   remove((nftables) => findLeaving(nftables, ownerCommentStart(network), (comment) => !live.has(comment)));
 }
 
+/** Removes what belongs to owners who are gone. Throws SystemError. */
+export function sweepRuleset(isGone: (comment: string) => boolean): void {
+  remove((nftables) => findLeaving(nftables, "", isGone));
+}
+
 function remove(find: (nftables: Nftables) => Held): boolean {
   try {
     return withNftables((nftables) => {

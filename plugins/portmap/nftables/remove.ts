@@ -47,13 +47,17 @@ export function removeAttachment(owner: Owner, addresses: readonly IpAddress[]):
  * @throws SystemError
  */
 export function removeStale(network: string, valid: readonly Attachment[]): void {
-  const start = ownerCommentStart(network);
   const kept = new Set(valid.map((attachment) => ownerComment({ ...attachment, network })));
+  removeGone(ownerCommentStart(network), (owner) => !kept.has(owner));
+}
+
+/** The same of owners whose comment begins so and who are gone. Throws SystemError. */
+export function removeGone(commentStart: string, isGone: (owner: string) => boolean): void {
   if (!hasNftables()) return;
   withNftables((nftables) => {
     remove(
       nftables,
-      (family) => findElements(nftables, family, start, (whose) => !kept.has(whose)),
+      (family) => findElements(nftables, family, commentStart, isGone),
       () => ({ commands: [], published: [] }),
     );
     changeRuleset(nftables, () =>

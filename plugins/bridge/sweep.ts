@@ -1,0 +1,15 @@
+import { sweepGone } from "../../shared/cni/sweep.ts";
+import { sweepElements } from "./masquerade-nftables.ts";
+import { sweepSpoofChecks } from "./spoof-check.ts";
+
+/** Removes masquerading and checks of source MACs of attachments that are gone from our own tables. Throws CniError. */
+export function sweep(cacheDirectory?: string): string {
+  return sweepGone(
+    "bridge",
+    (isGone) => {
+      sweepElements(isGone);
+      sweepSpoofChecks(isGone);
+    },
+    cacheDirectory,
+  );
+}
