@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildExecutable } from "./executable.ts";
-import { writeSnapshotBinary } from "./node/binary.ts";
+import { snapshotNode } from "./node/binary.ts";
 
 const linux = join(import.meta.dirname, "../shared/linux");
 const source = `
@@ -45,9 +45,8 @@ describe("an executable finds a place for its native part", () => {
     mkdirSync(own);
     const entry = join(folder, "main.ts");
     writeFileSync(entry, source);
-    const base = join(folder, "node");
-    writeSnapshotBinary(base);
-    await buildExecutable({ entry, output: join(own, "program"), base });
+    const node = snapshotNode();
+    await buildExecutable({ entry, output: join(own, "program"), node });
   });
 
   after(() => rmSync(folder, { recursive: true, force: true }));

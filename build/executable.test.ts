@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildExecutable } from "./executable.ts";
-import { writeSnapshotBinary } from "./node/binary.ts";
+import { snapshotNode } from "./node/binary.ts";
 
 const linux = join(import.meta.dirname, "../shared/linux");
 const source = `
@@ -50,10 +50,9 @@ describe("an executable", () => {
     mkdirSync(empty);
     const entry = join(folder, "main.ts");
     writeFileSync(entry, source);
-    const base = join(folder, "node");
-    writeSnapshotBinary(base);
+    const node = snapshotNode();
     // Only what is beside the executable may differ from where it was built.
-    await buildExecutable({ entry, output: join(folder, "built/program"), base });
+    await buildExecutable({ entry, output: join(folder, "built/program"), node });
     assert.deepEqual(readdirSync(join(folder, "built")), ["program"], "nothing of the build stays behind");
     executable = join(folder, "alone");
     copyFileSync(join(folder, "built/program"), executable);

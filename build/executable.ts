@@ -1,9 +1,7 @@
 import { createHash } from "node:crypto";
 import {
   appendFileSync,
-  chmodSync,
   closeSync,
-  copyFileSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -21,7 +19,8 @@ import { encodeSparse } from "../shared/linux/sparse-file.ts";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { bundle, bundleForSnapshot } from "./bundle.ts";
 import { withoutTrampolines } from "./koffi-addon.ts";
-import { koffiAddon, v8Flags } from "./node/binary.ts";
+import { koffiAddon, pinnedNode, type SnapshotNode, v8Flags, writeBaseBinary } from "./node/binary.ts";
+import { blobAddition, blobOf } from "./node/sea-blob.ts";
 import { snapshotInput } from "./snapshot-input.ts";
 
 export interface Executable {
@@ -29,8 +28,8 @@ export interface Executable {
   entry: string;
   /** Where the executable goes; replaced by rename, so a running one never breaks. */
   output: string;
-  /** The Node binary to put the program into: see node/binary.ts. */
-  base: string;
+  /** The Node to put the program into: see node/binary.ts. */
+  node: SnapshotNode;
   /** Hashes of the functions that are not to be compiled beforehand: see profile.ts. */
   cold?: ReadonlySet<string> | "all" | undefined;
   /** A plugin whose code it has inside, to save a process: see shared/cni/built-in.ts. */
@@ -41,29 +40,40 @@ export interface Executable {
 
 /**
  * Packs a program that only needs shared/runtime, Node and koffi's addon into one file that needs nothing beside it.
- * `base` is a snapshot binary. Returns the text that V8 knows the program by.
+ * Returns the text that V8 knows the program by.
  */
 export async function buildExecutable({
   entry,
   output,
-  base,
+  node,
   cold,
   builtIn,
   flags = [],
 }: Executable): Promise<string> {
   const { program, identity } = await programText({ entry, builtIn }, (part) =>
-    identityOf([readFileSync(base), part]),
+    identityOf([node.binary, part]),
   );
   const input = snapshotInput(program, cold);
-  await pack({ main: JSON.stringify(input), base, output, identity, flags, useSnapshot: true });
+  const assemble = (packed: Buffer) => node.slim.file(blobAddition(blobOf(packed), node.slim.end));
+  await pack({
+    main: JSON.stringify(input),
+    writeBase: (path) => writeFileSync(path, node.binary, { mode: 0o755 }),
+    output,
+    identity,
+    flags,
+    assemble,
+  });
   return input.program;
 }
 
-/** Packs a program with the whole of Node; `base` is a base binary. */
-export async function buildNodeExecutable({ entry, output, base }: Executable): Promise<void> {
+/** Packs a program with the whole of the pinned Node. */
+export async function buildNodeExecutable({
+  entry,
+  output,
+}: Pick<Executable, "entry" | "output">): Promise<void> {
   const main = await bundle(entry);
-  const identity = identityOf([readFileSync(base), main]);
-  await pack({ main, base, output, identity, flags: [], useSnapshot: false });
+  const identity = identityOf([readFileSync(pinnedNode), main]);
+  await pack({ main, writeBase: writeBaseBinary, output, identity, flags: [] });
 }
 
 interface ProgramText {
@@ -122,47 +132,52 @@ const settings = {
 interface Package {
   /** The text of the main script, or what a snapshot is made from. */
   main: string;
-  useSnapshot: boolean;
-  base: string;
+  /** Writes the Node binary that pkg is to take. */
+  writeBase(path: string): void;
+  /** Makes an executable that starts from a snapshot of what pkg has made; without it pkg's is the executable. */
+  assemble?(packed: Buffer): Buffer;
   output: string;
   identity: string;
   flags: readonly string[];
 }
 
 /** Runs pkg in SEA mode. Its command line cannot take a given Node binary in this mode, its sea module can. */
-async function pack({ main, useSnapshot, base, output, identity, flags }: Package): Promise<void> {
+async function pack({ main, writeBase, assemble, output, identity, flags }: Package): Promise<void> {
   mkdirSync(dirname(output), { recursive: true });
   const work = mkdtempSync(join(dirname(output), `.${basename(output)}-`));
   const { TMPDIR, NODE_OPTIONS } = process.env;
   try {
-    const file = join(work, "main");
-    writeFileSync(file, main);
+    const script = join(work, "main");
+    writeFileSync(script, main);
     const addon = join(work, "addon");
     writeFileSync(addon, addonAsset());
+    const base = join(work, "node");
+    writeBase(base);
     const packed = join(work, "packed");
+    const useSnapshot = assemble !== undefined;
     process.env["TMPDIR"] = work;
     delete process.env["NODE_OPTIONS"];
     const seaConfig = {
       // pkg works in a folder of its own, which it makes in TMPDIR. A path relative to that folder keeps the name
       // of the build's folder out of the executable.
-      main: `../${basename(file)}`,
+      main: `../${basename(script)}`,
       ...settings,
       execArgv: [...settings.execArgv, ...flags],
       useSnapshot,
       assets: useSnapshot ? { [ADDON_ASSET]: addon } : {},
     };
-    await pkgSea.default(file, {
+    await pkgSea.default(script, {
       nodePath: base,
       seaConfig,
       targets: [{ platform: "linux", arch: process.arch, nodeRange: "node24", output: packed }],
     });
-    stamp(packed, identity);
-    chmodSync(packed, 0o755);
-    // A copy, as an installation makes one: a file just patched together by pkg starts 2 ms later than a file
-    // written in one go, because the page cache holds it in small pieces.
-    const copy = join(work, "copy");
-    copyFileSync(packed, copy);
-    renameSync(copy, output);
+    const whole = readFileSync(packed);
+    // Written in one go, as an installation does it: a file just patched together by pkg starts 2 ms later, because the
+    // page cache holds it in small pieces.
+    const file = join(work, "executable");
+    writeFileSync(file, assemble?.(whole) ?? whole, { mode: 0o755 });
+    stamp(file, identity);
+    renameSync(file, output);
   } finally {
     restore("TMPDIR", TMPDIR);
     restore("NODE_OPTIONS", NODE_OPTIONS);

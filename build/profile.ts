@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildExecutable } from "./executable.ts";
 import { calledFunctions, compiledFunctions } from "./functions.ts";
-import { writeSnapshotBinary } from "./node/binary.ts";
+import { snapshotNode } from "./node/binary.ts";
 import { executableOf, plugins } from "./plugins.ts";
 import { coldFunctionsFile } from "./snapshot-input.ts";
 
@@ -29,15 +29,14 @@ const root = join(import.meta.dirname, "..");
 const work = mkdtempSync(join(tmpdir(), "cni-profile-"));
 try {
   const bin = join(work, "bin");
-  const base = join(work, "node");
-  writeSnapshotBinary(base);
+  const node = snapshotNode();
   const build = (name: string, executable = executableOf(name)): Promise<string> => {
     const flags = [
       "--log-function-events",
       `--logfile=${join(work, name)}-%p.log`,
       "--no-logfile-per-isolate",
     ];
-    return buildExecutable({ ...executable, cold: "all", output: join(bin, name), base, flags });
+    return buildExecutable({ ...executable, cold: "all", output: join(bin, name), node, flags });
   };
   const programs = new Map<string, string>();
   for (const name of plugins) programs.set(name, await build(name));

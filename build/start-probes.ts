@@ -2,28 +2,18 @@
  * `node build/start-probes.ts FOLDER`: writes executables to FOLDER, packed as the plugins are, by which the benchmark
  * measures the start: `empty` and `first-line`, and `empty-node`, which has all of Node.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildExecutable, buildNodeExecutable } from "./executable.ts";
-import { writeBaseBinary, writeSnapshotBinary } from "./node/binary.ts";
+import { snapshotNode } from "./node/binary.ts";
 import { executableOf } from "./plugins.ts";
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error("usage: node build/start-probes.ts FOLDER");
-const work = mkdtempSync(join(tmpdir(), "start-probes-"));
-try {
-  const base = join(work, "snapshot-node");
-  writeSnapshotBinary(base);
-  const node = join(work, "node");
-  writeBaseBinary(node);
-  const empty = join(import.meta.dirname, "probes/empty.ts");
-  await buildNodeExecutable({ entry: empty, output: join(folder, "empty-node"), base: node });
-  const { cold } = executableOf("bridge");
-  for (const name of ["empty", "first-line"]) {
-    const entry = join(import.meta.dirname, "probes", `${name}.ts`);
-    await buildExecutable({ entry, output: join(folder, name), base, cold });
-  }
-} finally {
-  rmSync(work, { recursive: true });
+const node = snapshotNode();
+const empty = join(import.meta.dirname, "probes/empty.ts");
+await buildNodeExecutable({ entry: empty, output: join(folder, "empty-node") });
+const { cold } = executableOf("bridge");
+for (const name of ["empty", "first-line"]) {
+  const entry = join(import.meta.dirname, "probes", `${name}.ts`);
+  await buildExecutable({ entry, output: join(folder, name), node, cold });
 }

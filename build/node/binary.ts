@@ -1,10 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { applyChanges } from "./apply.ts";
 import { changes } from "./changes.ts";
+import { symbolsOf } from "./elf.ts";
 import { replaceScript, scriptsOf } from "./scripts.ts";
+import { seaFuse } from "./sea-blob.ts";
+import { type SlimNode, slimNode } from "./slim.ts";
 import { snapshotScripts } from "./snapshot-scripts.ts";
+import { unusedData } from "./unused-data.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -37,33 +41,41 @@ export const v8Flags: readonly string[] = [
   "--min-semi-space-size=2",
 ];
 
+/** Node's binary in the two forms that executables are made with. */
+export interface SnapshotNode {
+  /** It makes snapshots of plugins: pkg runs it. */
+  readonly binary: Buffer;
+  /** What runs them. */
+  readonly slim: SlimNode;
+}
+
 /**
- * Writes a copy of the pinned Node binary that makes snapshots of plugins and runs them, and nothing else: with
- * changes.ts, and snapshot-scripts.ts in place of Node's own scripts. It has no symbols and no debugging sections, which
- * saves about 18 MB in each executable and changes nothing at run time; without `strip` (binutils) it keeps them, and a
- * notice says so.
+ * The pinned Node with changes.ts, and snapshot-scripts.ts in place of Node's own scripts: it makes snapshots of plugins
+ * and runs them, and nothing else.
  */
-export function writeSnapshotBinary(path: string): void {
+export function snapshotNode(): SnapshotNode {
   const binary = readFileSync(pinnedNode);
+  const scripts = scriptsOf(pinnedNode);
+  const unused = unusedData(binary, symbolsOf(binary), scripts);
   for (const missing of applyChanges(binary, changes)) {
     console.log(`notice: executables will start later, since this Node cannot be changed: ${missing}`);
   }
-  const scripts = scriptsOf(pinnedNode);
   for (const [name, text] of Object.entries(snapshotScripts)) {
     replaceScript(binary, name, scripts[name], text);
   }
-  writeBinary(path, binary);
+  const fused = Buffer.from(binary);
+  fused.write("1", fused.indexOf(`${seaFuse}0`, 0, "latin1") + seaFuse.length, "latin1");
+  return { binary, slim: slimNode(fused, unused) };
 }
 
-/** Writes a copy of the pinned Node binary as it is, without symbols. */
+/**
+ * Writes a copy of the pinned Node binary as it is, without symbols and debugging sections: 22 MB less. Without `strip`
+ * (binutils) it keeps them, and a notice says so.
+ */
 export function writeBaseBinary(path: string): void {
-  writeBinary(path, readFileSync(pinnedNode));
-}
-
-function writeBinary(path: string, binary: Buffer): void {
-  writeFileSync(path, binary, { mode: 0o755 });
+  copyFileSync(pinnedNode, path);
   const strip = spawnSync("strip", [path], { encoding: "utf8" });
   if (strip.status === 0) return;
   const reason = strip.error === undefined ? strip.stderr.trim() : "no `strip` here (package binutils)";
-  console.log(`notice: executables will be about 18 MB larger: ${reason}`);
+  console.log(`notice: the executable will be about 22 MB larger: ${reason}`);
 }

@@ -1,0 +1,161 @@
+/**
+ * A program as parts of memory and what tells of them, and the file that has it: an ELF file without sections, which
+ * nothing needs to run it.
+ */
+import { type Architecture, wide } from "./elf.ts";
+
+// elf.h
+export const PT = {
+  LOAD: 1,
+  DYNAMIC: 2,
+  INTERP: 3,
+  NOTE: 4,
+  PHDR: 6,
+  TLS: 7,
+} as const;
+export const PF = { executable: 1, writable: 2, readable: 4 } as const;
+const elfHeaderSize = 64;
+const programHeaderSize = 56;
+
+/** Memory that the kernel fills from the file, and with zeros behind that. */
+export interface Part {
+  readonly address: number;
+  readonly bytes: Buffer;
+  /** Bytes in memory, zeros included. */
+  readonly memorySize: number;
+  /** Bits of PF. */
+  readonly flags: number;
+}
+
+/** A program header that tells of something within a part. */
+export interface Mark {
+  readonly type: number;
+  readonly flags: number;
+  readonly address: number;
+  readonly fileSize: number;
+  readonly memorySize: number;
+  readonly align: number;
+}
+
+export interface Image {
+  readonly architecture: Architecture;
+  /** The first 64 bytes of the program that it was made from. */
+  readonly elfHeader: Buffer;
+  readonly entry: number;
+  /** Where the file's own headers are in memory; what is said of them comes first there. */
+  readonly base: number;
+  /** What follows the headers, which is not to be at a fixed place: it is given its address. */
+  readonly parts: readonly Part[];
+  readonly marks: readonly Mark[];
+}
+
+/** The largest page that a kernel of the architecture may have: what has other permissions is on another one. */
+export function pageSizeOf(architecture: Architecture): number {
+  return architecture === "x64" ? 0x1000 : 0x10000;
+}
+
+/** Bytes of the headers of a file with so many program headers besides those for its parts. */
+export function headerSize(parts: number, marks: number): number {
+  // The headers' own part, and PT_PHDR.
+  return elfHeaderSize + programHeaderSize * (parts + marks + 2);
+}
+
+/**
+ * The file of an image.
+ *
+ * @param head what is in memory right behind the headers, within their part.
+ */
+export function imageFile(
+  { architecture, elfHeader, entry, base, parts, marks }: Image,
+  head: Buffer,
+): Buffer {
+  const size = headerSize(parts.length, marks.length);
+  const pageSize = pageSizeOf(architecture);
+  const first: Part = {
+    address: base,
+    bytes: Buffer.concat([Buffer.alloc(size), head]),
+    memorySize: size + head.length,
+    flags: PF.readable,
+  };
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const placed = [first, ...parts].map((part) => {
+    // The same place in a page as in memory.
+    const offset = length + ((((part.address - length) % pageSize) + pageSize) % pageSize);
+    chunks.push(Buffer.alloc(offset - length), part.bytes);
+    length = offset + part.bytes.length;
+    return { ...part, offset };
+  });
+  const file = Buffer.concat(chunks);
+  const offsetOf = (address: number): number => {
+    const part = placed.find((one) => address >= one.address && address < one.address + one.bytes.length);
+    return part === undefined ? 0 : part.offset + address - part.address;
+  };
+  elfHeader.copy(file, 0, 0, elfHeaderSize);
+  file.writeBigUInt64LE(BigInt(entry), 24);
+  file.writeBigUInt64LE(BigInt(elfHeaderSize), 32);
+  file.writeBigUInt64LE(0n, 40);
+  file.writeUInt16LE(placed.length + marks.length + 1, 56);
+  for (const field of [58, 60, 62]) file.writeUInt16LE(0, field);
+  const headers: (Mark & { offset: number })[] = [
+    {
+      type: PT.PHDR,
+      flags: PF.readable,
+      address: base + elfHeaderSize,
+      fileSize: size - elfHeaderSize,
+      memorySize: size - elfHeaderSize,
+      align: 8,
+      offset: elfHeaderSize,
+    },
+    // PT_INTERP has to come before what is loaded.
+    ...marks
+      .filter(({ type }) => type === PT.INTERP)
+      .map((mark) => ({ ...mark, offset: offsetOf(mark.address) })),
+    ...placed.map(({ address, bytes, memorySize, flags, offset }) => ({
+      type: PT.LOAD,
+      flags,
+      address,
+      fileSize: bytes.length,
+      memorySize,
+      align: pageSize,
+      offset,
+    })),
+    ...marks
+      .filter(({ type }) => type !== PT.INTERP)
+      .map((mark) => ({ ...mark, offset: offsetOf(mark.address) })),
+  ];
+  for (const [index, header] of headers.entries())
+    writeHeader(file, elfHeaderSize + index * programHeaderSize, header);
+  return file;
+}
+
+function writeHeader(file: Buffer, at: number, header: Mark & { offset: number }): void {
+  file.writeUInt32LE(header.type, at);
+  file.writeUInt32LE(header.flags, at + 4);
+  const words = [
+    header.offset,
+    header.address,
+    header.address,
+    header.fileSize,
+    header.memorySize,
+    header.align,
+  ];
+  for (const [index, word] of words.entries()) file.writeBigUInt64LE(BigInt(word), at + 8 + 8 * index);
+}
+
+/** The program headers of a file. */
+export function marksOf(elf: Buffer): (Mark & { offset: number })[] {
+  const [start, size] = [wide(elf, 32), elf.readUInt16LE(54)];
+  return Array.from({ length: elf.readUInt16LE(56) }, (_none, index) => {
+    const at = start + index * size;
+    return {
+      type: elf.readUInt32LE(at),
+      flags: elf.readUInt32LE(at + 4),
+      offset: wide(elf, at + 8),
+      address: wide(elf, at + 16),
+      fileSize: wide(elf, at + 32),
+      memorySize: wide(elf, at + 40),
+      align: wide(elf, at + 48),
+    };
+  });
+}

@@ -1,0 +1,42 @@
+/**
+ * What pkg puts into a Node binary: the blob of a single executable application, as an ELF note (postject's
+ * postject-api.h; node::sea::FindSingleExecutableBlob in src/node_sea.cc).
+ */
+
+import { marksOf, PF, PT } from "./image.ts";
+import type { Addition } from "./slim.ts";
+
+const noteName = "NODE_SEA_BLOB\0";
+/** Node looks for a blob where postject has made the last character of this a 1. */
+export const seaFuse = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:";
+const noteHeaderSize = 12;
+
+/** The blob within an executable that pkg has written. */
+export function blobOf(packed: Buffer): Buffer {
+  for (const { type, offset, fileSize } of marksOf(packed)) {
+    if (type !== PT.NOTE) continue;
+    for (let at = offset; at + noteHeaderSize < offset + fileSize; ) {
+      const [nameSize, size] = [packed.readUInt32LE(at), packed.readUInt32LE(at + 4)];
+      const start = at + noteHeaderSize + ((nameSize + 3) & ~3);
+      if (packed.toString("latin1", at + noteHeaderSize, at + noteHeaderSize + nameSize) === noteName)
+        return packed.subarray(start, start + size);
+      at = start + ((size + 3) & ~3);
+    }
+  }
+  throw new Error("pkg's executable has no blob");
+}
+
+/** A note with the blob, at an address. */
+export function blobAddition(blob: Buffer, address: number): Addition {
+  const name = Buffer.alloc((noteName.length + 3) & ~3);
+  name.write(noteName, "latin1");
+  const head = Buffer.alloc(noteHeaderSize);
+  head.writeUInt32LE(noteName.length, 0);
+  head.writeUInt32LE(blob.length, 4);
+  const bytes = Buffer.concat([head, name, blob, Buffer.alloc(-blob.length & 3)]);
+  const size = { fileSize: bytes.length, memorySize: bytes.length };
+  return {
+    parts: [{ address, bytes, memorySize: bytes.length, flags: PF.readable }],
+    marks: [{ type: PT.NOTE, flags: PF.readable, address, ...size, align: 4 }],
+  };
+}

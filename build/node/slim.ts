@@ -1,0 +1,136 @@
+import { fewerDynamicSymbols } from "./dynamic-symbols.ts";
+import { architectureOf, sectionHeaders, textAt, wide } from "./elf.ts";
+import { headerSize, type Image, imageFile, type Mark, marksOf, type Part, PT, pageSizeOf } from "./image.ts";
+import type { FileRange } from "./unused-data.ts";
+
+/** What comes into an executable besides Node. */
+export interface Addition {
+  readonly parts: readonly Part[];
+  readonly marks: readonly Mark[];
+  readonly entry?: number;
+}
+
+/** A Node binary without what no executable needs, to which parts can be added. */
+export interface SlimNode {
+  readonly entry: number;
+  /** The first address behind everything, on a page of its own. */
+  readonly end: number;
+  /** The executable's file. */
+  file(addition: Addition): Buffer;
+}
+
+/**
+ * What koffi's addon takes from the program that loads it, which is Node-API, and variables of the C++ library, of which
+ * a process must have each once.
+ */
+function isForOthers(name: string, isFunction: boolean): boolean {
+  return isFunction ? /^(napi|node_api)_/.test(name) : /^_Z(GV|T[VIS]|Z)?N?K?S[st]/.test(name);
+}
+
+/**
+ * Takes a changed Node binary apart: its sections, its symbols but those that its libraries or an addon take from it,
+ * and data that nothing reaches are left out, in whose place are zeros.
+ */
+export function slimNode(elf: Buffer, unused: readonly FileRange[]): SlimNode {
+  const architecture = architectureOf(elf);
+  if (architecture === undefined) throw new Error("it is no Node binary for x86-64 or arm64");
+  const pageSize = pageSizeOf(architecture);
+  const headers = marksOf(elf);
+  const loads = headers.filter(({ type }) => type === PT.LOAD);
+  const base = loads[0]?.address ?? 0;
+  const tables = { what: "tables of ld.so", start: 0, end: endOfTables(elf) };
+
+  const dynamic = headers.find(({ type }) => type === PT.DYNAMIC);
+  if (dynamic === undefined) throw new Error("it is not linked dynamically");
+  const section = elf.subarray(dynamic.offset, dynamic.offset + dynamic.fileSize);
+  // What precedes the tables: the interpreter's name and notes, which keep their order.
+  const early = headers.filter(
+    ({ type, offset }) => (type === PT.INTERP || type === PT.NOTE) && offset < tables.end,
+  );
+
+  const parts = loads.flatMap((load) => partsOf(elf, load, [tables, ...unused], pageSize));
+  const later = headers.filter(
+    ({ type }) => type !== PT.LOAD && type !== PT.PHDR && type !== PT.INTERP && type !== PT.NOTE,
+  );
+  const end = Math.max(...parts.map((part) => part.address + part.memorySize));
+  const entry = wide(elf, 24);
+
+  const file = (addition: Addition): Buffer => {
+    const start =
+      base +
+      headerSize(parts.length + addition.parts.length, early.length + later.length + addition.marks.length);
+    let length = 0;
+    const chunks: Buffer[] = [];
+    const moved = early.map((mark): Mark => {
+      const aligned = (length + 7) & ~7;
+      chunks.push(Buffer.alloc(aligned - length), elf.subarray(mark.offset, mark.offset + mark.fileSize));
+      length = aligned + mark.fileSize;
+      return { ...mark, address: start + aligned };
+    });
+    const padding = -(start + length) & 7;
+    const linked = fewerDynamicSymbols(elf, section, start + length + padding, isForOthers);
+    const head = Buffer.concat([...chunks, Buffer.alloc(padding), linked.bytes]);
+    const withDynamic = parts.map((part) => replaced(part, dynamic.address, linked.dynamic));
+    const image: Image = {
+      architecture,
+      elfHeader: elf.subarray(0, 64),
+      entry: addition.entry ?? entry,
+      base,
+      parts: [...withDynamic, ...addition.parts],
+      marks: [...moved, ...later, ...addition.marks],
+    };
+    return imageFile(image, head);
+  };
+  return { entry, end: Math.ceil(end / 0x10000) * 0x10000, file };
+}
+
+/** Where the first section behind the tables of ld.so begins: they come first in the file. */
+function endOfTables(elf: Buffer): number {
+  const sections = sectionHeaders(elf);
+  const names = sections[elf.readUInt16LE(62)];
+  const init = sections.find(
+    (section) =>
+      names !== undefined && textAt(elf, wide(elf, names + 24) + elf.readUInt32LE(section)) === ".init",
+  );
+  if (init === undefined) throw new Error("this Node binary has no section .init");
+  return wide(elf, init + 24);
+}
+
+/** What is left of a segment, of whole pages. */
+function partsOf(
+  elf: Buffer,
+  load: Mark & { offset: number },
+  unused: readonly FileRange[],
+  pageSize: number,
+): Part[] {
+  const parts: Part[] = [];
+  const end = load.offset + load.fileSize;
+  const shift = load.address - load.offset;
+  let start = load.offset;
+  const keep = (until: number, zerosUntil: number): void => {
+    if (until > start) {
+      const bytes = Buffer.from(elf.subarray(start, until));
+      parts.push({ address: start + shift, bytes, memorySize: zerosUntil - start, flags: load.flags });
+    }
+  };
+  const inside = unused
+    .filter((range) => range.start < end && range.end > load.offset)
+    .toSorted((a, b) => a.start - b.start);
+  for (const range of inside) {
+    const from = Math.ceil((range.start + shift) / pageSize) * pageSize - shift;
+    const to = Math.floor((range.end + shift) / pageSize) * pageSize - shift;
+    if (to <= from) continue;
+    keep(Math.max(start, from), to);
+    start = Math.max(start, to);
+  }
+  keep(end, load.offset + load.memorySize);
+  return parts;
+}
+
+function replaced(part: Part, address: number, bytes: Buffer): Part {
+  const at = address - part.address;
+  if (at < 0 || at >= part.bytes.length) return part;
+  const changed = Buffer.from(part.bytes);
+  bytes.copy(changed, at);
+  return { ...part, bytes: changed };
+}
