@@ -1,26 +1,50 @@
 /**
  * `npm run build [plugin…]`: writes one executable for each plugin to dist/bin, and the conformance suite (under the
- * name `conformance`) to dist.
+ * name `conformance`) to dist. `npm run build -- --linked`: writes one executable with all plugins to dist/linked, with a
+ * hard link to it for each name.
  */
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { buildExecutable, buildNodeExecutable } from "./executable.ts";
+import { parseArgs } from "node:util";
+import { buildExecutable, buildLinkedExecutable, buildNodeExecutable } from "./executable.ts";
 import { snapshotNode } from "./node/binary.ts";
-import { executableOf, plugins } from "./plugins.ts";
+import { pluginNames } from "./plugin-names.ts";
+import { programOf } from "./plugins.ts";
 
 const suite = "conformance";
 const root = join(import.meta.dirname, "..");
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...plugins, suite];
+const { values, positionals } = parseArgs({
+  options: { linked: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
 
 mkdirSync(join(root, "dist"), { recursive: true });
 const node = snapshotNode();
-// One after the other: pkg changes the process's working directory while it packs.
-for (const name of wanted) {
+if (values.linked) {
+  await timed("dist/linked/bridge", async (output) => {
+    await buildLinkedExecutable({
+      folder: join(output, ".."),
+      node,
+      programs: new Map(pluginNames.map((name) => [name, programOf(name)])),
+      otherwise: join(import.meta.dirname, "unknown-name.ts"),
+    });
+  });
+} else {
+  // One after the other: pkg changes the process's working directory while it packs.
+  for (const name of positionals.length > 0 ? positionals : [...pluginNames, suite]) {
+    if (name === suite) {
+      const entry = join(root, "conformance/cli/main.ts");
+      await timed(`dist/${suite}`, (output) => buildNodeExecutable({ entry, output }));
+    } else {
+      await timed(`dist/bin/${name}`, (output) => buildExecutable({ ...programOf(name), output, node }));
+    }
+  }
+}
+
+async function timed(path: string, build: (output: string) => Promise<unknown>): Promise<void> {
   const start = performance.now();
-  const path = name === suite ? `dist/${suite}` : `dist/bin/${name}`;
   const output = join(root, path);
-  if (name === suite) await buildNodeExecutable({ entry: join(root, "conformance/cli/main.ts"), output });
-  else await buildExecutable({ ...executableOf(name), output, node });
+  await build(output);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(`${path}: ${(statSync(output).size / 1e6).toFixed(1)} MB in ${seconds} s`);
 }

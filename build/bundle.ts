@@ -3,6 +3,7 @@ import { type BuildOptions, build } from "esbuild";
 import { minify } from "terser";
 import packageJson from "../package.json" with { type: "json" };
 import { ipAddress } from "./ip-address.ts";
+import { pluginNames } from "./plugin-names.ts";
 import { withoutUnusedMembers } from "./unused-members.ts";
 
 const { version } = packageJson;
@@ -21,6 +22,7 @@ const options = {
     "import.meta.dirname": '""',
     "import.meta.url": '""',
     CNI_PLUGINS_VERSION: JSON.stringify(version),
+    CNI_PLUGINS_NAMES: JSON.stringify(pluginNames),
   },
   legalComments: "none",
   logLevel: "warning",
@@ -46,6 +48,8 @@ export interface BuiltInSource {
   readonly module: string;
   /** What the stamp of the other program's own executable says. */
   readonly identity: string;
+  /** Whether that executable is other programs too, by other names. */
+  readonly isByName?: boolean;
 }
 
 /**
@@ -92,12 +96,12 @@ async function compressed(script: string): Promise<string> {
   return code;
 }
 
-function builtInImports({ module, identity }: BuiltInSource): readonly string[] {
+function builtInImports({ module, identity, isByName = false }: BuiltInSource): readonly string[] {
   const registry = join(import.meta.dirname, "../shared/cni/built-in.ts");
   return [
     `import { addBuiltIn } from ${JSON.stringify(registry)};`,
     `import { plugin } from ${JSON.stringify(module)};`,
-    `addBuiltIn(${JSON.stringify(identity)}, plugin);`,
+    `addBuiltIn(${JSON.stringify({ identity, isByName })}, plugin);`,
   ];
 }
 

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import {
   appendFileSync,
   closeSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -20,28 +20,31 @@ import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts
 import { bundle, bundleForSnapshot } from "./bundle.ts";
 import { withoutTrampolines } from "./koffi-addon.ts";
 import { koffiAddon, pinnedNode, type SnapshotNode, v8Flags, writeBaseBinary } from "./node/binary.ts";
-import { blobAddition, blobOf } from "./node/sea-blob.ts";
+import { linkedFile } from "./node/linked-file.ts";
+import { blobOf, notesOf } from "./node/sea-blob.ts";
+import type { SnapshotInput } from "./node/snapshot-scripts.ts";
 import { snapshotInput } from "./snapshot-input.ts";
 
-export interface Executable {
-  /** The program's main module. */
+/** A program that only needs shared/runtime, Node and koffi's addon. */
+export interface Program {
+  /** The main module. */
   entry: string;
-  /** Where the executable goes; replaced by rename, so a running one never breaks. */
-  output: string;
-  /** The Node to put the program into: see node/binary.ts. */
-  node: SnapshotNode;
   /** Hashes of the functions that are not to be compiled beforehand: see profile.ts. */
   cold?: ReadonlySet<string> | "all" | undefined;
   /** A plugin whose code it has inside, to save a process: see shared/cni/built-in.ts. */
   builtIn?: { main: string; module: string } | undefined;
+}
+
+export interface Executable extends Program {
+  /** Where the executable goes; replaced by rename, so a running one never breaks. */
+  output: string;
+  /** The Node to put the program into: see node/binary.ts. */
+  node: SnapshotNode;
   /** Flags for V8 besides those of every executable. */
   flags?: readonly string[];
 }
 
-/**
- * Packs a program that only needs shared/runtime, Node and koffi's addon into one file that needs nothing beside it.
- * Returns the text that V8 knows the program by.
- */
+/** Packs a program into one file that needs nothing beside it. Returns the text that V8 knows the program by. */
 export async function buildExecutable({
   entry,
   output,
@@ -54,16 +57,43 @@ export async function buildExecutable({
     identityOf([node.binary, part]),
   );
   const input = snapshotInput(program, cold);
-  const assemble = (packed: Buffer) => node.slim.file(blobAddition(blobOf(packed), node.slim.end));
-  await pack({
-    main: JSON.stringify(input),
-    writeBase: (path) => writeFileSync(path, node.binary, { mode: 0o755 }),
-    output,
-    identity,
-    flags,
-    assemble,
-  });
+  const blob = await snapshotBlob(node, input, { folder: dirname(output), flags });
+  write(output, node.slim.file(notesOf([blob], node.slim.end)), identity);
   return input.program;
+}
+
+export interface LinkedExecutable {
+  /** Where it goes, under the name of each program. */
+  folder: string;
+  node: SnapshotNode;
+  programs: ReadonlyMap<string, Program>;
+  /** The main module of what it is under any other name. */
+  otherwise: string;
+}
+
+/** Packs several programs into one file, which is each of them by another name: hard links to it. */
+export async function buildLinkedExecutable({
+  folder,
+  node,
+  programs,
+  otherwise,
+}: LinkedExecutable): Promise<void> {
+  const all = [...programs.values(), { entry: otherwise }];
+  const texts = await Promise.all(all.map(({ entry }) => bundleForSnapshot(entry)));
+  const identity = identityOf([node.binary, ...programs.keys(), ...texts]);
+  const blobs: Buffer[] = [];
+  for (const { entry, cold, builtIn } of all) {
+    const inside = builtIn && { module: builtIn.module, identity, isByName: true };
+    const input = snapshotInput(await bundleForSnapshot(entry, inside), cold);
+    blobs.push(await snapshotBlob(node, input, { folder, flags: [] }));
+  }
+  const [first = "", ...others] = programs.keys();
+  write(join(folder, first), linkedFile(node.slim, [...programs.keys()], blobs), identity);
+  for (const name of others) {
+    const link = join(folder, `.${name}-${process.pid}`);
+    linkSync(join(folder, first), link);
+    renameSync(link, join(folder, name));
+  }
 }
 
 /** Packs a program with the whole of the pinned Node. */
@@ -73,7 +103,8 @@ export async function buildNodeExecutable({
 }: Pick<Executable, "entry" | "output">): Promise<void> {
   const main = await bundle(entry);
   const identity = identityOf([readFileSync(pinnedNode), main]);
-  await pack({ main, writeBase: writeBaseBinary, output, identity, flags: [] });
+  const options = { folder: dirname(output), flags: [], useSnapshot: false };
+  write(output, await pack(main, writeBaseBinary, options), identity);
 }
 
 interface ProgramText {
@@ -83,7 +114,7 @@ interface ProgramText {
 
 /** The bundle of a program, and its identity. `identify` makes an identity of what an executable is made of. */
 export async function programText(
-  { entry, builtIn }: Pick<Executable, "entry" | "builtIn">,
+  { entry, builtIn }: Program,
   identify: (text: string) => string,
 ): Promise<ProgramText> {
   const inside =
@@ -103,13 +134,18 @@ function identityOf(parts: readonly (Uint8Array | string)[]): string {
   return createHash("sha256").update(hashes.join()).digest("hex");
 }
 
-/** Puts the stamp behind the end: see shared/linux/stamp.ts. */
-function stamp(file: string, identity: string): void {
-  const { size } = statSync(file);
-  const fd = openSync(file, "r");
-  const samples = checkSamples(fd, size);
+/**
+ * Writes an executable in one go, as an installation does it: a file that was patched together starts 2 ms later, because
+ * the page cache holds it in small pieces. Its end is a stamp: see shared/linux/stamp.ts.
+ */
+function write(output: string, bytes: Buffer, identity: string): void {
+  const work = join(dirname(output), `.${basename(output)}-${process.pid}`);
+  writeFileSync(work, bytes, { mode: 0o755 });
+  const fd = openSync(work, "r");
+  const samples = checkSamples(fd, bytes.length);
   closeSync(fd);
-  appendFileSync(file, formatStamp({ identity, size: size + stampLength, samples }));
+  appendFileSync(work, formatStamp({ identity, size: bytes.length + stampLength, samples }));
+  renameSync(work, output);
 }
 
 /** Everything about the package that is neither a file nor a place. */
@@ -129,22 +165,36 @@ const settings = {
   ],
 };
 
-interface Package {
-  /** The text of the main script, or what a snapshot is made from. */
-  main: string;
-  /** Writes the Node binary that pkg is to take. */
-  writeBase(path: string): void;
-  /** Makes an executable that starts from a snapshot of what pkg has made; without it pkg's is the executable. */
-  assemble?(packed: Buffer): Buffer;
-  output: string;
-  identity: string;
+interface PackOptions {
+  /** Where it works, in a folder that it makes. */
+  folder: string;
   flags: readonly string[];
+  useSnapshot: boolean;
 }
 
-/** Runs pkg in SEA mode. Its command line cannot take a given Node binary in this mode, its sea module can. */
-async function pack({ main, writeBase, assemble, output, identity, flags }: Package): Promise<void> {
-  mkdirSync(dirname(output), { recursive: true });
-  const work = mkdtempSync(join(dirname(output), `.${basename(output)}-`));
+/** The blob with a snapshot of a program: what pkg puts into an executable. */
+async function snapshotBlob(
+  node: SnapshotNode,
+  input: SnapshotInput,
+  options: Omit<PackOptions, "useSnapshot">,
+): Promise<Buffer> {
+  const writeBase = (path: string): void => writeFileSync(path, node.binary, { mode: 0o755 });
+  return blobOf(await pack(JSON.stringify(input), writeBase, { ...options, useSnapshot: true }));
+}
+
+/**
+ * Runs pkg in SEA mode and returns its executable. Its command line cannot take a given Node binary in this mode, its sea
+ * module can.
+ *
+ * @param main the text of the main script, or what a snapshot is made from.
+ */
+async function pack(
+  main: string,
+  writeBase: (path: string) => void,
+  { folder, flags, useSnapshot }: PackOptions,
+): Promise<Buffer> {
+  mkdirSync(folder, { recursive: true });
+  const work = mkdtempSync(join(folder, ".pack-"));
   const { TMPDIR, NODE_OPTIONS } = process.env;
   try {
     const script = join(work, "main");
@@ -154,7 +204,6 @@ async function pack({ main, writeBase, assemble, output, identity, flags }: Pack
     const base = join(work, "node");
     writeBase(base);
     const packed = join(work, "packed");
-    const useSnapshot = assemble !== undefined;
     process.env["TMPDIR"] = work;
     delete process.env["NODE_OPTIONS"];
     const seaConfig = {
@@ -171,13 +220,7 @@ async function pack({ main, writeBase, assemble, output, identity, flags }: Pack
       seaConfig,
       targets: [{ platform: "linux", arch: process.arch, nodeRange: "node24", output: packed }],
     });
-    const whole = readFileSync(packed);
-    // Written in one go, as an installation does it: a file just patched together by pkg starts 2 ms later, because the
-    // page cache holds it in small pieces.
-    const file = join(work, "executable");
-    writeFileSync(file, assemble?.(whole) ?? whole, { mode: 0o755 });
-    stamp(file, identity);
-    renameSync(file, output);
+    return readFileSync(packed);
   } finally {
     restore("TMPDIR", TMPDIR);
     restore("NODE_OPTIONS", NODE_OPTIONS);

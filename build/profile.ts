@@ -14,7 +14,8 @@ import { join } from "node:path";
 import { buildExecutable } from "./executable.ts";
 import { calledFunctions, compiledFunctions } from "./functions.ts";
 import { snapshotNode } from "./node/binary.ts";
-import { executableOf, plugins } from "./plugins.ts";
+import { pluginNames as plugins } from "./plugin-names.ts";
+import { programOf } from "./plugins.ts";
 import { coldFunctionsFile } from "./snapshot-input.ts";
 
 const scenarios = [
@@ -30,7 +31,7 @@ const work = mkdtempSync(join(tmpdir(), "cni-profile-"));
 try {
   const bin = join(work, "bin");
   const node = snapshotNode();
-  const build = (name: string, executable = executableOf(name)): Promise<string> => {
+  const build = (name: string, executable = programOf(name)): Promise<string> => {
     const flags = [
       "--log-function-events",
       `--logfile=${join(work, name)}-%p.log`,
@@ -43,10 +44,10 @@ try {
   runScenarios(bin);
   const ends = new Map(plugins.map((name) => [name, endsOf(name)]));
   // Again with each in a process of its own, as with other people's plugins.
-  for (const name of plugins) await build(name, { ...executableOf(name), builtIn: undefined });
+  for (const name of plugins) await build(name, { ...programOf(name), builtIn: undefined });
   runScenarios(bin);
   for (const [name, program] of programs) {
-    const isWhole = executableOf(name).builtIn === undefined;
+    const isWhole = programOf(name).builtIn === undefined;
     const called = calledFunctions(program, isWhole ? endsOf(name) : (ends.get(name) ?? new Set()));
     const cold = [...called].flatMap(([hash, isCalled]) => (isCalled ? [] : [hash]));
     writeFileSync(coldFunctionsFile(name), `${cold.sort().join("\n")}\n`);

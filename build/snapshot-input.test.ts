@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { programText } from "./executable.ts";
 import { functionsOf, warmFunctions } from "./functions.ts";
-import { executableOf, plugins } from "./plugins.ts";
+import { pluginNames as plugins } from "./plugin-names.ts";
+import { programOf } from "./plugins.ts";
 import { asFunction, coldFunctions, snapshotInput } from "./snapshot-input.ts";
 
 test("cold-functions/ is about the plugins as they are: else run `npm run profile`", async () => {
   for (const plugin of plugins) {
-    const { program } = await programText(executableOf(plugin), () => "");
+    const { program } = await programText(programOf(plugin), () => "");
     const script = asFunction(program);
     const all = functionsOf(script).length;
     const share = 1 - warmFunctions(script, coldFunctions(plugin)).length / all;

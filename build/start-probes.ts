@@ -5,14 +5,14 @@
 import { join } from "node:path";
 import { buildExecutable, buildNodeExecutable } from "./executable.ts";
 import { snapshotNode } from "./node/binary.ts";
-import { executableOf } from "./plugins.ts";
+import { programOf } from "./plugins.ts";
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error("usage: node build/start-probes.ts FOLDER");
 const node = snapshotNode();
 const empty = join(import.meta.dirname, "probes/empty.ts");
 await buildNodeExecutable({ entry: empty, output: join(folder, "empty-node") });
-const { cold } = executableOf("bridge");
+const { cold } = programOf("bridge");
 for (const name of ["empty", "first-line"]) {
   const entry = join(import.meta.dirname, "probes", `${name}.ts`);
   await buildExecutable({ entry, output: join(folder, name), node, cold });

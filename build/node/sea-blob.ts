@@ -26,17 +26,29 @@ export function blobOf(packed: Buffer): Buffer {
   throw new Error("pkg's executable has no blob");
 }
 
-/** A note with the blob, at an address. */
-export function blobAddition(blob: Buffer, address: number): Addition {
+/** One part from an address on with a note for each blob, each on pages of its own, and a mark for each. */
+export function notesOf(blobs: readonly Buffer[], address: number): Addition {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const marks = blobs.map((blob) => {
+    const note = noteOf(blob);
+    const start = Math.ceil(length / notePageSize) * notePageSize;
+    chunks.push(Buffer.alloc(start - length), note);
+    length = start + note.length;
+    const size = { fileSize: note.length, memorySize: note.length };
+    return { type: PT.NOTE, flags: PF.readable, address: address + start, ...size, align: 4 };
+  });
+  const bytes = Buffer.concat(chunks);
+  return { parts: [{ address, bytes, memorySize: bytes.length, flags: PF.readable }], marks };
+}
+
+const notePageSize = 0x1000;
+
+function noteOf(blob: Buffer): Buffer {
   const name = Buffer.alloc((noteName.length + 3) & ~3);
   name.write(noteName, "latin1");
   const head = Buffer.alloc(noteHeaderSize);
   head.writeUInt32LE(noteName.length, 0);
   head.writeUInt32LE(blob.length, 4);
-  const bytes = Buffer.concat([head, name, blob, Buffer.alloc(-blob.length & 3)]);
-  const size = { fileSize: bytes.length, memorySize: bytes.length };
-  return {
-    parts: [{ address, bytes, memorySize: bytes.length, flags: PF.readable }],
-    marks: [{ type: PT.NOTE, flags: PF.readable, address, ...size, align: 4 }],
-  };
+  return Buffer.concat([head, name, blob, Buffer.alloc(-blob.length & 3)]);
 }

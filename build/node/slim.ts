@@ -1,5 +1,5 @@
 import { fewerDynamicSymbols } from "./dynamic-symbols.ts";
-import { architectureOf, sectionHeaders, textAt, wide } from "./elf.ts";
+import { type Architecture, architectureOf, sectionHeaders, textAt, wide } from "./elf.ts";
 import { headerSize, type Image, imageFile, type Mark, marksOf, type Part, PT, pageSizeOf } from "./image.ts";
 import type { FileRange } from "./unused-data.ts";
 
@@ -12,7 +12,11 @@ export interface Addition {
 
 /** A Node binary without what no executable needs, to which parts can be added. */
 export interface SlimNode {
+  readonly architecture: Architecture;
+  /** Where it begins. */
   readonly entry: number;
+  /** Where the file's headers are in memory. */
+  readonly base: number;
   /** The first address behind everything, on a page of its own. */
   readonly end: number;
   /** The executable's file. */
@@ -81,7 +85,7 @@ export function slimNode(elf: Buffer, unused: readonly FileRange[]): SlimNode {
     };
     return imageFile(image, head);
   };
-  return { entry, end: Math.ceil(end / 0x10000) * 0x10000, file };
+  return { architecture, entry, base, end: Math.ceil(end / 0x10000) * 0x10000, file };
 }
 
 /** Where the first section behind the tables of ld.so begins: they come first in the file. */

@@ -1,15 +1,23 @@
+import { basename } from "node:path";
 import type { ChildOutcome } from "../linux/child.ts";
 import type { KnownChildOptions } from "../linux/child-process.ts";
 import { wouldRun } from "../linux/stamp.ts";
 import { callPlugin } from "./call-plugin.ts";
 import type { Plugin } from "./plugin.ts";
+import { pluginNamed } from "./plugin-names.ts";
 
-/** Plugins that this program has inside, by the identity of the executable that does the same. */
-const builtIns = new Map<string, Plugin<unknown>>();
+/** The executable that does the same as a plugin that this program has inside. */
+interface Counterpart {
+  readonly identity: string;
+  /** Whether it is other plugins too, by other names. */
+  readonly isByName: boolean;
+}
+
+const builtIns: { readonly counterpart: Counterpart; readonly plugin: Plugin<unknown> }[] = [];
 
 /** Called by what the build puts before a program that has a plugin inside. */
-export function addBuiltIn(identity: string, plugin: Plugin<unknown>): void {
-  builtIns.set(identity, plugin);
+export function addBuiltIn(counterpart: Counterpart, plugin: Plugin<unknown>): void {
+  builtIns.push({ counterpart, plugin });
 }
 
 /**
@@ -18,7 +26,9 @@ export function addBuiltIn(identity: string, plugin: Plugin<unknown>): void {
  * nothing can tell. The working directory, the umask and the network namespace are this process's, as a child's are.
  */
 export function runBuiltIn(executable: string, { env, input }: KnownChildOptions): ChildOutcome | undefined {
-  for (const [identity, plugin] of builtIns) {
+  for (const { counterpart, plugin } of builtIns) {
+    const { identity, isByName } = counterpart;
+    if (isByName && pluginNamed(basename(executable)) !== plugin.name) continue;
     if (!wouldRun(executable, identity)) continue;
     const { status, text } = callPlugin(plugin, env, () => Buffer.from(input));
     return { status, signal: null, stdout: text, stderr: "" };

@@ -6,6 +6,7 @@ import { exit } from "../linux/exit.ts";
 import { sleep } from "../linux/wait.ts";
 import { type Answer, callPlugin, failure } from "./call-plugin.ts";
 import type { Plugin } from "./plugin.ts";
+import { pluginNames } from "./plugin-names.ts";
 import { reapplyAll } from "./reapply.ts";
 
 /** Version of this project; the build puts package.json's in. */
@@ -35,6 +36,26 @@ export function answerCall<Config>(plugin: Plugin<Config>): never {
   return exit(status);
 }
 
+/**
+ * Has a process say that its executable has no plugin by the name that it was called by: an error object for a runtime,
+ * the plugins that there are for a person.
+ */
+export function runUnknownName(): void {
+  atStart(() => {
+    const called = process.argv[0] ?? "";
+    const names = pluginNames().join(", ");
+    if ((process.env["CNI_COMMAND"] ?? "") === "") {
+      writeAll(2, `CNI plugins ${versionText()}, by the name of the file: ${names}\n`);
+      return exit(0);
+    }
+    const msg = `this executable is no plugin by the name ${JSON.stringify(called)}`;
+    const details = `call it by the name of a plugin, or by one that ends in it behind a dash: ${names}`;
+    const { text, status } = failure(new CniError(ErrorCode.invalidEnvironment, msg, details));
+    writeAll(1, text);
+    return exit(status);
+  });
+}
+
 function answerByHand<Config>(plugin: Plugin<Config>): Answer {
   try {
     const { reapply } = plugin;
@@ -52,8 +73,11 @@ function answerByHand<Config>(plugin: Plugin<Config>): Answer {
 }
 
 function aboutText<Config>(plugin: Plugin<Config>): string {
-  const version = typeof CNI_PLUGINS_VERSION === "string" ? `v${CNI_PLUGINS_VERSION}` : "version unknown";
-  return `CNI ${plugin.name} plugin ${version}\nCNI protocol versions supported: ${plugin.versions.join(", ")}\n`;
+  return `CNI ${plugin.name} plugin ${versionText()}\nCNI protocol versions supported: ${plugin.versions.join(", ")}\n`;
+}
+
+function versionText(): string {
+  return typeof CNI_PLUGINS_VERSION === "string" ? `v${CNI_PLUGINS_VERSION}` : "version unknown";
 }
 
 function readStdin(): Buffer {

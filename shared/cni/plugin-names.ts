@@ -1,0 +1,20 @@
+/** The plugins that one executable can be, the build puts them in. */
+declare const CNI_PLUGINS_NAMES: readonly string[] | undefined;
+
+export function pluginNames(): readonly string[] {
+  return typeof CNI_PLUGINS_NAMES === "undefined" ? [] : CNI_PLUGINS_NAMES;
+}
+
+/**
+ * The plugin that an executable with all of them is by a name: the longest plugin's name that it is, or that it ends in
+ * behind a dash (`cnv-bridge`, `buildkit-cni-host-local`). Undefined when there is none. The executable itself decides
+ * before JavaScript runs, in the same way (build/node/entry-code.ts).
+ */
+export function pluginNamed(name: string): string | undefined {
+  for (let rest = name; ; ) {
+    if (pluginNames().includes(rest)) return rest;
+    const dash = rest.indexOf("-");
+    if (dash === -1) return undefined;
+    rest = rest.slice(dash + 1);
+  }
+}
