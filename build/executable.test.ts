@@ -7,12 +7,13 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { buildExecutable } from "./executable.ts";
+import { buildExecutable, buildLinkedExecutable } from "./executable.ts";
 import { snapshotNode } from "./node/binary.ts";
 
 const linux = join(import.meta.dirname, "../shared/linux");
@@ -38,6 +39,8 @@ atStart(() => {
   writeSync(1, JSON.stringify(told));
 });
 `;
+
+const koffi = join(import.meta.dirname, "../node_modules/koffi");
 
 describe("an executable", () => {
   let folder = "";
@@ -66,8 +69,15 @@ describe("an executable", () => {
     { NODE_OPTIONS: "--no-such-option" },
     { NODE_USE_ENV_PROXY: "1", HTTP_PROXY: "not an address" },
     { NODE_DEBUG: "fs,module", NODE_PENDING_DEPRECATION: "1" },
-    { NODE_EXTRA_CA_CERTS: "/nonexistent", OPENSSL_CONF: "/nonexistent" },
+    { NODE_EXTRA_CA_CERTS: "/nonexistent", OPENSSL_CONF: "/nonexistent", SSL_CERT_FILE: "/nonexistent" },
+    { NODE_COMPILE_CACHE: "cache", NODE_V8_COVERAGE: "coverage", NODE_REDIRECT_WARNINGS: "warnings" },
+    { NODE_DEBUG_NATIVE: "mksnapshot,sea,diagnostics" },
+    { NODE_REPL_EXTERNAL_MODULE: "/etc/passwd" },
+    { NODE_ICU_DATA: "/nonexistent", TZ: "/nonexistent", LC_ALL: "none" },
+    { NODE_CHANNEL_FD: "0", NODE_UNIQUE_ID: "1", NODE_TEST_CONTEXT: "child-v8" },
+    { UV_THREADPOOL_SIZE: "none", UV_USE_IO_URING: "1" },
   ];
+  environments.push(Object.assign({}, ...environments));
   for (const env of environments) {
     test(`runs alone, in silence and without traces with ${JSON.stringify(env)}`, () => {
       const run = () => {
@@ -101,8 +111,105 @@ describe("an executable", () => {
     });
   }
 
+  const limits: Record<string, string> = {
+    "24 descriptors": 'ulimit -n 24; exec "$0" 3>&- 4>&- 5>&-',
+    "800 MB of address space": 'ulimit -v 800000; exec "$0"',
+  };
+  for (const [limit, script] of Object.entries(limits)) {
+    test(`runs with ${limit}`, () => {
+      const { status, stdout } = spawnSync("sh", ["-c", script, executable], {
+        input: "in",
+        encoding: "utf8",
+      });
+      assert.deepEqual({ status, input: JSON.parse(stdout).input }, { status: 0, input: "in" });
+    });
+  }
+
+  test("runs where no memory may become executable", (t) => {
+    // linux/prctl.h: PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN (Linux 6.3), as systemd's MemoryDenyWriteExecute= uses it.
+    const program = `
+      const libc = require(${JSON.stringify(koffi)}).load(null);
+      const execv = libc.func("int execv(const char *, const char **)");
+      const fcntl = libc.func("int fcntl(int, int, int)");
+      const prctl = libc.func("int prctl(int, long, long, long, long)");
+      // Node has them closed at an exec (F_SETFD).
+      for (const fd of [0, 1, 2]) fcntl(fd, 2, 0);
+      if (prctl(65, 1, 0, 0, 0) !== 0) process.exit(77);
+      execv(process.argv[1], [process.argv[1], null]);`;
+    const args = ["--jitless", "-e", program, executable];
+    const { status, stdout } = spawnSync(process.execPath, args, { input: "in", encoding: "utf8" });
+    if (status === 77) return t.diagnostic("this kernel has no PR_SET_MDWE");
+    assert.equal(JSON.parse(stdout).input, "in");
+  });
+
   test("does not tell where it was built", () => {
     const bytes = readFileSync(executable);
     for (const path of [folder, join(import.meta.dirname, "..")]) assert.equal(bytes.indexOf(path), -1, path);
+  });
+});
+
+describe("an executable with several programs", () => {
+  let folder = "";
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "linked-test-"));
+    const entryOf = (says: string): string => {
+      const entry = join(folder, `${says}.ts`);
+      writeFileSync(
+        entry,
+        `import { writeSync } from "node:fs";
+        import { atStart } from ${JSON.stringify(join(linux, "at-start.ts"))};
+        atStart(() => { writeSync(1, ${JSON.stringify(says)}); });`,
+      );
+      return entry;
+    };
+    await buildLinkedExecutable({
+      folder: join(folder, "bin"),
+      node: snapshotNode(),
+      programs: new Map([
+        ["host-local", { entry: entryOf("one") }],
+        ["local", { entry: entryOf("two") }],
+      ]),
+      otherwise: entryOf("other"),
+    });
+  });
+
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** What it says when it is called by a name. */
+  function said(argv0: string): string {
+    const { status, stdout, stderr } = spawnSync(join(folder, "bin/local"), [], { argv0, encoding: "utf8" });
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+    return stdout;
+  }
+
+  test("is one file with a link for each, and nothing else", () => {
+    const bin = join(folder, "bin");
+    assert.deepEqual(readdirSync(bin).sort(), ["host-local", "local"]);
+    assert.equal(statSync(join(bin, "local")).ino, statSync(join(bin, "host-local")).ino);
+  });
+
+  test("is the program whose name it is called by, also behind a folder or a dash", () => {
+    for (const name of ["host-local", "/opt/cni/bin/host-local", "buildkit-cni-host-local"]) {
+      assert.equal(said(name), "one", name);
+    }
+    for (const name of ["local", "./local", "cnv-local", "host-local/../local"])
+      assert.equal(said(name), "two", name);
+  });
+
+  test("is the last one by any other name", () => {
+    for (const name of [
+      "",
+      "/",
+      "loca",
+      "locals",
+      "local-",
+      "hostlocal",
+      "host-local/",
+      "-",
+      "a".repeat(5000),
+    ]) {
+      assert.equal(said(name), "other", name);
+    }
   });
 });

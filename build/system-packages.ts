@@ -39,7 +39,18 @@ export const systemPackages: readonly SystemPackage[] = [
   { name: "iputils-ping", commands: ["ping"], why: "to ping from and to containers", purposes: always },
   { name: "curl", commands: ["curl"], why: "to fetch a page through a published port", purposes: always },
   { name: "conntrack", commands: ["conntrack"], why: "to look at tracked connections", purposes: always },
-  { name: "binutils", commands: ["strip"], why: "to make the executables smaller", purposes: always },
+  {
+    name: "binutils",
+    commands: ["strip", "as", "objcopy"],
+    why: "to make the conformance executable smaller, and to check machine code",
+    purposes: tests,
+  },
+  {
+    name: "binutils-aarch64-linux-gnu",
+    commands: ["aarch64-linux-gnu-as"],
+    why: "to check machine code for arm64",
+    purposes: tests,
+  },
   { name: "nftables", commands: ["nft"], why: "to look at nftables rules", purposes: tests },
   { name: "procps", commands: ["ps"], why: "to look at processes", purposes: tests },
   {

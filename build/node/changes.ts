@@ -22,6 +22,9 @@ function givesFalse(symbol: string): FunctionEdit {
 const initializeOncePerProcess =
   "_ZN4nodeL32InitializeOncePerProcessInternalERKSt6vectorINSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEESaIS6_EENS_26ProcessInitializationFlags5FlagsE";
 
+const safeGetenv =
+  "_ZN4node11credentials10SafeGetenvEPKcPNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEEPNS_11EnvironmentE";
+
 /** What every executable's Node has changed. */
 export const changes: readonly Change[] = [
   {
@@ -78,6 +81,18 @@ export const changes: readonly Change[] = [
     checkedBy: "changes.test.ts, OpenSSL is there for who asks for it",
     saves: 1.5,
     edits: [doesNothing("_ZN4node6crypto14InitCryptoOnceEPN2v87IsolateE")],
+  },
+  {
+    name: "environment",
+    kind: "semantics",
+    source: "src/node_credentials.cc, credentials::SafeGetenv(const char*, std::string*, Environment*)",
+    before: "Node's native code reads its variables: NODE_COMPILE_CACHE, NODE_DEBUG_NATIVE, NODE_ICU_DATA, …",
+    after: "none of them is set",
+    safe: "nobody means a plugin by them, and some keep a program from starting; process.env reads elsewhere",
+    loses: "every variable of Node's that its native code reads",
+    checkedBy: "executable.test.ts, runs alone, in silence and without traces",
+    saves: 0.01,
+    edits: [givesFalse(safeGetenv)],
   },
   {
     name: "profiler-positions",
