@@ -1,35 +1,41 @@
 /**
  * `npm run build [plugin…]`: writes one executable for each plugin to dist/bin, and the conformance suite (under the
  * name `conformance`) to dist. `npm run build -- --linked`: writes one executable with all plugins to dist/linked, with a
- * hard link to it for each name.
+ * hard link to it for each name. `npm run build -- --stock [plugin…]`: writes executables with Node as it was published
+ * to dist/stock.
  */
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildExecutable, buildLinkedExecutable, buildNodeExecutable } from "./executable.ts";
+import {
+  buildExecutable,
+  buildLinkedExecutable,
+  buildNodeExecutable,
+  buildStockExecutable,
+} from "./executable.ts";
 import { snapshotNode } from "./node/binary.ts";
 import { pluginNames } from "./plugin-names.ts";
-import { programOf } from "./plugins.ts";
+import { linkedPrograms, programOf } from "./plugins.ts";
 
 const suite = "conformance";
 const root = join(import.meta.dirname, "..");
 const { values, positionals } = parseArgs({
-  options: { linked: { type: "boolean", default: false } },
+  options: { linked: { type: "boolean", default: false }, stock: { type: "boolean", default: false } },
   allowPositionals: true,
 });
 
 mkdirSync(join(root, "dist"), { recursive: true });
-const node = snapshotNode();
-if (values.linked) {
+if (values.stock) {
+  for (const name of positionals.length > 0 ? positionals : pluginNames) {
+    await timed(`dist/stock/${name}`, (output) => buildStockExecutable({ ...programOf(name), output }));
+  }
+} else if (values.linked) {
+  const node = snapshotNode();
   await timed("dist/linked/bridge", async (output) => {
-    await buildLinkedExecutable({
-      folder: join(output, ".."),
-      node,
-      programs: new Map(pluginNames.map((name) => [name, programOf(name)])),
-      otherwise: join(import.meta.dirname, "unknown-name.ts"),
-    });
+    await buildLinkedExecutable({ ...linkedPrograms(), folder: join(output, ".."), node });
   });
 } else {
+  const node = snapshotNode();
   // One after the other: pkg changes the process's working directory while it packs.
   for (const name of positionals.length > 0 ? positionals : [...pluginNames, suite]) {
     if (name === suite) {

@@ -67,3 +67,10 @@ test("a plugin within a program is known by the identity of its own executable",
   const text = await bundleForSnapshot(join(folder, "plugin.ts"), builtIn);
   assert.equal(text.includes('"abc"') && text.includes("the one within"), true);
 });
+
+test("a program that needs ICU's data is refused", async (t) => {
+  const folder = folderWith(t, {
+    "main.ts": 'process.exit("a".localeCompare(process.env["X"] ?? "") + ["b"].length);',
+  });
+  await assert.rejects(bundleForSnapshot(join(folder, "main.ts")), /without ICU's data.*localeCompare/);
+});

@@ -67,16 +67,17 @@ export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource):
     platform: "neutral",
     mainFields: ["module", "main"],
     conditions: ["node", "import"],
-    stdin: {
-      contents: [
-        `import ${JSON.stringify(entry)};`,
-        ...(builtIn === undefined ? [] : builtInImports(builtIn)),
-      ].join("\n"),
-      resolveDir: import.meta.dirname,
-    },
+    stdin: mainModule(entry, builtIn),
   });
-  return compressed(withoutUnusedMembers(only(outputFiles, entry)));
+  const program = await compressed(withoutUnusedMembers(only(outputFiles, entry)));
+  const [needsIcu] = program.match(needingIcu) ?? [];
+  if (needsIcu !== undefined)
+    throw new Error(`${entry}: executables are without ICU's data, which this needs: ${needsIcu}`);
+  return program;
 }
+
+/** What fails without data of languages and time zones, which build/node/unused-data.ts leaves out. */
+const needingIcu = /.{0,40}(\.localeCompare\(|\.toLocale[A-Z]\w+\(|\bIntl\.).{0,20}/;
 
 /**
  * The same script with constants in the places of their names, functions that are used in one place there, and without
@@ -94,6 +95,17 @@ async function compressed(script: string): Promise<string> {
   });
   if (code === undefined) throw new Error("terser gave no text");
   return code;
+}
+
+function mainModule(
+  entry: string,
+  builtIn: BuiltInSource | undefined,
+): { contents: string; resolveDir: string } {
+  const more = builtIn === undefined ? [] : builtInImports(builtIn);
+  return {
+    contents: [`import ${JSON.stringify(entry)};`, ...more].join("\n"),
+    resolveDir: import.meta.dirname,
+  };
 }
 
 function builtInImports({ module, identity, isByName = false }: BuiltInSource): readonly string[] {

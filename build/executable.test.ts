@@ -142,6 +142,12 @@ describe("an executable", () => {
     assert.equal(JSON.parse(stdout).input, "in");
   });
 
+  test("two builds give the same bytes", async () => {
+    const again = join(folder, "again/program");
+    await buildExecutable({ entry: join(folder, "main.ts"), output: again, node: snapshotNode() });
+    assert.ok(readFileSync(again).equals(readFileSync(executable)));
+  });
+
   test("does not tell where it was built", () => {
     const bytes = readFileSync(executable);
     for (const path of [folder, join(import.meta.dirname, "..")]) assert.equal(bytes.indexOf(path), -1, path);

@@ -96,15 +96,30 @@ export async function buildLinkedExecutable({
   }
 }
 
-/** Packs a program with the whole of the pinned Node. */
+/** Packs a program with the whole of the pinned Node, without its symbols. */
 export async function buildNodeExecutable({
   entry,
   output,
 }: Pick<Executable, "entry" | "output">): Promise<void> {
   const main = await bundle(entry);
   const identity = identityOf([readFileSync(pinnedNode), main]);
-  const options = { folder: dirname(output), flags: [], useSnapshot: false };
+  const options = { folder: dirname(output), flags: v8Flags, start: "script" } as const;
   write(output, await pack(main, writeBaseBinary, options), identity);
+}
+
+/**
+ * Packs a program with the pinned Node exactly as it was published, its library and a code cache, for whoever cannot
+ * accept a changed one. It has no other program inside.
+ */
+export async function buildStockExecutable({
+  entry,
+  output,
+}: Pick<Executable, "entry" | "output">): Promise<void> {
+  const node = readFileSync(pinnedNode);
+  const main = await bundle(entry);
+  const writeBase = (path: string): void => writeFileSync(path, node, { mode: 0o755 });
+  const options = { folder: dirname(output), flags: [], start: "code cache" } as const;
+  write(output, await pack(main, writeBase, options), identityOf([node, main]));
 }
 
 interface ProgramText {
@@ -129,7 +144,7 @@ const addonAsset = lazy(() => encodeSparse(withoutTrampolines(readFileSync(koffi
 
 /** What decides what an executable does. What V8 makes of it is left out: that may differ each time. */
 function identityOf(parts: readonly (Uint8Array | string)[]): string {
-  const all = [...parts, addonAsset(), JSON.stringify(settings)];
+  const all = [...parts, addonAsset(), JSON.stringify({ settings, v8Flags })];
   const hashes = all.map((part) => createHash("sha256").update(part).digest("hex"));
   return createHash("sha256").update(hashes.join()).digest("hex");
 }
@@ -151,7 +166,6 @@ function write(output: string, bytes: Buffer, identity: string): void {
 /** Everything about the package that is neither a file nor a place. */
 const settings = {
   disableExperimentalSEAWarning: true,
-  useCodeCache: false,
   // Nothing from NODE_OPTIONS may reach a plugin.
   execArgvExtension: "none",
   execArgv: [
@@ -161,7 +175,6 @@ const settings = {
     "--no-use-env-proxy",
     // One helper thread instead of four: a plugin never has work for more.
     "--v8-pool-size=1",
-    ...v8Flags,
   ],
 };
 
@@ -169,17 +182,19 @@ interface PackOptions {
   /** Where it works, in a folder that it makes. */
   folder: string;
   flags: readonly string[];
-  useSnapshot: boolean;
+  /** What an executable starts from. */
+  start: "snapshot" | "code cache" | "script";
 }
 
 /** The blob with a snapshot of a program: what pkg puts into an executable. */
 async function snapshotBlob(
   node: SnapshotNode,
   input: SnapshotInput,
-  options: Omit<PackOptions, "useSnapshot">,
+  { folder, flags }: Omit<PackOptions, "start">,
 ): Promise<Buffer> {
   const writeBase = (path: string): void => writeFileSync(path, node.binary, { mode: 0o755 });
-  return blobOf(await pack(JSON.stringify(input), writeBase, { ...options, useSnapshot: true }));
+  const options = { folder, flags: [...v8Flags, ...flags], start: "snapshot" } as const;
+  return blobOf(await pack(JSON.stringify(input), writeBase, options));
 }
 
 /**
@@ -191,7 +206,7 @@ async function snapshotBlob(
 async function pack(
   main: string,
   writeBase: (path: string) => void,
-  { folder, flags, useSnapshot }: PackOptions,
+  { folder, flags, start }: PackOptions,
 ): Promise<Buffer> {
   mkdirSync(folder, { recursive: true });
   const work = mkdtempSync(join(folder, ".pack-"));
@@ -212,8 +227,9 @@ async function pack(
       main: `../${basename(script)}`,
       ...settings,
       execArgv: [...settings.execArgv, ...flags],
-      useSnapshot,
-      assets: useSnapshot ? { [ADDON_ASSET]: addon } : {},
+      useSnapshot: start === "snapshot",
+      useCodeCache: start === "code cache",
+      assets: start === "script" ? {} : { [ADDON_ASSET]: addon },
     };
     await pkgSea.default(script, {
       nodePath: base,

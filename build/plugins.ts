@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { Program } from "./executable.ts";
+import type { LinkedExecutable, Program } from "./executable.ts";
+import { pluginNames } from "./plugin-names.ts";
 import { coldFunctions } from "./snapshot-input.ts";
 
 const folder = join(import.meta.dirname, "../plugins");
@@ -14,4 +15,12 @@ export function programOf(plugin: string): Program {
   const builtIn =
     name === undefined ? undefined : { main: mainOf(name), module: join(folder, name, "plugin.ts") };
   return { entry: mainOf(plugin), cold: coldFunctions(plugin), builtIn };
+}
+
+/** The programs of an executable that is every plugin. */
+export function linkedPrograms(): Pick<LinkedExecutable, "programs" | "otherwise"> {
+  return {
+    programs: new Map(pluginNames.map((name) => [name, programOf(name)])),
+    otherwise: join(import.meta.dirname, "unknown-name.ts"),
+  };
 }

@@ -1,5 +1,5 @@
 import { type Change, EditRefusal, type Patch, patchOf } from "./change.ts";
-import { architectureOf, symbolsOf } from "./elf.ts";
+import { architectureOf, type ElfSymbol } from "./elf.ts";
 
 /** What became of a change in a binary. */
 export interface Outcome {
@@ -11,10 +11,13 @@ export interface Outcome {
 }
 
 /** What each change writes to a published Node binary, which stays as it is. A change is made whole or not at all. */
-export function outcomesOf(binary: Buffer, changes: readonly Change[]): readonly Outcome[] {
+export function outcomesOf(
+  binary: Buffer,
+  symbols: ReadonlyMap<string, ElfSymbol>,
+  changes: readonly Change[],
+): readonly Outcome[] {
   const arch = architectureOf(binary);
   if (arch === undefined) throw new Error("it is no Node binary for x86-64 or arm64");
-  const symbols = symbolsOf(binary);
   return changes.map((change) => {
     try {
       return { change, patches: change.edits.map((edit) => patchOf(edit, binary, symbols, arch)) };
@@ -29,9 +32,13 @@ export function outcomesOf(binary: Buffer, changes: readonly Change[]): readonly
  * Makes what can be made of the changes in a binary. Returns the names of the others. Throws when one of those is
  * required.
  */
-export function applyChanges(binary: Buffer, changes: readonly Change[]): readonly string[] {
+export function applyChanges(
+  binary: Buffer,
+  symbols: ReadonlyMap<string, ElfSymbol>,
+  changes: readonly Change[],
+): readonly string[] {
   const missing: string[] = [];
-  for (const { change, patches, refusal } of outcomesOf(binary, changes)) {
+  for (const { change, patches, refusal } of outcomesOf(binary, symbols, changes)) {
     for (const { offset, bytes } of patches) bytes.copy(binary, offset);
     if (refusal === undefined) continue;
     if (change.required === true)

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { applyChanges } from "./apply.ts";
-import { changes } from "./changes.ts";
+import { changes, changesForBuilding } from "./changes.ts";
 import { symbolsOf } from "./elf.ts";
 import { replaceScript, scriptsOf } from "./scripts.ts";
 import { seaFuse } from "./sea-blob.ts";
@@ -12,8 +12,12 @@ import { unusedData } from "./unused-data.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** The pinned Node binary; the lock file's hash is what vouches for it. Its exact version is in package.json. */
-export const pinnedNode = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
+/**
+ * The pinned Node binary; the lock file's hash is what vouches for it. Its exact version is in package.json. Tests take
+ * another one when node-changes.ts tries it.
+ */
+export const pinnedNode =
+  process.env["CNI_PLUGINS_NODE"] ?? join(root, `node_modules/node-linux-${process.arch}/bin/node`);
 
 /** koffi's prebuilt addon for glibc. */
 export const koffiAddon = join(
@@ -47,22 +51,29 @@ export interface SnapshotNode {
 }
 
 /**
- * The pinned Node with changes.ts, and snapshot-scripts.ts in place of Node's own scripts: it makes snapshots of plugins
+ * A Node, the pinned one unless another is named, with changes.ts, and snapshot-scripts.ts in place of Node's own scripts: it makes snapshots of plugins
  * and runs them, and nothing else.
  */
-export function snapshotNode(): SnapshotNode {
-  const binary = readFileSync(pinnedNode);
-  const scripts = scriptsOf(pinnedNode);
-  const unused = unusedData(binary, symbolsOf(binary), scripts);
-  for (const missing of applyChanges(binary, changes)) {
+export function snapshotNode(path = pinnedNode): SnapshotNode {
+  const published = readFileSync(path);
+  const scripts = scriptsOf(path);
+  const symbols = symbolsOf(published);
+  const unused = unusedData(published, symbols, scripts);
+
+  const running = Buffer.from(published);
+  for (const missing of applyChanges(running, symbols, changes)) {
     console.log(`notice: executables will start later, since this Node cannot be changed: ${missing}`);
+  }
+  running.write("1", running.indexOf(`${seaFuse}0`, 0, "latin1") + seaFuse.length, "latin1");
+
+  const binary = published;
+  for (const missing of applyChanges(binary, symbols, [...changes, ...changesForBuilding])) {
+    if (missing.startsWith("fixed-seed")) console.log(`notice: two builds will differ: ${missing}`);
   }
   for (const [name, text] of Object.entries(snapshotScripts)) {
     replaceScript(binary, name, scripts[name], text);
   }
-  const fused = Buffer.from(binary);
-  fused.write("1", fused.indexOf(`${seaFuse}0`, 0, "latin1") + seaFuse.length, "latin1");
-  return { binary, slim: slimNode(fused, unused) };
+  return { binary, slim: slimNode(running, unused) };
 }
 
 /**

@@ -10,6 +10,11 @@ const symbols = new Map<string, ElfSymbol>([
   ["all", { name: "all", address: 0x1000, size: code.length, offset: 0 }],
 ]);
 
+const forwarding = new Map<string, ElfSymbol>([
+  ["long", { name: "long", address: 0x1000, size: 12, offset: 0 }],
+  ["other", { name: "other", address: 0x2000, size: 12, offset: 12 }],
+]);
+
 function patch(edit: Edit): string {
   const { offset, bytes } = patchOf(edit, code, symbols, "x64");
   return `${offset} ${bytes.toString("hex")}`;
@@ -29,6 +34,21 @@ test("a function that is shorter than what replaces it is refused", () => {
   assert.throws(() => patch({ function: "other", becomes: { x64: "c3" } }), /no such symbol/);
 });
 
+test("a method forwards to another one", () => {
+  // mov esi, 7; jmp 0x2000 from 0x100a
+  assert.equal(
+    patchOf({ function: "long", calls: "other", argument: 7 }, code, forwarding, "x64").bytes.toString("hex"),
+    "be07000000e9f60f0000",
+  );
+  // bti c; mov x1, #7; b +0xff8
+  assert.equal(
+    patchOf({ function: "long", calls: "other", argument: 7 }, code, forwarding, "arm64").bytes.toString(
+      "hex",
+    ),
+    "5f2403d5e10080d2fe030014",
+  );
+});
+
 test("within a function, a pattern must match once", () => {
   assert.equal(patch(inner("first", "e8........")), "5 44332211e8");
   assert.throws(() => patch(inner("all", "e8........")), /ambiguous: 2 places/);
@@ -42,7 +62,7 @@ test("data must be what they are known to be", () => {
 
 test("what is no Node binary is refused", () => {
   for (const file of [Buffer.alloc(0), Buffer.alloc(100), Buffer.from("#!/bin/sh\n".repeat(20))]) {
-    assert.throws(() => outcomesOf(file, []), /no Node binary/);
+    assert.throws(() => outcomesOf(file, symbols, []), /no Node binary/);
   }
 });
 
@@ -63,7 +83,10 @@ test("a change is made whole or not at all, and a required one that cannot be ma
     edits: [{ data: "missing", from: "00", to: "01" }],
   };
   const before = Buffer.from(elf);
-  assert.deepEqual(applyChanges(elf, [change]), ["some change (no such symbol, 1 ms)"]);
+  assert.deepEqual(applyChanges(elf, symbols, [change]), ["some change (no such symbol, 1 ms)"]);
   assert.ok(elf.equals(before));
-  assert.throws(() => applyChanges(elf, [{ ...change, required: true }]), /some change: no such symbol/);
+  assert.throws(
+    () => applyChanges(elf, symbols, [{ ...change, required: true }]),
+    /some change: no such symbol/,
+  );
 });

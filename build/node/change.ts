@@ -14,6 +14,13 @@ export interface FunctionEdit {
   readonly becomes: Code;
 }
 
+/** A method that does nothing but call another one of the same object, with a small number. */
+export interface ForwardEdit {
+  readonly function: string;
+  readonly calls: string;
+  readonly argument: number;
+}
+
 /** Another initial value of a variable. */
 export interface DataEdit {
   readonly data: string;
@@ -34,7 +41,7 @@ export interface Place {
   becomes(found: Buffer): Buffer;
 }
 
-export type Edit = FunctionEdit | DataEdit | InnerEdit;
+export type Edit = FunctionEdit | ForwardEdit | DataEdit | InnerEdit;
 
 export interface Change {
   readonly name: string;
@@ -76,6 +83,12 @@ export function patchOf(
   symbols: ReadonlyMap<string, ElfSymbol>,
   arch: Architecture,
 ): Patch {
+  if ("calls" in edit) {
+    const symbol = requireSymbol(symbols, edit.function);
+    const bytes = forwardCode(symbol, requireSymbol(symbols, edit.calls), edit.argument, arch);
+    if (bytes.length > symbol.size) throw new EditRefusal(`too short: ${symbol.size} bytes`);
+    return { offset: symbol.offset, bytes };
+  }
   if ("function" in edit) {
     const symbol = requireSymbol(symbols, edit.function);
     const bytes = codeFor(edit.becomes, arch);
@@ -99,6 +112,21 @@ export function patchOf(
     offset: offset + at,
     bytes: place.becomes(Buffer.from(code.subarray(at, at + place.pattern.length / 2))),
   };
+}
+
+function forwardCode(from: ElfSymbol, to: ElfSymbol, argument: number, arch: Architecture): Buffer {
+  if (arch === "x64") {
+    // mov esi, argument; jmp to
+    const bytes = Buffer.from("be00000000e900000000", "hex");
+    bytes.writeInt32LE(argument, 1);
+    bytes.writeInt32LE(to.address - (from.address + bytes.length), 6);
+    return bytes;
+  }
+  // bti c; mov x1, argument; b to
+  const bytes = Buffer.from("5f2403d5010080d200000014", "hex");
+  bytes.writeUInt32LE((0xd2800001 | (argument << 5)) >>> 0, 4);
+  bytes.writeUInt32LE((0x14000000 | (((to.address - (from.address + 8)) / 4) & 0x3ffffff)) >>> 0, 8);
+  return bytes;
 }
 
 function requireSymbol(symbols: ReadonlyMap<string, ElfSymbol>, name: string): ElfSymbol {

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { applyChanges, outcomesOf } from "./apply.ts";
 import { pinnedNode, v8Flags } from "./binary.ts";
-import { changes } from "./changes.ts";
+import { changes, changesForBuilding } from "./changes.ts";
+import { symbolsOf } from "./elf.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "node-changes-test-"));
 process.on("exit", () => rmSync(folder, { recursive: true }));
@@ -31,6 +32,7 @@ before(() => {
   const binary = readFileSync(pinnedNode);
   applyChanges(
     binary,
+    symbolsOf(binary),
     changes.filter(({ name }) => !onlyForSnapshots.includes(name)),
   );
   writeFileSync(changed, binary, { mode: 0o755 });
@@ -38,7 +40,8 @@ before(() => {
 
 test("all changes apply to the pinned Node, and no two write to the same place", (t) => {
   if (process.arch !== "x64") return t.skip("two changes within functions are for x86-64 only");
-  const outcomes = outcomesOf(readFileSync(pinnedNode), changes);
+  const binary = readFileSync(pinnedNode);
+  const outcomes = outcomesOf(binary, symbolsOf(binary), [...changes, ...changesForBuilding]);
   for (const { change, refusal } of outcomes) assert.equal(refusal, undefined, change.name);
   const patches = outcomes.flatMap((outcome) => outcome.patches).sort((a, b) => a.offset - b.offset);
   for (const [index, { offset, bytes }] of patches.entries()) {
@@ -48,12 +51,25 @@ test("all changes apply to the pinned Node, and no two write to the same place",
 });
 
 test("every change is declared whole, under a name of its own", () => {
-  for (const change of changes) {
+  for (const change of [...changes, ...changesForBuilding]) {
     const texts = [change.name, change.source, change.before, change.after, change.safe, change.checkedBy];
     for (const text of texts) assert.ok(text.length > 5, change.name);
     assert.ok(change.edits.length > 0 && change.saves > 0, change.name);
   }
   assert.equal(new Set(changes.map(({ name }) => name)).size, changes.length);
+});
+
+test("README has each of them in its table", () => {
+  const readme = readFileSync(join(import.meta.dirname, "README.md"), "utf8");
+  for (const { name, kind, saves, before, after, loses, required } of changes) {
+    const mark = required === true ? ", required" : "";
+    assert.ok(
+      readme.includes(
+        `| \`${name}\`${mark} | ${kind} | ${saves} ms | ${before} → ${after} | ${loses ?? "–"} |\n`,
+      ),
+      name,
+    );
+  }
 });
 
 test("a changed Node still runs", () => {
