@@ -14,7 +14,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildExecutable, buildLinkedExecutable } from "./executable.ts";
-import { snapshotNode } from "./node/binary.ts";
+import { pinnedNode, snapshotNode } from "./node/binary.ts";
+import { differencesFrom } from "./node/differences.ts";
+import { symbolsOf } from "./node/elf.ts";
 
 const linux = join(import.meta.dirname, "../shared/linux");
 const source = `
@@ -146,6 +148,26 @@ describe("an executable", () => {
     const again = join(folder, "again/program");
     await buildExecutable({ entry: join(folder, "main.ts"), output: again, node: snapshotNode() });
     assert.ok(readFileSync(again).equals(readFileSync(executable)));
+  });
+
+  test("a byte that is another is found, and what it is part of is said", () => {
+    const bytes = readFileSync(executable);
+    const symbols = [...symbolsOf(readFileSync(pinnedNode)).values()];
+    const { slim } = snapshotNode();
+    const expected = { bytes, symbols, endOfNode: slim.end };
+    assert.deepEqual(differencesFrom(expected, Buffer.from(bytes)), []);
+    const places = [0, 70, 5000, 30_000_000, 45_000_000, bytes.length - 2_000_000, bytes.length - 1];
+    for (const place of places) {
+      const other = Buffer.from(bytes);
+      other.writeUInt8(other.readUInt8(place) ^ 0x10, place);
+      const [found, ...more] = differencesFrom(expected, other);
+      assert.deepEqual([found?.offset, found?.length, more], [place, 1, []]);
+      assert.match(found?.part ?? "", /./);
+    }
+    const [cut] = differencesFrom(expected, bytes.subarray(0, bytes.length - 10));
+    assert.deepEqual([cut?.offset, cut?.length], [bytes.length - 10, 10]);
+    const [longer] = differencesFrom(expected, Buffer.concat([bytes, Buffer.from("x")]));
+    assert.deepEqual([longer?.offset, longer?.part], [bytes.length, "more than there should be"]);
   });
 
   test("does not tell where it was built", () => {
