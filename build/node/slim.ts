@@ -24,11 +24,11 @@ export interface SlimNode {
 }
 
 /**
- * What koffi's addon takes from the program that loads it, which is Node-API, and variables of the C++ library, of which
- * a process must have each once.
+ * What koffi's addon takes from the program that loads it, which is Node-API, the functions of OpenSSL that
+ * shared/linux/sha512.ts calls, and variables of the C++ library, of which a process must have each once.
  */
 function isForOthers(name: string, isFunction: boolean): boolean {
-  return isFunction ? /^(napi|node_api)_/.test(name) : /^_Z(GV|T[VIS]|Z)?N?K?S[st]/.test(name);
+  return isFunction ? /^(napi_|node_api_|SHA512_)/.test(name) : /^_Z(GV|T[VIS]|Z)?N?K?S[st]/.test(name);
 }
 
 /**
