@@ -41,7 +41,7 @@ async function run({ name, niceness }: Part): Promise<PartOutcome> {
   running.add(child);
   if (child.pid !== undefined) setPriority(child.pid, niceness);
   for (const stream of [child.stdout, child.stderr]) stream.pipe(log, { end: false });
-  const [status]: unknown[] = await once(child, "close");
+  const [status, signal]: unknown[] = await once(child, "close");
   running.delete(child);
   log.end();
   await finished(log);
@@ -53,6 +53,7 @@ async function run({ name, niceness }: Part): Promise<PartOutcome> {
     seconds: (performance.now() - start) / 1000,
   };
   if (outcome.status !== 0) console.log(output);
+  if (typeof signal === "string") console.log(`${name} was ended by ${signal}`);
   console.log(partLine(outcome));
   return outcome;
 }
