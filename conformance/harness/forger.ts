@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Host } from "./host.ts";
 
@@ -12,7 +13,8 @@ export type Forgery =
 export interface Forger {
   /** The ports of the sockets that it has found and sent to. */
   readonly tried: readonly number[];
-  stop(): void;
+  /** Ends it; by then `tried` is complete. */
+  stop(): Promise<void>;
 }
 
 /**
@@ -33,5 +35,10 @@ export async function startForger(
   child.stdout?.on("data", (text: string) => {
     for (const [, port] of text.matchAll(/^tried (\d+)$/gm)) tried.push(Number(port));
   });
-  return { tried, stop: () => void child.stdin?.end() };
+  const ended = once(child, "close");
+  const stop = async () => {
+    child.stdin?.end();
+    await ended;
+  };
+  return { tried, stop };
 }

@@ -80,10 +80,10 @@ async function callBesideForger(
     check: false,
   });
   assert.deepEqual([status, stderr], [0, ""], stdout);
-  forger.stop();
+  await forger.stop();
   if (forgery[0] === "groups" || forger.tried.length > 0) return stdout;
-  // loopback asks for little: on a busy machine the forger may come too late.
-  assert.ok(plugin === "loopback" && attempt < 20, "the forger did not try");
+  // These ask for little, and may be called again: on a busy machine the forger may come too late.
+  assert.ok(plugin !== "bridge" && attempt < 20, "the forger did not try");
   const again = { config, forgery, ...(netns && { netns }) };
   return callBesideForger({ ...setting, attempt: attempt + 1 }, plugin, command, again);
 }
