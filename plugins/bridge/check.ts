@@ -44,7 +44,7 @@ function checkMasquerade(request: Request, result: Result): void {
   if (missing === undefined) return;
   throw mismatch(
     `ipMasq: nothing masquerades ${formatPrefix(missing)}`,
-    "its rules were removed, by a flush or a firewall's reload: attach the container again",
+    'its rules were removed, by a flush or a firewall\'s reload: "bridge reapply" makes them again',
   );
 }
 

@@ -125,7 +125,7 @@ function checkBindings({ client, zone }: Bound, addresses: readonly IpAddress[])
     throw new CniError(
       ErrorCode.checkMismatch,
       `failed to find the address ${formatIp(address)}/${bitLength(address.family)} in ${zone} zone: it is not bound to it`,
-      `firewalld forgets such bindings when it is reloaded or started anew: "${command}" or a new ADD binds it again`,
+      `firewalld forgets such bindings when it is reloaded or started anew: "${command}", or "firewall reapply", binds it again`,
     );
   }
 }
@@ -138,7 +138,7 @@ function checkRules(family: Family, wanted: Wanted): void {
   throw new CniError(
     ErrorCode.checkMismatch,
     difference.text,
-    `see "${tool} -S ${difference.chain}"; the next ADD on this host makes shared rules again, a new ADD of this container its own`,
+    `see "${tool} -S ${difference.chain}"; after a flush "firewall reapply" makes the rules again`,
   );
 }
 

@@ -8,14 +8,13 @@ import {
   optionalInteger,
   optionalIp,
   optionalText,
-  prefix,
 } from "../../shared/cni/config-schema.ts";
 import { routeSchema } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Route } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
-import { formatPrefix } from "../../shared/ip/prefix.ts";
+import { formatPrefix, type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
 import { completeSet, findOverlap, formatSet, type RangeInput, type RangeSet } from "./range.ts";
 import { parseRequestedIp } from "./requested.ts";
 
@@ -93,8 +92,23 @@ const requestedIp = z.pipe(
 );
 const requestedIps = z.optional(z.array(requestedIp));
 
+/** As the Go plugin: what an IPv4 subnet in IPv6's form means depends on how its mask is read. */
+const subnet = z.pipe(
+  z.string(),
+  z.transform((input, context): IpPrefix => {
+    const parsed = parsePrefix(input);
+    const isMapped = parsed?.address.family === 4 && input.includes(":");
+    if (parsed !== undefined && !isMapped) return parsed;
+    const message = isMapped
+      ? `${input} is IPv4 in the form of IPv6: write ${formatPrefix(parsed)}`
+      : `invalid CIDR address: ${input}`;
+    context.issues.push({ code: "custom", input, message });
+    return z.NEVER;
+  }),
+);
+
 const rangeKeys = {
-  subnet: z.optional(prefix),
+  subnet: z.optional(subnet),
   rangeStart: optionalIp,
   rangeEnd: optionalIp,
   gateway: optionalIp,

@@ -23,7 +23,7 @@ export function exhausted(code: number, set: RangeSet, { directory, held, oldest
     `no IP addresses available in range set: ${formatSet(set)}`,
     capacity === 0n
       ? "its only address is the gateway: choose a larger range or another gateway"
-      : `${held} of its ${capacity} addresses are held${first}. Each file in ${directory} names an address and its ` +
+      : `${heldOf(held, capacity)}${first}. Each file in ${directory} names an address and its ` +
           "container: those of containers that are gone are released by DEL or GC, or by removing the file; " +
           "or choose a larger range",
   );
@@ -34,9 +34,14 @@ export function allResting(set: RangeSet, held: number, seconds: number): CniErr
   return new CniError(
     ErrorCode.tryAgainLater,
     `no IP addresses available in range set: ${formatSet(set)}, before ${wait(seconds)} have passed`,
-    `${held} of its ${capacityOf(set)} addresses are held, the others were released a short time ago: ` +
+    `${heldOf(held, capacityOf(set))}, the others were released a short time ago: ` +
       'the key "cooldown" of ipam sets for how long they rest',
   );
+}
+
+function heldOf(held: number, capacity: bigint): string {
+  if (capacity === 1n) return held === 1 ? "its only address is held" : "its only address is not held";
+  return `${held} of its ${capacity} addresses ${held === 1 ? "is" : "are"} held`;
 }
 
 export function requestedRests(set: RangeSet, name: string, seconds: number): CniError {

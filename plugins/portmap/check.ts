@@ -39,7 +39,7 @@ function mismatch({ family }: PublishedFamily, what: string): CniError {
   return new CniError(
     ErrorCode.checkMismatch,
     `could not check ipv${family} dnat: ${what}`,
-    "the ports are not published as configured: DEL and ADD the container again",
+    'the ports are not published as configured: after a flush "portmap reapply" makes the rules again; else DEL and ADD',
   );
 }
 

@@ -74,7 +74,7 @@ test("whatever is missing is told", () => {
 test("a chain of somebody else has to be there", () => {
   const table = new TestTable();
   const wanted = desired("c", { externalSetMarkChain: "THEIRS" });
-  assert.throws(() => planAdd(table.ruleset, wanted), /chain THEIRS not found in iptables table nat/);
+  assert.throws(() => planAdd(table.ruleset, wanted), /chain THEIRS not found in table nat of iptables/);
 });
 
 test("removal takes one container's chain and every jump to it, and no more", () => {

@@ -6,10 +6,10 @@ import { dnatChain } from "./names.ts";
 import { type DesiredRules, entryFinder, entryWords } from "./rules.ts";
 
 /** Says that a chain of somebody else, which the configuration names, is not there. */
-export function noMarkChain(chain: string): CniError {
+export function noMarkChain(chain: string, programs: string): CniError {
   return new CniError(
     ErrorCode.invalidConfig,
-    `externalSetMarkChain: chain ${chain} not found in iptables table nat`,
+    `externalSetMarkChain: chain ${chain} not found in table nat of ${programs}`,
     "whoever marks packets for masquerading there (kube-proxy, for example) has to create it first",
   );
 }
@@ -23,7 +23,7 @@ export function noMarkChain(chain: string): CniError {
 export function planAdd(current: Ruleset, desired: DesiredRules, gone: readonly string[] = []): Transaction {
   const { requiredChain } = desired;
   if (requiredChain !== undefined && !current.has(requiredChain)) {
-    throw noMarkChain(requiredChain);
+    throw noMarkChain(requiredChain, desired.family === 4 ? "iptables" : "ip6tables");
   }
   const transaction = new Transaction();
   for (const { chain, rule } of desired.sharedChains) {

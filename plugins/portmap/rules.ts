@@ -13,6 +13,7 @@ export interface ChainRule {
 
 /** What table nat of one family holds for one container. Rules are in the form of `iptables-save`. */
 export interface DesiredRules {
+  readonly family: 4 | 6;
   /** The container's chain and its rules. */
   readonly chain: string;
   readonly rules: readonly Rule[];
@@ -60,6 +61,7 @@ export function desiredRules(
     })),
     sharedChains: [...markChains(masquerade), { chain: dnatChain }],
     jumps: jumps(masquerade),
+    family,
     ...(masquerade.kind === "chain" && mappings.length > 0 ? { requiredChain: masquerade.chain } : {}),
   };
 }

@@ -46,5 +46,5 @@ function tryBackend(config: PortmapConfig): void {
 function requireMarkChain({ masquerade }: PortmapConfig, four: Ruleset): void {
   if (masquerade.kind !== "chain" || four.has(masquerade.chain)) return;
   if (hasIptables(6) && readRules(6, "nat").has(masquerade.chain)) return;
-  throw noMarkChain(masquerade.chain);
+  throw noMarkChain(masquerade.chain, "iptables and ip6tables");
 }

@@ -138,8 +138,11 @@ function readRequest(environment: Environment, stdin: Buffer): Request {
 
 function readDocument(stdin: Buffer, repeatedKeys: RepeatedKey[]): JsonObject {
   const details = "standard input must hold one JSON object: the network configuration";
+  const text = stdin.toString("utf8");
   try {
-    const document = readJson(stdin.toString("utf8"), (path, key) => {
+    if (text.startsWith("\ufeff"))
+      throw new JsonSyntaxError("it begins with a byte order mark, which JSON has none of");
+    const document = readJson(text, (path, key) => {
       // Deeper ones are nobody's concern, and their paths could take more memory than the document.
       if (path.length <= 1) repeatedKeys.push({ path: [...path], key });
     });

@@ -1,4 +1,3 @@
-import { fstatSync, statSync } from "node:fs";
 import { errorText } from "../errors/cni-error.ts";
 import { sameIp } from "../ip/address.ts";
 import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
@@ -56,19 +55,11 @@ export function whyGone({ netns: path, ifname }: Request, result: Result): strin
     return errorText(error);
   }
   try {
-    if (isOwn(netns)) return `${path} is the host's own namespace`;
+    if (netns.isOwn()) return `${path} is the host's own namespace`;
     return inNetns(netns, () => isIn(ifname, result)) ? undefined : `${path} is another container's`;
   } finally {
     netns.close();
   }
-}
-
-function isOwn({ fd }: Netns): boolean {
-  const [one, own] = [
-    fstatSync(fd, { bigint: true }),
-    statSync("/proc/thread-self/ns/net", { bigint: true }),
-  ];
-  return one.dev === own.dev && one.ino === own.ino;
 }
 
 /** In the container's namespace. */

@@ -61,10 +61,12 @@ export function openNetns(path: string): Netns {
 }
 
 function cannotOpen(operation: string, error: unknown): SystemError {
+  const hasProc = statSync(ownPath, { throwIfNoEntry: false }) !== undefined;
   return new SystemError(operation, nodeErrno(error) ?? "EIO", "", {
-    code: ErrorCode.invalidNetns,
-    details:
-      "CNI_NETNS must be the path of the container's network namespace, as the runtime or `ip netns add` made it",
+    code: hasProc ? ErrorCode.invalidNetns : ErrorCode.ioFailure,
+    details: !hasProc
+      ? "/proc is not mounted where the plugin runs, which needs it"
+      : "CNI_NETNS must be the path of the container's network namespace, as the runtime or `ip netns add` made it",
     cause: error,
   });
 }

@@ -44,7 +44,7 @@ export function checkWithNftables(request: Request, config: FirewallConfig): voi
       throw new CniError(
         ErrorCode.checkMismatch,
         difference,
-        'see "nft list ruleset"; the next ADD on this host makes the tables again, a new ADD of this container its own elements',
+        'see "nft list ruleset"; after a flush "firewall reapply" makes it again',
       );
     }
     const families = [...new Set(wanted.addresses.map(({ family }) => family))];
