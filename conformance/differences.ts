@@ -58,6 +58,13 @@ export const differences: Difference[] = [
   },
   {
     scenarios: /^(bridge|dual stack|chains)\//,
+    aspects: /^iptables$/,
+    text: /^[^\n]*(\nours only: iptables: nat -A CNI-[0-9a-f]{24} -d 255\.255\.255\.255\/32 .* -j ACCEPT)+$/,
+    reason: "With br_netfilter the Go plugin's rules masquerade broadcasts between the ports of a bridge.",
+    source: "Linux, br_netfilter: rules see what goes from port to port; RFC 919, limited broadcast",
+  },
+  {
+    scenarios: /^(bridge|dual stack|chains)\//,
     aspects: /^nft$/,
     reason:
       "Masquerading and MAC checks are elements of maps in tables of our own; the packets show the same.",
@@ -388,6 +395,15 @@ export const differences: Difference[] = [
     source: "CNI plugins issue 123: stale conntrack entries of a hostPort",
   },
   {
+    scenarios: /^portmap-(packets|life|rules)\//,
+    aspects: /^nft$/,
+    text: /cni_localhost/,
+    sometimes: true,
+    reason:
+      "route_localnet opens the host's 127.0.0.1 to neighbours on the bridge: what they send there is dropped.",
+    source: "CVE-2020-8558; kernel, ip-sysctl, route_localnet",
+  },
+  {
     scenarios: /^portmap-(packets|life)\/(nftables|without)/,
     aspects: /^nft$/,
     reason: "A table of maps in place of a rule for each port: a DEL or CHECK need not list them all.",
@@ -530,6 +546,14 @@ export const differences: Difference[] = [
     sometimes: true,
     reason: "The ports of clients differ in every run.",
     source: "Linux, ip_local_port_range: clients' ports are chosen by chance",
+  },
+  {
+    scenarios: /^firewall-(life|packets|rules)\//,
+    aspects: /^nft$/,
+    text: /"family":"bridge".*cni_firewall|cni_firewall.*"family":"bridge"/,
+    sometimes: true,
+    reason: "iptables alone sees neither frames with a VLAN tag nor IPv6 where the network has none.",
+    source: "kernel, ip-sysctl, bridge-nf-filter-vlan-tagged",
   },
   {
     scenarios: /^firewall-(life|packets)\/nftables/,
