@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { minify } from "terser";
 import packageJson from "../package.json" with { type: "json" };
+import { buildInfo } from "./build-info.ts";
 import { ipAddress } from "./ip-address.ts";
+import { changes } from "./node/changes.ts";
 import { pluginNames } from "./plugin-names.ts";
 import { withoutUnusedMembers } from "./unused-members.ts";
 
@@ -23,6 +25,7 @@ const options = {
     "import.meta.url": '""',
     CNI_PLUGINS_VERSION: JSON.stringify(version),
     CNI_PLUGINS_NAMES: JSON.stringify(pluginNames),
+    CNI_PLUGINS_BUILD: JSON.stringify(JSON.stringify(buildInfo([]))),
   },
   legalComments: "none",
   logLevel: "warning",
@@ -62,6 +65,10 @@ export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource):
     alias: Object.fromEntries(
       ["fs", "os", "path", "sea"].map((name) => [`node:${name}`, join(runtime, `${name}.ts`)]),
     ),
+    define: {
+      ...options.define,
+      CNI_PLUGINS_BUILD: JSON.stringify(JSON.stringify(buildInfo(changes.map(({ name }) => name)))),
+    },
     inject: [join(runtime, "globals.ts")],
     // Without it, esbuild would leave imports of Node's modules in the text.
     platform: "neutral",

@@ -21,6 +21,7 @@ export const parts: readonly Part[] = [
   { name: "blackbox", needs: ["build", "prepare:peers"], niceness: 5 },
   { name: "scenarios:peer", needs: ["build", "prepare:peers"], niceness: 5 },
   { name: "scenarios:versions", needs: ["build"], niceness: 5 },
+  { name: "packagings", needs: ["build"], niceness: 5 },
   { name: "kernel", needs: ["build", "prepare:peers"], niceness: 5 },
   { name: "unit", needs: ["build"], niceness: 5 },
 ];

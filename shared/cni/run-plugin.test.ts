@@ -148,6 +148,12 @@ test("a mistake of ours is an error object as well, and nothing goes to standard
   }
 });
 
+test("what goes wrong while an error is told is an error object as well", (t) => {
+  const handlers = 'del: () => { throw { toString() { throw new Error("unspeakable"); } }; },';
+  const { call } = fixture(t, handlers);
+  failed(999, "unspeakable", call({ CNI_COMMAND: "DEL" }));
+});
+
 test("an error in decoding is reported and no handler runs", (t) => {
   const { call, ran } = fixture(t, 'decode: () => { throw new CniError(7, "bad config"); },');
   for (const CNI_COMMAND of ["ADD", "DEL", "CHECK"]) failed(7, "bad config", call({ CNI_COMMAND }));

@@ -12,6 +12,9 @@ import { reapplyAll } from "./reapply.ts";
 /** Version of this project; the build puts package.json's in. */
 declare const CNI_PLUGINS_VERSION: string | undefined;
 
+/** What it is built from, as JSON: version, commit, Node, changes in Node. The build puts it in. */
+declare const CNI_PLUGINS_BUILD: string | undefined;
+
 /** Has a process be the plugin: see answerCall. */
 export function runPlugin<Config>(plugin: Plugin<Config>): void {
   atStart(() => answerCall(plugin));
@@ -20,10 +23,21 @@ export function runPlugin<Config>(plugin: Plugin<Config>): void {
 /**
  * The life of one plugin process: reads environment and standard input, calls the plugin, writes its result or the
  * error object to standard output (the only place that does) and ends the process: 0, or 1 after an error.
- * By hand, `PLUGIN reapply [CACHE-DIRECTORY]` makes again what the cached results of the runtime call for, and
- * `PLUGIN sweep [CACHE-DIRECTORY]` removes from our own tables what belongs to nobody any more.
+ * By hand, `PLUGIN reapply [CACHE-DIRECTORY]` makes again what the cached results of the runtime call for,
+ * `PLUGIN sweep [CACHE-DIRECTORY]` removes from our own tables what belongs to nobody any more, and `PLUGIN --build-info`
+ * tells what the executable is built from.
  */
 export function answerCall<Config>(plugin: Plugin<Config>): never {
+  try {
+    return answerAndExit(plugin);
+  } catch (error) {
+    // Nothing in there is known to throw, but without this Node would end with a status and words of its own.
+    writeAll(1, failure(error).text);
+    process.exit(1);
+  }
+}
+
+function answerAndExit<Config>(plugin: Plugin<Config>): never {
   const isCalled = (process.env["CNI_COMMAND"] ?? "") !== "";
   const answer = isCalled ? callPlugin(plugin, process.env, readStdin) : answerByHand(plugin);
   let { status } = answer;
@@ -64,6 +78,9 @@ function answerByHand<Config>(plugin: Plugin<Config>): Answer {
     }
     if (plugin.sweep !== undefined && process.argv[2] === "sweep") {
       return { text: plugin.sweep(process.argv[3]), status: 0 };
+    }
+    if (process.argv[2] === "--build-info" && typeof CNI_PLUGINS_BUILD === "string") {
+      return { text: `${CNI_PLUGINS_BUILD}\n`, status: 0 };
     }
     writeAll(2, aboutText(plugin));
     return { text: "", status: 0 };
