@@ -12,12 +12,13 @@ import { containerAddresses } from "./addresses.ts";
 import { decodeConfig } from "./config.ts";
 import { publishedFamilies } from "./families.ts";
 import { closeFor } from "./localhost-guard.ts";
+import { mappingsOf } from "./mappings.ts";
 import { containerChain, legacyChain } from "./names.ts";
 import { removeAttachment } from "./nftables/remove.ts";
 import { planExactRemoval, planRemoval } from "./plan.ts";
 import { portsOfRules, publishedPorts } from "./published.ts";
 import { type DesiredRules, desiredRules } from "./rules.ts";
-import { forgetLeftConnections } from "./stale-connections.ts";
+import { datagramProtocols, forgetLeftConnections } from "./stale-connections.ts";
 
 /**
  * DEL: removes the container's ports of both families from both backends, whatever ADD used. It needs neither mappings
@@ -30,15 +31,48 @@ export function del(request: Request): void {
   const addresses = Object.values(known).map(({ address }) => address);
   const chains = [containerChain(network, containerId), legacyChain(network, containerId)];
   const promised = lazy(() => promisedRules(request, previous));
+  let isFound = false;
   runAll([
-    () =>
-      removeRules({
+    () => {
+      isFound = removeRules({
         ...{ signs: chains, chainsIn: () => chains, own: chains },
         promised: (family) => promised()[family],
-      }),
-    () => removeAttachment({ network, containerId, ifname }, addresses),
+      });
+    },
+    () => {
+      isFound = removeAttachment({ network, containerId, ifname }, addresses) || isFound;
+    },
+    // Where rules were flushed, only the configuration tells of connections. They keep a service of the host deaf.
+    () => {
+      if (!isFound) forgetPromised(request, previous);
+    },
     () => closeFor(ownerComment({ network, containerId, ifname })),
   ]);
+}
+
+/** Forgets datagrams' connections to the ports that an ADD with this configuration would have published. */
+function forgetPromised(request: Request, previous: Result | undefined): void {
+  for (const { family, address, mappings } of promisedPorts(request, previous)) {
+    const ports = mappings.filter(({ protocol }) => datagramProtocols.has(protocol));
+    forgetLeftConnections(
+      family,
+      ports.map((mapping) => ({ ...mapping, container: address.address })),
+    );
+  }
+}
+
+/** What DEL was told is wrong or not there: then nothing. */
+function promisedPorts(request: Request, previous: Result | undefined) {
+  if (previous === undefined) return [];
+  try {
+    const config = decodeConfig({ ...request, command: "CHECK" });
+    return publishedFamilies(config, previous, request.ifname).map(({ family, address }) => ({
+      ...{ family, address },
+      mappings: mappingsOf(config.mappings, family),
+    }));
+  } catch {
+    return [];
+  }
 }
 
 /** The rules of each family that an ADD with this configuration would have made; none where that cannot be told. */
@@ -71,8 +105,12 @@ interface Removal {
   readonly promised?: (family: 4 | 6) => DesiredRules | undefined;
 }
 
-/** Removes containers' chains from iptables, and the connections that still use them. Throws CniError. */
-export function removeRules({ signs, chainsIn, own = [], promised = () => undefined }: Removal): void {
+/**
+ * Removes containers' chains from iptables, and the connections that still use them. Returns whether a port was
+ * published. Throws CniError.
+ */
+export function removeRules({ signs, chainsIn, own = [], promised = () => undefined }: Removal): boolean {
+  let isFound = false;
   runAll(
     ([4, 6] as const).map((family) => () => {
       const present = signs.filter((chain) => chainMayExist(family, "nat", chain));
@@ -93,6 +131,8 @@ export function removeRules({ signs, chainsIn, own = [], promised = () => undefi
       };
       removeChains({ family, table: "nat", chains: own }, plan, { guess });
       forgetLeftConnections(family, published);
+      if (published.length > 0) isFound = true;
     }),
   );
+  return isFound;
 }

@@ -10,7 +10,7 @@ import type { PublishedPort } from "./published.ts";
  * Protocols whose tracked connections outlive their ends: as long as packets come, they go where the first one went,
  * whatever the rules say by now.
  */
-const datagramProtocols: ProtocolNumbers = new Map([
+export const datagramProtocols: ProtocolNumbers = new Map([
   ["udp", protocolNumbers.udp],
   ["sctp", protocolNumbers.sctp],
 ]);

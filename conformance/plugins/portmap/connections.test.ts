@@ -85,3 +85,25 @@ test("DEL forgets connections that lead to the container only", beyondPeer, asyn
   succeed(host, ours, "DEL", { mappings: [], ips: [v4, v6] });
   assert.deepEqual(tracked(host), ["udp 192.0.2.1:9999", "udp 192.0.2.77:5353", "udp 198.51.100.7:5353"]);
 });
+
+test(
+  "DEL after the rules were flushed forgets what still leads to the dead container, and no more",
+  beyondPeer,
+  async (t) => {
+    for (const backend of ["iptables", "nftables"]) {
+      const host = await hostWith(t, "nft");
+      addOutside(host);
+      const setting = { mappings: [udp(5353, 53), tcp(8080, 80)], ips: [v4, v6], keys: { backend } };
+      succeed(host, ours, "ADD", setting);
+      track(host, "udp", local, 5353, "10.0.0.2:53");
+      track(host, "udp", local6, 5353, "2001:db8:1::2:53");
+      const kept = ["udp 192.0.2.1:5354", "udp 203.0.113.5:5353", "udp 192.0.2.1:5355"];
+      track(host, "udp", local, 5354, "10.0.0.2:54");
+      track(host, "udp", "203.0.113.5", 5353, "10.0.0.3:53");
+      track(host, "udp", local, 5355);
+      host.run("nft", ["flush", "ruleset"]);
+      succeed(host, ours, "DEL", setting);
+      assert.deepEqual(tracked(host), kept.sort(), backend);
+    }
+  },
+);

@@ -26,12 +26,13 @@ type Owner = Attachment & { readonly network: string };
  * the kernel has no nf_tables.
  *
  * @param addresses of the attachment, as far as they are known.
+ * @returns whether a port was published.
  * @throws SystemError
  */
-export function removeAttachment(owner: Owner, addresses: readonly IpAddress[]): void {
+export function removeAttachment(owner: Owner, addresses: readonly IpAddress[]): boolean {
   const comment = ownerComment(owner);
-  if (!hasNftables()) return;
-  withNftables((nftables) =>
+  if (!hasNftables()) return false;
+  return withNftables((nftables) =>
     remove(
       nftables,
       (family) => elementsOf(nftables, family, comment),
@@ -73,7 +74,7 @@ function remove(
   nftables: Nftables,
   find: (family: 4 | 6) => readonly PlacedElement[],
   further: (family: 4 | 6) => Removal,
-): void {
+): boolean {
   const plan = (): Removal => {
     const removals = families.map((family) => {
       const isThere = nftables.getTable(tableOf(family)) !== undefined;
@@ -91,6 +92,7 @@ function remove(
   // When only connections are left nothing tells of them: a call that is killed in between must find the elements.
   const done = changeRulesetPrepared(nftables, plan, ({ published }) => forget(published));
   forget(done.published);
+  return done.published.length > 0;
 }
 
 /** What is to be done, and what is published until then. */
