@@ -339,7 +339,10 @@ test("without iptables nftables is used, and STATUS says whether it would work",
   const host = await hostWith(t, "nft");
   addOutside(host);
   for (const tool of ["iptables", "ip6tables"]) {
-    host.run("rm", [`/etc/alternatives/${tool}-save`, `/etc/alternatives/${tool}-restore`]);
+    host.run(
+      "rm",
+      [tool, `${tool}-save`, `${tool}-restore`].map((name) => `/etc/alternatives/${name}`),
+    );
   }
   succeed(host, "STATUS", { backend: null });
   assert.equal(listing(host), "");
