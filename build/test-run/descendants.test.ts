@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { descendants } from "./descendants.ts";
 
 test("processes that a process started are found, and those that they started", async () => {
-  const script = "sh -c 'sleep 1000; true' & echo $!; wait";
+  // The innermost says that it is there; one that nobody ends would keep the pipe open, and this test's process.
+  const script = "sh -c 'sleep 1000 & echo $!; wait' & wait";
   const shell = spawn("sh", ["-c", script], { stdio: ["ignore", "pipe", "inherit"] });
   const [line]: unknown[] = await once(shell.stdout.setEncoding("utf8"), "data");
   const own = descendants(process.pid);
