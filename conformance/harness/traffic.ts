@@ -86,7 +86,18 @@ export function addOutside(host: Host, name = "outside"): void {
     host.run("ip", ["address", "add", `${side.ipv6}/64`, "dev", device, "nodad"], place);
     host.run("ip", ["link", "set", device, "up"], place);
   }
+  // The kernel makes an IPv6 address ready some time after the link: not while a test compares what is there.
+  awaitLocalRoute(host, near.ipv6);
+  awaitLocalRoute(host, far.ipv6, { netns: name });
   host.run("ip", ["link", "set", "lo", "up"], { netns: name });
   host.run("ip", ["route", "add", "default", "via", far.ipv4]);
   host.run("ip", ["-6", "route", "add", "default", "via", far.ipv6]);
+}
+
+function awaitLocalRoute(host: Host, address: string, place: Place = {}): void {
+  const end = performance.now() + 60_000;
+  const routes = () => host.run("ip", ["-6", "route", "show", "table", "local", address], place).stdout;
+  while (!routes().includes(address)) {
+    if (performance.now() > end) throw new Error(`${address} is not ready after a minute`);
+  }
 }
