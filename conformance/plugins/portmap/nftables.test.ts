@@ -41,12 +41,12 @@ table ip cni_portmap {
 			     17 . 5353 comment "mynet/c1/eth0" : 10.22.0.2 . 53 }
 	}
 	map address_chains {
-		elements = { 192.0.2.1 . 6 . 8081 comment "mynet/c1/eth0" : jump address_mark13_if_HASH }
+		elements = { 192.0.2.1 . 6 . 8081 comment "mynet/c1/eth0" : jump address_mark13_if_HASH_from_10.22.0.0/24 }
 	}
 	map port_chains {
-		elements = { 132 . 9000 comment "mynet/c1/eth0" : jump port_mark13_if_HASH,
-			     6 . 8080 comment "mynet/c1/eth0" : jump port_mark13_if_HASH,
-			     17 . 5353 comment "mynet/c1/eth0" : jump port_mark13_if_HASH }
+		elements = { 132 . 9000 comment "mynet/c1/eth0" : jump port_mark13_if_HASH_from_10.22.0.0/24,
+			     6 . 8080 comment "mynet/c1/eth0" : jump port_mark13_if_HASH_from_10.22.0.0/24,
+			     17 . 5353 comment "mynet/c1/eth0" : jump port_mark13_if_HASH_from_10.22.0.0/24 }
 	}
 	map sources {
 		elements = { 10.22.0.2 comment "mynet/c1/eth0" : jump from_10.22.0.0/24 }
@@ -55,13 +55,17 @@ table ip cni_portmap {
 		ip daddr . meta l4proto . th dport vmap @address_chains
 		meta l4proto . th dport vmap @port_chains
 	}
-	chain address_mark13_if_HASH {
+	chain address_mark13_if_HASH_from_10.22.0.0/24 {
 		comment "ip daddr != 192.0.2.77"
-		ip daddr != 192.0.2.77 meta mark set meta mark | 0x00002000 dnat ip to ip daddr . meta l4proto . th dport map @address_targets
+		ip daddr != 192.0.2.77 ip saddr 10.22.0.0/24 meta mark set meta mark | 0x00002000 dnat ip to ip daddr . meta l4proto . th dport map @address_targets
+		ip daddr != 192.0.2.77 ip saddr 127.0.0.0/8 meta mark set meta mark | 0x00002000 dnat ip to ip daddr . meta l4proto . th dport map @address_targets
+		ip daddr != 192.0.2.77 dnat ip to ip daddr . meta l4proto . th dport map @address_targets
 	}
-	chain port_mark13_if_HASH {
+	chain port_mark13_if_HASH_from_10.22.0.0/24 {
 		comment "ip daddr != 192.0.2.77"
-		ip daddr != 192.0.2.77 meta mark set meta mark | 0x00002000 dnat ip to meta l4proto . th dport map @port_targets
+		ip daddr != 192.0.2.77 ip saddr 10.22.0.0/24 meta mark set meta mark | 0x00002000 dnat ip to meta l4proto . th dport map @port_targets
+		ip daddr != 192.0.2.77 ip saddr 127.0.0.0/8 meta mark set meta mark | 0x00002000 dnat ip to meta l4proto . th dport map @port_targets
+		ip daddr != 192.0.2.77 dnat ip to meta l4proto . th dport map @port_targets
 	}
 	chain from_10.22.0.0/24 {
 		ip saddr 10.22.0.0/24 masquerade

@@ -20,6 +20,7 @@ import {
   sameElement,
   sourcesElements,
 } from "./elements.ts";
+import { hasFormerChains, planRenewal } from "./former-chains.ts";
 import { planGoTakeover } from "./go-rules.ts";
 import { holderOf } from "./holder.ts";
 import { missingEntries } from "./owners.ts";
@@ -49,6 +50,11 @@ export function publish(
   comment: string,
   holders: Holders,
 ): Published {
+  if (containers.some(({ address }) => hasFormerChains(nftables, config, address.family))) {
+    changeRuleset(nftables, () =>
+      containers.flatMap(({ address }) => planRenewal(nftables, config, address.family)),
+    );
+  }
   let plans: FamilyPlan[] = [];
   changeRuleset(nftables, () => {
     plans = containers.map((container) => planFamily(nftables, config, container, comment, holders));

@@ -1,10 +1,4 @@
-import {
-  formatPrefix,
-  type IpPrefix,
-  isDefaultPrefix,
-  networkOf,
-  parsePrefix,
-} from "../../../shared/ip/prefix.ts";
+import { type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
 import { sha512 } from "../../../shared/linux/sha512.ts";
 import { priority } from "../../../shared/nftables/chain.ts";
 import type { TableName } from "../../../shared/nftables/command.ts";
@@ -16,6 +10,17 @@ import type { ChainDefinition, TableDefinition } from "../../../shared/nftables/
 import { defaultMarkBit, type PortmapConfig } from "../config.ts";
 import { mappingsOf, type PortMapping } from "../mappings.ts";
 import type { Conditions } from "./conditions.ts";
+import { type Sources, sourceAlternatives, sourcesChain, sourcesOf, sourcesPart } from "./sources.ts";
+
+/*
+ * The mark says "masquerade this", with this bit, to others too: to CNI-HOSTPORT-MASQ of iptables (the Go plugin's and
+ * ours), which stays after the last container, to netavark, to kube-proxy (bit 14). So only those packets get it that
+ * are masqueraded here: the chains that lead to a container know its network, and mark what comes from there, or with
+ * `masqAll` everything; every other client is seen as it is, whatever others do with the mark. No mark is cleared
+ * again: nothing would tell ours from one that somebody else had set before. A mark of the connection would mean the
+ * same to who restores it, and the connection's original destination does not tell who translated it: a service of
+ * kube-proxy may have the same port and lead to the same container.
+ */
 
 /** The table of a family. */
 export function tableOf(family: 4 | 6): TableName {
@@ -71,31 +76,39 @@ export interface Chains {
 }
 
 export function chainsOf(config: PortmapConfig, container: IpPrefix): Chains {
-  const { masquerade } = config;
-  const conditions = config.nftConditions[container.address.family];
+  const { family } = container.address;
+  const sources = masqueradedFor(config, container);
+  return {
+    address: `address_${suffixOf(config, family, sources)}`,
+    port: `port_${suffixOf(config, family, sources)}`,
+    ...(sources === undefined ? {} : { sources: sourcesChain(sources) }),
+  };
+}
+
+/** Whose connections to a container are masqueraded; undefined when nobody's are. */
+function masqueradedFor({ masquerade }: PortmapConfig, container: IpPrefix): Sources | undefined {
+  return masquerade.kind === "mark" ? sourcesOf(masquerade.all, container) : undefined;
+}
+
+/** The chains of a configuration in tables of earlier versions, which marked everybody's connections there. */
+export function formerChainsOf(config: PortmapConfig, family: 4 | 6): readonly string[] {
+  if (config.masquerade.kind !== "mark") return [];
+  const suffix = suffixOf(config, family);
+  return [`address_${suffix}`, `port_${suffix}`];
+}
+
+function suffixOf({ masquerade, nftConditions }: PortmapConfig, family: 4 | 6, sources?: Sources): string {
+  const { text } = nftConditions[family];
   const mark = masquerade.kind === "mark" ? `mark${masquerade.bit}` : "plain";
-  const suffix =
-    conditions.text === "" ? mark : `${mark}${conditionalPart}${sha512(conditions.text).slice(0, 12)}`;
-  const plain = { address: `address_${suffix}`, port: `port_${suffix}` };
-  return masquerade.kind === "mark" ? { ...plain, sources: sourcesChain(masquerade.all, container) } : plain;
+  const conditional = text === "" ? "" : `${conditionalPart}${sha512(text).slice(0, 12)}`;
+  return `${mark}${conditional}${sources === undefined ? "" : `_${sourcesChain(sources)}`}`;
 }
 
 const conditionalPart = "_if_";
-const sourcesPart = "from_";
 
 /** Whether there may be any number of chains like this one, so that it goes with its last user. */
 export function isTransient(chain: string): boolean {
-  return chain.includes(conditionalPart) || chain.startsWith(sourcesPart);
-}
-
-/** The network of an address that is masqueraded for; undefined when everybody is. */
-function sourceNetwork(all: boolean, container: IpPrefix): IpPrefix | undefined {
-  return all || isDefaultPrefix(container) ? undefined : networkOf(container);
-}
-
-function sourcesChain(all: boolean, container: IpPrefix): string {
-  const network = sourceNetwork(all, container);
-  return `${sourcesPart}${network === undefined ? "any" : formatPrefix(network).replaceAll(":", "_")}`;
+  return chain.includes(conditionalPart) || chain.includes(sourcesPart);
 }
 
 /** Everything in the table but elements that a container of this configuration and address needs. */
@@ -105,24 +118,12 @@ export function tableDefinition(config: PortmapConfig, container: IpPrefix): Tab
   const chains = chainsOf(config, container);
   const maps = mapsOf(family);
   const { masquerade } = config;
-  const conditions = config.nftConditions[family];
-  const bit = masquerade.kind === "mark" ? masquerade.bit : undefined;
+  const sources = masqueradedFor(config, container);
   const rule = (...statements: words.Statement[]): Rule => ({
     expressions: words.compileRule(table.family, statements),
   });
   const daddr = family === 4 ? "ip daddr" : "ip6 daddr";
-  const saddr = family === 4 ? "ip saddr" : "ip6 saddr";
   const port = ["meta l4proto", "th dport"] as const;
-  const leading = (fields: Parameters<typeof words.dnatByMap>[1], targets: NamedSet) =>
-    conditions.alternatives.map((holds) => {
-      const marked = bit === undefined ? [] : [words.addMark("meta mark", 2 ** bit)];
-      return rule(...holds, ...marked, words.dnatByMap(family, fields, targets.name));
-    });
-  const policy = (name: string, rules: readonly Rule[]): ChainDefinition => ({
-    name,
-    ...(conditions.text === "" ? {} : { comment: commentOf(conditions) }),
-    rules,
-  });
 
   const toHost = words.isLocalDestination();
   const jump = words.verdict("jump", hostports);
@@ -139,10 +140,10 @@ export function tableDefinition(config: PortmapConfig, container: IpPrefix): Tab
       ],
     },
     ...(isUsed(chains.address, ({ hostIp }) => hostIp !== undefined)
-      ? [policy(chains.address, leading([daddr, ...port], maps.addressTargets))]
+      ? [leadingChain(config, family, "address", sources)]
       : []),
     ...(isUsed(chains.port, ({ hostIp }) => hostIp === undefined)
-      ? [policy(chains.port, leading(port, maps.portTargets))]
+      ? [leadingChain(config, family, "port", sources)]
       : []),
     {
       name: "prerouting",
@@ -157,9 +158,13 @@ export function tableDefinition(config: PortmapConfig, container: IpPrefix): Tab
       rules: [rule(...(family === 6 ? loopback("::1/128") : []), toHost, jump)],
     },
   ];
-  if (bit !== undefined && chains.sources !== undefined && masquerade.kind === "mark") {
+  if (sources !== undefined && masquerade.kind === "mark") {
+    const { bit } = masquerade;
     definitions.push(
-      { name: chains.sources, rules: sourceRules(masquerade.all, container).map((all) => rule(...all)) },
+      {
+        name: sourcesChain(sources),
+        rules: sourceAlternatives(sources, family).map((from) => rule(...from, words.masquerade())),
+      },
       {
         name: bit === defaultMarkBit ? "postrouting" : `postrouting_mark${bit}`,
         base: { type: "nat", hook: "postrouting", priority: beforeOthers, policy: "accept" },
@@ -178,15 +183,51 @@ export function tableDefinition(config: PortmapConfig, container: IpPrefix): Tab
     const mappings = mappingsOf(config.mappings, family);
     return !isTransient(chain) || mappings.length === 0 || mappings.some(isLeading);
   }
+}
 
-  function sourceRules(all: boolean, of: IpPrefix): words.Statement[][] {
-    const network = sourceNetwork(all, of);
-    if (network === undefined) return [[words.masquerade()]];
-    const host = family === 4 ? parsePrefix("127.0.0.0/8") : undefined;
-    return [network, host]
-      .filter((prefix) => prefix !== undefined)
-      .map((prefix) => [words.inPrefix(saddr, "==", prefix), words.masquerade()]);
-  }
+/** Chains for ports of one address of the host, and for those of all its addresses. */
+export type Leading = "address" | "port";
+
+/** The chain by which ports lead to containers for which these sources are masqueraded, perhaps nobody. */
+export function leadingChain(
+  config: PortmapConfig,
+  family: 4 | 6,
+  of: Leading,
+  sources: Sources | undefined,
+): ChainDefinition {
+  const maps = mapsOf(family);
+  const conditions = config.nftConditions[family];
+  const daddr = family === 4 ? "ip daddr" : "ip6 daddr";
+  const port = ["meta l4proto", "th dport"] as const;
+  const translate =
+    of === "port"
+      ? words.dnatByMap(family, port, maps.portTargets.name)
+      : words.dnatByMap(family, [daddr, ...port], maps.addressTargets.name);
+  const marks = marksOf(config, family, sources);
+  // Each rule is whole: conditions may be about the mark, which the rule before would have changed.
+  const rules = conditions.alternatives.flatMap((holds) =>
+    marks.map((mark): Rule => {
+      const statements = [...holds, ...mark, translate];
+      return { expressions: words.compileRule(maps.portTargets.table.family, statements) };
+    }),
+  );
+  return {
+    name: `${of}_${suffixOf(config, family, sources)}`,
+    ...(conditions.text === "" ? {} : { comment: commentOf(conditions) }),
+    rules,
+  };
+}
+
+/** What comes before the translation, in one rule each: the mark for those who are masqueraded, nothing for the rest. */
+function marksOf(
+  { masquerade }: PortmapConfig,
+  family: 4 | 6,
+  sources: Sources | undefined,
+): words.Statement[][] {
+  if (masquerade.kind !== "mark" || sources === undefined) return [[]];
+  const mark = words.addMark("meta mark", 2 ** masquerade.bit);
+  const marked = sourceAlternatives(sources, family).map((from) => [...from, mark]);
+  return sources === "any" ? marked : [...marked, []];
 }
 
 const hostports = "hostports";
