@@ -20,7 +20,7 @@ test("a program for a snapshot asks for native code alone, and does not tell whe
       readFileSync(other, "utf8"); process.env["X"]; Buffer.from("x"); new TextDecoder();`,
     "other.ts": 'export const other = "of another module"; export const unused = "nobody uses it";',
   });
-  const text = await bundleForSnapshot(join(folder, "main.ts"));
+  const { text } = await bundleForSnapshot(join(folder, "main.ts"));
   assert.equal(text.includes("of another module"), true);
   assert.equal(text.includes("nobody uses it"), false);
   assert.equal(text.includes(folder), false);
@@ -44,7 +44,7 @@ test("a program for a snapshot has no names of constants, and no methods that no
       function helper(text: string) { return text.length; }
       export function twice(number: number) { if (number > 9) process.exit(2); return number * 2; }`,
   });
-  const text = await bundleForSnapshot(join(folder, "main.ts"));
+  const { text } = await bundleForSnapshot(join(folder, "main.ts"));
   assert.match(text, /used\(4096\)/);
   assert.match(text, /function twice\(number\)/);
   assert.doesNotMatch(text, /FLAG|never|helper|of nobody/);
@@ -64,7 +64,7 @@ test("a plugin within a program is known by the identity of its own executable",
     "plugin.ts": 'export const plugin = { name: "the one within" };',
   });
   const builtIn = { module: join(folder, "plugin.ts"), identity: "abc" };
-  const text = await bundleForSnapshot(join(folder, "plugin.ts"), builtIn);
+  const { text } = await bundleForSnapshot(join(folder, "plugin.ts"), builtIn);
   assert.equal(text.includes('"abc"') && text.includes("the one within"), true);
 });
 

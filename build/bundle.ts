@@ -1,16 +1,18 @@
 import { join } from "node:path";
-import { type BuildOptions, build } from "esbuild";
+import { type BuildOptions, build, type OutputFile } from "esbuild";
 import { minify } from "terser";
 import packageJson from "../package.json" with { type: "json" };
 import { buildInfo } from "./build-info.ts";
 import { ipAddress } from "./ip-address.ts";
 import { changes } from "./node/changes.ts";
 import { pluginNames } from "./plugin-names.ts";
+import type { Script } from "./source-places.ts";
 import { withoutUnusedMembers } from "./unused-members.ts";
 
 const { version } = packageJson;
 
-const runtime = join(import.meta.dirname, "../shared/runtime");
+const root = join(import.meta.dirname, "..");
+const runtime = join(root, "shared/runtime");
 
 const options = {
   bundle: true,
@@ -59,7 +61,16 @@ export interface BuiltInSource {
  * Bundles one program like `bundle`, with shared/runtime in place of Node's library and as little else as possible: its
  * only free names are `internalBinding` and `nodeProcess`. Throws also when it imports what the runtime does not have.
  */
-export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource): Promise<string> {
+export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource): Promise<Script> {
+  const program = await compressed(await bundleAsWritten(entry, builtIn));
+  const [needsIcu] = program.text.match(needingIcu) ?? [];
+  if (needsIcu !== undefined)
+    throw new Error(`${entry}: executables are without ICU's data, which this needs: ${needsIcu}`);
+  return program;
+}
+
+/** The same program before functions are put where they are used: every place in it has one in the sources. */
+export async function bundleAsWritten(entry: string, builtIn?: BuiltInSource): Promise<Script> {
   const { outputFiles } = await build({
     ...options,
     alias: Object.fromEntries(
@@ -75,12 +86,17 @@ export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource):
     mainFields: ["module", "main"],
     conditions: ["node", "import"],
     stdin: mainModule(entry, builtIn),
+    absWorkingDir: root,
+    outfile: join(root, "program.js"),
+    sourcemap: "external",
+    sourcesContent: false,
   });
-  const program = await compressed(withoutUnusedMembers(only(outputFiles, entry)));
-  const [needsIcu] = program.match(needingIcu) ?? [];
-  if (needsIcu !== undefined)
-    throw new Error(`${entry}: executables are without ICU's data, which this needs: ${needsIcu}`);
-  return program;
+  const isMap = ({ path }: OutputFile): boolean => path.endsWith(".map");
+  const text = only(
+    outputFiles.filter((file) => !isMap(file)),
+    entry,
+  );
+  return { text: withoutUnusedMembers(text), map: only(outputFiles.filter(isMap), entry) };
 }
 
 /** What fails without data of languages and time zones, which build/node/unused-data.ts leaves out. */
@@ -91,17 +107,18 @@ const needingIcu = /.{0,40}(\.localeCompare\(|\.toLocale[A-Z]\w+\(|\bIntl\.).{0,
  * what is unused then: every start of a plugin makes objects of all of them. Other names stay, for the stack of an
  * internal error: shorter ones make no start any faster.
  */
-async function compressed(script: string): Promise<string> {
-  const { code } = await minify(script, {
+async function compressed(script: Script): Promise<Script> {
+  const { code, map } = await minify(script.text, {
     compress: { passes: 3 },
     mangle: false,
     keep_classnames: true,
     toplevel: true,
     ecma: 2020,
     format: { ascii_only: true },
+    sourceMap: { content: script.map },
   });
-  if (code === undefined) throw new Error("terser gave no text");
-  return code;
+  if (code === undefined || typeof map !== "string") throw new Error("terser gave no text");
+  return { text: code, map };
 }
 
 function mainModule(

@@ -17,13 +17,16 @@ import { lazy } from "../shared/errors/lazy.ts";
 import { ADDON_ASSET } from "../shared/linux/koffi.ts";
 import { encodeSparse } from "../shared/linux/sparse-file.ts";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
-import { bundle, bundleForSnapshot } from "./bundle.ts";
+import { type BuiltInSource, bundle, bundleAsWritten, bundleForSnapshot } from "./bundle.ts";
 import { withoutTrampolines } from "./koffi-addon.ts";
 import { koffiAddon, pinnedNode, type SnapshotNode, v8Flags, writeBaseBinary } from "./node/binary.ts";
+import { failureIn } from "./node/guards.ts";
 import { linkedFile } from "./node/linked-file.ts";
 import { blobOf, notesOf } from "./node/sea-blob.ts";
 import type { SnapshotInput } from "./node/snapshot-scripts.ts";
+import { snapshotFailure } from "./snapshot-failure.ts";
 import { snapshotInput } from "./snapshot-input.ts";
+import type { Script } from "./source-places.ts";
 
 /** A program that only needs shared/runtime, Node and koffi's addon. */
 export interface Program {
@@ -53,11 +56,12 @@ export async function buildExecutable({
   builtIn,
   flags = [],
 }: Executable): Promise<string> {
-  const { program, identity } = await programText({ entry, builtIn }, (part) =>
+  const { program, inside, identity } = await programText({ entry, builtIn }, (part) =>
     identityOf([node.binary, part]),
   );
   const input = snapshotInput(program, cold);
-  const blob = await snapshotBlob(node, input, { folder: dirname(output), flags });
+  const asWritten = (): Promise<Script> => bundleAsWritten(entry, inside);
+  const blob = await snapshotBlob(node, input, asWritten, { folder: dirname(output), flags });
   write(output, node.slim.file(notesOf([blob], node.slim.end)), identity);
   return input.program;
 }
@@ -79,13 +83,14 @@ export async function buildLinkedExecutable({
   otherwise,
 }: LinkedExecutable): Promise<void> {
   const all = [...programs.values(), { entry: otherwise }];
-  const texts = await Promise.all(all.map(({ entry }) => bundleForSnapshot(entry)));
-  const identity = identityOf([node.binary, ...programs.keys(), ...texts]);
+  const scripts = await Promise.all(all.map(({ entry }) => bundleForSnapshot(entry)));
+  const identity = identityOf([node.binary, ...programs.keys(), ...scripts.map(({ text }) => text)]);
   const blobs: Buffer[] = [];
   for (const { entry, cold, builtIn } of all) {
     const inside = builtIn && { module: builtIn.module, identity, isByName: true };
     const input = snapshotInput(await bundleForSnapshot(entry, inside), cold);
-    blobs.push(await snapshotBlob(node, input, { folder, flags: [] }));
+    const asWritten = (): Promise<Script> => bundleAsWritten(entry, inside);
+    blobs.push(await snapshotBlob(node, input, asWritten, { folder, flags: [] }));
   }
   const [first = "", ...others] = programs.keys();
   write(join(folder, first), linkedFile(node.slim, [...programs.keys()], blobs), identity);
@@ -123,7 +128,8 @@ export async function buildStockExecutable({
 }
 
 interface ProgramText {
-  program: string;
+  program: Script;
+  inside: BuiltInSource | undefined;
   identity: string;
 }
 
@@ -135,9 +141,9 @@ export async function programText(
   const inside =
     builtIn === undefined
       ? undefined
-      : { module: builtIn.module, identity: identify(await bundleForSnapshot(builtIn.main)) };
+      : { module: builtIn.module, identity: identify((await bundleForSnapshot(builtIn.main)).text) };
   const program = await bundleForSnapshot(entry, inside);
-  return { program, identity: identify(program) };
+  return { program, inside, identity: identify(program.text) };
 }
 
 const addonAsset = lazy(() => encodeSparse(withoutTrampolines(readFileSync(koffiAddon))));
@@ -186,15 +192,29 @@ interface PackOptions {
   start: "snapshot" | "code cache" | "script";
 }
 
-/** The blob with a snapshot of a program: what pkg puts into an executable. */
+/**
+ * The blob with a snapshot of a program: what pkg puts into an executable. When the program's modules fail, throws an
+ * error that tells the place in the sources, for which it evaluates the program as it was written.
+ */
 async function snapshotBlob(
   node: SnapshotNode,
   input: SnapshotInput,
+  asWritten: () => Promise<Script>,
   { folder, flags }: Omit<PackOptions, "start">,
 ): Promise<Buffer> {
   const writeBase = (path: string): void => writeFileSync(path, node.binary, { mode: 0o755 });
   const options = { folder, flags: [...v8Flags, ...flags], start: "snapshot" } as const;
-  return blobOf(await pack(JSON.stringify(input), writeBase, options));
+  const blob = async (from: SnapshotInput): Promise<Buffer> =>
+    blobOf(await pack(JSON.stringify(from), writeBase, options));
+  try {
+    return await blob(input);
+  } catch (error) {
+    if (failureIn(String(error)) === undefined) throw error;
+    const script = await asWritten();
+    const told = await blob({ ...snapshotInput(script, "all"), frames: 100 }).catch(String);
+    const failure = failureIn(String(told));
+    throw failure === undefined ? error : new Error(snapshotFailure(failure, script));
+  }
 }
 
 /**

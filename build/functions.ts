@@ -69,7 +69,7 @@ export function compiledFunctions(log: string): readonly number[] {
 }
 
 /** A part of a script's syntax tree; what else it has depends on its type: https://github.com/babel/babel, ast/spec.md. */
-interface Node extends Readonly<Record<string, unknown>> {
+export interface Node extends Readonly<Record<string, unknown>> {
   readonly type: string;
   readonly start: number;
   readonly end: number;

@@ -9,7 +9,7 @@ import { asFunction, coldFunctions, snapshotInput } from "./snapshot-input.ts";
 test("cold-functions/ is about the plugins as they are: else run `npm run profile`", async () => {
   for (const plugin of plugins) {
     const { program } = await programText(programOf(plugin), () => "");
-    const script = asFunction(program);
+    const script = asFunction(program.text);
     const all = functionsOf(script).length;
     const share = 1 - warmFunctions(script, coldFunctions(plugin)).length / all;
     assert.ok(
@@ -26,9 +26,9 @@ test("a snapshot is made of a program and where its warm functions are", () => {
     functionsOf(program).flatMap(({ start, hash }) => (program.startsWith("()", start) ? [hash] : [])),
   );
   const lines = program.split("\n");
-  const ends = snapshotInput(bundle, cold).warm.map(({ lineNumber, columnNumber }) =>
+  const ends = snapshotInput({ text: bundle, map: "" }, cold).warm.map(({ lineNumber, columnNumber }) =>
     lines[lineNumber]?.slice(0, columnNumber + 1),
   );
   assert.deepEqual(ends, ["}", "  function two() { return 2; }"]);
-  assert.equal(snapshotInput(bundle).warm.length, 3);
+  assert.equal(snapshotInput({ text: bundle, map: "" }).warm.length, 3);
 });

@@ -4,7 +4,7 @@
  * from which every start goes on. Node's own scripts would fill it with three times as much, all of it for a library of
  * which plugins use little; shared/runtime is what they use.
  *
- * The functions travel as text, so nothing outside of them may be used within.
+ * The functions travel as text, so nothing outside of them may be used within: free-names.ts looks after that.
  */
 
 /** What the native code of Node offers to its scripts, as far as these use it. Node's src/ has it. */
@@ -35,6 +35,10 @@ export interface SnapshotInput {
   readonly program: string;
   /** Places in it, a line and a column each, in functions that V8 is to compile beforehand. */
   readonly warm: readonly { readonly lineNumber: number; readonly columnNumber: number }[];
+  /** The text of a function that evaluates it: see guards.ts. */
+  readonly guards: string;
+  /** How many calls a failure tells of: 0 for a snapshot that is kept. */
+  readonly frames: number;
 }
 
 /** `internal/per_context/primordials`: native code wants these four to be there. */
@@ -42,12 +46,12 @@ function setUpContext(primordials: Record<string, unknown>): void {
   Object.assign(primordials, { SafeMap: Map, SafeSet: Set, SafeWeakMap: WeakMap, SafeWeakSet: WeakSet });
 }
 
-/** `internal/bootstrap/realm`: native code with state must be loaded once only. */
+/** `internal/bootstrap/realm`: native code with state, or with guards, must be loaded once only. */
 function setUpLoader(load: Loader): void {
-  const stateful = ["buffer", "fs", "mksnapshot", "process_methods"];
+  const once = ["buffer", "credentials", "fs", "mksnapshot", "process_methods", "sea"];
   const loaded = new Map<string, unknown>();
   const internalBinding = (name: keyof Natives): unknown => {
-    if (!stateful.includes(name)) return load(name);
+    if (!once.includes(name)) return load(name);
     if (!loaded.has(name)) loaded.set(name, load(name));
     return loaded.get(name);
   };
@@ -67,7 +71,7 @@ function prepareSnapshot(process: object, internalBinding: Loader): readonly unk
     [String(error), ...calls.map((call) => `    at ${call}`)].join("\n"),
   );
   const evaluate = (json: string): void => {
-    const { program, warm }: SnapshotInput = JSON.parse(json);
+    const { program, warm, guards, frames }: SnapshotInput = JSON.parse(json);
     let scriptId = "";
     let refusal = "";
     const { Connection } = internalBinding("inspector");
@@ -82,7 +86,9 @@ function prepareSnapshot(process: object, internalBinding: Loader): readonly unk
       if (refusal !== "") throw new Error(`${method}: ${refusal}`);
     };
     const { eval: evaluateInGlobalScope } = globalThis;
-    evaluateInGlobalScope(`${program}\n//# sourceURL=program.js`)(internalBinding, process);
+    const run = (): void =>
+      evaluateInGlobalScope(`${program}\n//# sourceURL=program.js`)(internalBinding, process);
+    evaluateInGlobalScope(guards)(run, internalBinding, process, frames);
     ask("Debugger.enable", {});
     for (const { lineNumber, columnNumber } of warm) {
       // V8 compiles a function, and those around it, when a debugger asks where it could break.
@@ -96,7 +102,10 @@ function prepareSnapshot(process: object, internalBinding: Loader): readonly unk
   return [process, () => undefined, evaluate];
 }
 
-/** Node's scripts by name, with what comes in place of each. The parameters are those that Node gives them. */
+/** What Node gives its scripts, as far as these use it. */
+export const givenNames = ["primordials", "getInternalBinding", "process", "internalBinding"];
+
+/** Node's scripts by name, with what comes in place of each. */
 export const snapshotScripts: Readonly<Record<string, string>> = {
   "internal/per_context/primordials": `(${setUpContext})(primordials)`,
   "internal/per_context/domexception": "",

@@ -33,10 +33,18 @@ export const process: Process = {
   get execPath() {
     return own().execPath;
   },
-  abort: methods.abort,
-  dlopen: methods.dlopen,
-  exit: methods.reallyExit,
-  geteuid: internalBinding("credentials").geteuid,
+  abort() {
+    return methods.abort();
+  },
+  dlopen(module, path) {
+    methods.dlopen(module, path);
+  },
+  exit(status) {
+    return methods.reallyExit(status);
+  },
+  geteuid() {
+    return internalBinding("credentials").geteuid();
+  },
   hrtime() {
     methods.hrtime();
     const [high = 0, low = 0, nanoseconds = 0] = methods.hrtimeBuffer;

@@ -1,5 +1,3 @@
-const { getAsset } = internalBinding("sea");
-
 /** https://nodejs.org/api/single-executable-applications.html: this runtime is only in executables. */
 export function isSea(): true {
   return true;
@@ -7,7 +5,7 @@ export function isSea(): true {
 
 /** An asset's memory, which must not be written to. Throws when the executable has none of the name. */
 export function getRawAsset(name: string): ArrayBuffer {
-  const asset = getAsset(name);
+  const asset = internalBinding("sea").getAsset(name);
   if (asset === undefined) throw new Error(`this executable has no asset ${name}`);
   return asset;
 }
