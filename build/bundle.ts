@@ -6,7 +6,7 @@ import { buildInfo } from "./build-info.ts";
 import { ipAddress } from "./ip-address.ts";
 import { changes } from "./node/changes.ts";
 import { pluginNames } from "./plugin-names.ts";
-import type { Script } from "./source-places.ts";
+import type { Script } from "./script.ts";
 import { withoutUnusedMembers } from "./unused-members.ts";
 
 const { version } = packageJson;
@@ -89,7 +89,6 @@ export async function bundleAsWritten(entry: string, builtIn?: BuiltInSource): P
     absWorkingDir: root,
     outfile: join(root, "program.js"),
     sourcemap: "external",
-    sourcesContent: false,
   });
   const isMap = ({ path }: OutputFile): boolean => path.endsWith(".map");
   const text = only(

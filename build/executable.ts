@@ -18,22 +18,23 @@ import { ADDON_ASSET } from "../shared/linux/koffi.ts";
 import { encodeSparse } from "../shared/linux/sparse-file.ts";
 import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { type BuiltInSource, bundle, bundleAsWritten, bundleForSnapshot } from "./bundle.ts";
+import type { ColdFunctions } from "./cold-functions.ts";
 import { withoutTrampolines } from "./koffi-addon.ts";
 import { koffiAddon, pinnedNode, type SnapshotNode, v8Flags, writeBaseBinary } from "./node/binary.ts";
 import { failureIn } from "./node/guards.ts";
 import { linkedFile } from "./node/linked-file.ts";
 import { blobOf, notesOf } from "./node/sea-blob.ts";
 import type { SnapshotInput } from "./node/snapshot-scripts.ts";
+import type { Script } from "./script.ts";
 import { snapshotFailure } from "./snapshot-failure.ts";
 import { snapshotInput } from "./snapshot-input.ts";
-import type { Script } from "./source-places.ts";
 
 /** A program that only needs shared/runtime, Node and koffi's addon. */
 export interface Program {
   /** The main module. */
   entry: string;
-  /** Hashes of the functions that are not to be compiled beforehand: see profile.ts. */
-  cold?: ReadonlySet<string> | "all" | undefined;
+  /** The functions that are not to be compiled beforehand: see profile.ts. */
+  cold?: ColdFunctions | "all" | undefined;
   /** A plugin whose code it has inside, to save a process: see shared/cni/built-in.ts. */
   builtIn?: { main: string; module: string } | undefined;
 }
@@ -47,7 +48,7 @@ export interface Executable extends Program {
   flags?: readonly string[];
 }
 
-/** Packs a program into one file that needs nothing beside it. Returns the text that V8 knows the program by. */
+/** Packs a program into one file that needs nothing beside it. Returns the program's bundle. */
 export async function buildExecutable({
   entry,
   output,
@@ -55,7 +56,7 @@ export async function buildExecutable({
   cold,
   builtIn,
   flags = [],
-}: Executable): Promise<string> {
+}: Executable): Promise<Script> {
   const { program, inside, identity } = await programText({ entry, builtIn }, (part) =>
     identityOf([node.binary, part]),
   );
@@ -63,7 +64,7 @@ export async function buildExecutable({
   const asWritten = (): Promise<Script> => bundleAsWritten(entry, inside);
   const blob = await snapshotBlob(node, input, asWritten, { folder: dirname(output), flags });
   write(output, node.slim.file(notesOf([blob], node.slim.end)), identity);
-  return input.program;
+  return program;
 }
 
 export interface LinkedExecutable {

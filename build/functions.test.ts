@@ -1,64 +1,66 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { build } from "esbuild";
 import { calledFunctions, compiledFunctions, functionsOf, warmFunctions } from "./functions.ts";
+import { asFunction, type Script } from "./script.ts";
 
-const script =
-  "(function () { function one() { return () => 1; } class Two { #three = 3; four() {} } const five = (x) => x; })";
+const source =
+  "function one() { return () => 1; } class Two { #three = 3; four() {} } const five = (x) => x; use(one, Two, five);";
 
-/** The texts of functions. */
-const texts = (found: readonly { start: number; end: number }[]) =>
-  found.map(({ start, end }) => script.slice(start, end));
+/** A bundle of a file `a.ts` with a text. */
+async function bundled(contents: string): Promise<Script> {
+  const options = { sourcefile: "a.ts", resolveDir: "/", loader: "ts" } as const;
+  const { outputFiles } = await build({
+    stdin: { contents, ...options },
+    absWorkingDir: "/",
+    outfile: "/out.js",
+    bundle: true,
+    format: "cjs",
+    write: false,
+    sourcemap: "external",
+  });
+  const [map, text] = outputFiles;
+  return { text: text?.text ?? "", map: map?.text ?? "" };
+}
 
-const hashOf = (text: string): string => {
-  const found = functionsOf(script).find(({ start, end }) => script.slice(start, end) === text);
-  assert.ok(found !== undefined);
-  return found.hash;
-};
+const script = await bundled(source);
+const program = asFunction(script);
+const functions = functionsOf(script);
+const namesOf = (found: readonly { name: string }[]) => found.map(({ name }) => name);
 
-const endOf = (text: string): number => script.indexOf(text) + text.length;
-
-test("functions, methods, arrow functions and fields are found, outer ones first", () => {
-  assert.deepEqual(texts(functionsOf(script)), [
-    script.slice(1, -1),
-    "function one() { return () => 1; }",
-    "() => 1",
-    "#three = 3;",
-    "four() {}",
-    "(x) => x",
+test("functions, methods, arrow functions and fields are found by their names in the sources, outer ones first", () => {
+  const [whole, ...others] = functions;
+  assert.equal(program.slice(whole?.start, whole?.end), program.slice(1, -1));
+  assert.deepEqual(namesOf(others), [
+    "a.ts one",
+    "a.ts one/1",
+    "a.ts Two.#three",
+    "a.ts Two.four",
+    "a.ts five",
   ]);
 });
 
 test("each tells a place that is in none of those within it", () => {
-  const all = functionsOf(script);
-  for (const { inside, start, end } of all) {
-    const innermost = all.findLast((other) => other.start <= inside && inside < other.end);
+  for (const { inside, start, end } of functions) {
+    const innermost = functions.findLast((other) => other.start <= inside && inside < other.end);
     assert.equal(innermost?.start, start);
     assert.ok(inside < end);
   }
 });
 
-test("what is within a cold function may be warm", () => {
-  const cold = new Set([hashOf("function one() { return () => 1; }"), hashOf("(x) => x")]);
-  assert.deepEqual(texts(warmFunctions(script, cold)), [
-    script.slice(1, -1),
-    "() => 1",
-    "#three = 3;",
-    "four() {}",
-  ]);
-  assert.equal(warmFunctions(script, new Set()).length, 6);
+test("what is within a cold function may be warm, and so are fields", () => {
+  const cold = new Set(["a.ts one", "a.ts five", "a.ts Two.#three"]);
+  const warm = namesOf(warmFunctions(functions, cold)).filter((name) => name.startsWith("a.ts"));
+  assert.deepEqual(warm, ["a.ts one/1", "a.ts Two.#three", "a.ts Two.four"]);
+  assert.equal(warmFunctions(functions).length, functions.length);
 });
 
 test("functions were called or not by where they end; fields are not asked about", () => {
-  const called = calledFunctions(script, new Set([script.length - 1, endOf("four() {}")]));
-  assert.equal(called.get(hashOf("four() {}")), true);
-  assert.equal(called.get(hashOf("(x) => x")), false);
-  assert.equal(called.get(hashOf("#three = 3;")), undefined);
-});
-
-test("of two functions with the same text one call is enough", () => {
-  const twice = "(function () { const a = () => 1; const b = () => 1; })";
-  const hash = functionsOf(twice)[1]?.hash ?? "";
-  assert.equal(calledFunctions(twice, new Set([twice.indexOf("1;") + 1])).get(hash), true);
+  const end = functions.find(({ name }) => name === "a.ts Two.four")?.end ?? 0;
+  const called = calledFunctions(functions, new Set([end]));
+  assert.equal(called.get("a.ts Two.four"), true);
+  assert.equal(called.get("a.ts five"), false);
+  assert.equal(called.has("a.ts Two.#three"), false);
 });
 
 test("V8's log tells what of the program was compiled", () => {

@@ -1,55 +1,79 @@
-import { createHash } from "node:crypto";
-import { parse } from "@babel/parser";
+import type { ColdFunctions } from "./cold-functions.ts";
+import { type NamedFunction, namedFunctions } from "./function-names.ts";
+import { asFunction, placeInBundle, placesIn, type Script, sourcePlaces } from "./script.ts";
 
-/** A function in the text of a script, from its first character to the one behind its last. */
-export interface FunctionInScript {
+/** A function in a program, from its first character to the one behind its last. */
+export interface FunctionInProgram {
   readonly start: number;
   readonly end: number;
   /** A place that is in it and in none of those within it. */
   readonly inside: number;
-  /** Its text's hash, by which it is known wherever in a script it is. */
-  readonly hash: string;
+  /** The file that it comes from and its name there: see function-names.ts. */
+  readonly name: string;
+  /** Whether it is a field of a class: V8 makes a function of those. */
+  readonly isField: boolean;
 }
 
 /**
- * Every function, method and arrow function of a script, in the order of their beginnings, and every field of a class:
- * V8 makes a function of those.
+ * Every function, method and arrow function of a program, which is a bundle as a function expression, in the order of
+ * their beginnings, and every field of a class.
  */
-export function functionsOf(script: string): FunctionInScript[] {
-  const found: FunctionInScript[] = [];
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) {
-      for (const item of value) visit(item);
-    } else if (isNode(value)) {
-      const { type, start, end } = value;
-      const isField = /^Class(Private)?Property$/.test(type);
-      if (isField || /Function|Method/.test(type)) {
-        const hash = createHash("sha256").update(script.slice(start, end)).digest("hex").slice(0, 8);
-        found.push({ start, end, inside: isField ? start : end - 1, hash });
-      }
-      for (const child of Object.values(value)) visit(child);
-    }
+export function functionsOf(bundle: Script): FunctionInProgram[] {
+  const program = asFunction(bundle);
+  const placeOf = placesIn(program);
+  const sourceOf = sourcePlaces(bundle);
+  const files = new Map<string, ReadonlyMap<string, string>>();
+  const nameOf = ({ start, name }: NamedFunction): string => {
+    const { line, column } = placeInBundle(placeOf(start));
+    const source = column < 0 ? undefined : sourceOf(line, column);
+    if (source === undefined) return `bundle ${name}`;
+    const { file, text } = source;
+    const known = files.get(file) ?? namesByPlace(text);
+    files.set(file, known);
+    const found = known.get(`${source.line}:${source.column}`);
+    return found === undefined ? `bundle ${name}` : `${file} ${found}`;
   };
-  visit(parse(script).program.body);
-  return found.sort((a, b) => a.start - b.start || b.end - a.end);
+  return namedFunctions(program)
+    .map((found) => {
+      const { start, end, isField } = found;
+      return { start, end, isField, inside: isField ? start : end - 1, name: nameOf(found) };
+    })
+    .sort((a, b) => a.start - b.start || b.end - a.end);
+}
+
+/** The names of a file's functions by where each begins. */
+function namesByPlace(text: string): ReadonlyMap<string, string> {
+  const placeOf = placesIn(text);
+  return new Map(
+    namedFunctions(text).flatMap(({ name, start, beginnings }) =>
+      [start, ...beginnings].map((beginning): [string, string] => {
+        const { line, column } = placeOf(beginning);
+        return [`${line}:${column}`, name];
+      }),
+    ),
+  );
 }
 
 /** The functions that are not cold, also those within one that is: it may have been called once, to make them. */
-export function warmFunctions(script: string, cold: ReadonlySet<string>): FunctionInScript[] {
-  return functionsOf(script).filter(({ hash }) => !cold.has(hash));
+export function warmFunctions(
+  functions: readonly FunctionInProgram[],
+  cold?: Pick<ColdFunctions, "has">,
+): FunctionInProgram[] {
+  return functions.filter(({ name, isField }) => isField || cold?.has(name) !== true);
 }
 
 /**
- * Whether each of a script's functions was called, by hash. `ends` has where functions end that were: V8 and the parser
+ * Whether each of a program's functions was called, by name. `ends` has where functions end that were: V8 and the parser
  * agree on that, not on where each kind of function begins. Several end at one place when an arrow function is all of
  * another's body; then all of them count as called.
  */
-export function calledFunctions(script: string, ends: ReadonlySet<number>): Map<string, boolean> {
+export function calledFunctions(
+  functions: readonly FunctionInProgram[],
+  ends: ReadonlySet<number>,
+): Map<string, boolean> {
   const called = new Map<string, boolean>();
-  for (const { inside, end, hash } of functionsOf(script)) {
-    const isField = inside < end - 1;
-    if (isField) continue;
-    called.set(hash, called.get(hash) === true || ends.has(end));
+  for (const { name, end, isField } of functions) {
+    if (!isField) called.set(name, called.get(name) === true || ends.has(end));
   }
   return called;
 }
@@ -66,24 +90,4 @@ export function compiledFunctions(log: string): readonly number[] {
     else known.push(Number(end));
   }
   return [...ends.values()].reduce((most, one) => (one.length > most.length ? one : most), []);
-}
-
-/** A part of a script's syntax tree; what else it has depends on its type: https://github.com/babel/babel, ast/spec.md. */
-export interface Node extends Readonly<Record<string, unknown>> {
-  readonly type: string;
-  readonly start: number;
-  readonly end: number;
-}
-
-export function isNode(value: unknown): value is Node {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "type" in value &&
-    typeof value.type === "string" &&
-    "start" in value &&
-    typeof value.start === "number" &&
-    "end" in value &&
-    typeof value.end === "number"
-  );
 }

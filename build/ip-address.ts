@@ -20,6 +20,8 @@ export const ipAddress: Plugin = {
 /** Turns a CommonJS module, as TypeScript writes them, into an ES module. Throws when something is left of CommonJS. */
 export function asModule(source: string): string {
   const module = source
+    // It leads to files that are not in the package.
+    .replace(/^\/\/# sourceMappingURL=.*$/gm, "")
     .replace(/^Object\.defineProperty\(exports, "__esModule", .*$/gm, "")
     .replace(/^(?:exports\.\w+ = )+void 0;$/gm, "")
     .replace(

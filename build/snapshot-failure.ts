@@ -1,6 +1,5 @@
 import type { SnapshotFailure } from "./node/guards.ts";
-import { placeInBundle } from "./snapshot-input.ts";
-import { type Script, sourcePlaces } from "./source-places.ts";
+import { placeInBundle, type Script, sourcePlaces } from "./script.ts";
 
 /** What stands in for Node's library: who calls it is to blame. */
 const runtime = "shared/runtime/";
@@ -24,7 +23,8 @@ export function snapshotFailure({ message, stack, touched }: SnapshotFailure, sc
 function placesIn(stack: string, script: Script): readonly string[] {
   const placeOf = sourcePlaces(script);
   return [...stack.matchAll(/\bprogram\.js:(\d+):(\d+)/g)].flatMap(([, line, column]) => {
-    const place = placeOf(...placeInBundle(Number(line) - 1, Number(column) - 1));
+    const inBundle = placeInBundle({ line: Number(line) - 1, column: Number(column) - 1 });
+    const place = placeOf(inBundle.line, inBundle.column);
     return place === undefined ? [] : [`${place.file}:${place.line + 1}`];
   });
 }

@@ -1,5 +1,5 @@
 import { parse } from "@babel/parser";
-import { isNode } from "./functions.ts";
+import { isNode } from "./syntax-tree.ts";
 
 /** JavaScript itself calls these by name. */
 const calledByTheLanguage = [
