@@ -1,5 +1,6 @@
 /**
- * Node's Buffer, as far as plugins use it: https://nodejs.org/api/buffer.html.
+ * Node's Buffer, as far as plugins use it: https://nodejs.org/api/buffer.html. All else that a Buffer does is what a
+ * Uint8Array does.
  */
 
 const binding = internalBinding("buffer");
@@ -14,14 +15,17 @@ const Bytes: new (
 ) => Uint8Array<ArrayBuffer> = Uint8Array;
 
 export class Buffer extends Bytes {
+  /** Filled with zeros only. */
   static alloc(size: number): Buffer {
     return new Buffer(size);
   }
 
+  /** Its memory is its own, and zeros. */
   static allocUnsafe(size: number): Buffer {
     return new Buffer(size);
   }
 
+  /** Of a text as UTF-8. */
   static byteLength(text: string): number {
     return binding.byteLengthUtf8(text);
   }
@@ -44,6 +48,7 @@ export class Buffer extends Bytes {
     return all;
   }
 
+  /** Of texts in these encodings; nothing is taken from objects with `valueOf`. */
   static from(text: string, encoding?: Encoding): Buffer;
   static from(bytes: ArrayLike<number>): Buffer;
   static from(memory: ArrayBufferLike, byteOffset?: number, length?: number): Buffer;
@@ -61,6 +66,7 @@ export class Buffer extends Bytes {
 
   declare subarray: (start?: number, end?: number) => Buffer;
 
+  /** Of a byte, or of a text as UTF-8, from a place that is not counted from the end. */
   override indexOf(value: number | string, from = 0): number {
     if (typeof value === "number") return super.indexOf(value, from);
     // As texts of one character a byte, in which V8 is fast; what is before `from` need not become one.
@@ -69,10 +75,12 @@ export class Buffer extends Bytes {
     return found === -1 ? -1 : start + found;
   }
 
+  /** As `indexOf`. */
   override includes(value: number | string, from = 0): boolean {
     return this.indexOf(value, from) !== -1;
   }
 
+  /** In these encodings. */
   override toString(encoding: Encoding = "utf8", start = 0, end = this.length): string {
     return textOf(this, encoding, start, end);
   }

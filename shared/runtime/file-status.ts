@@ -8,7 +8,7 @@ const UV_DIRENT_FILE = 1;
 const UV_DIRENT_DIR = 2;
 const UV_DIRENT_LINK = 3;
 
-/** https://nodejs.org/api/fs.html#class-fsstats, as far as plugins use it. */
+/** https://nodejs.org/api/fs.html#class-fsstats: of times only those of the content and the status. */
 export class Stats {
   readonly dev: number;
   readonly mode: number;
@@ -60,7 +60,7 @@ export class Stats {
   }
 }
 
-/** https://nodejs.org/api/fs.html#class-fsstats with `bigint`, as far as plugins use it. */
+/** https://nodejs.org/api/fs.html#class-fsstats with `bigint`: times are in nanoseconds alone. */
 export class BigIntStats {
   readonly dev: bigint;
   readonly nlink: bigint;
@@ -84,7 +84,7 @@ export class BigIntStats {
   }
 }
 
-/** https://nodejs.org/api/fs.html#class-fsdirent, as far as plugins use it. */
+/** https://nodejs.org/api/fs.html#class-fsdirent: it does not know its directory. */
 export class Dirent {
   readonly name: string;
   readonly #type: number;

@@ -1,6 +1,6 @@
 /**
  * Node's fs, as far as plugins use it: https://nodejs.org/api/fs.html. Errors are made by Node's native code, which
- * is why they are the same.
+ * is why they are the same. Paths are strings, no Buffers or URLs, and only functions that wait are there.
  */
 import type { CallContext, StatValues } from "./bindings.ts";
 import { Buffer, type Encoding } from "./buffer.ts";
@@ -22,6 +22,7 @@ const {
   X_OK = 0,
 } = internalBinding("constants").fs;
 
+/** Only these. */
 export const constants = {
   O_CREAT,
   O_DIRECTORY,
@@ -36,12 +37,15 @@ export const constants = {
   X_OK,
 };
 
-const flagsOf = {
+type FlagName = "r" | "w" | "wx";
+
+const flagsOf: Readonly<Record<FlagName, number>> = {
   r: O_RDONLY,
   w: O_WRONLY | O_CREAT | O_TRUNC,
   wx: O_WRONLY | O_CREAT | O_TRUNC | O_EXCL,
 };
 
+/** The mode must be given. */
 export function accessSync(path: string, mode: number): void {
   binding.access(valid(path), mode);
 }
@@ -58,10 +62,12 @@ export function fsyncSync(fd: number): void {
   binding.fsync(fd);
 }
 
-export function openSync(path: string, flags: number | keyof typeof flagsOf, mode = 0o666): number {
+/** Flags are a number, `r`, `w` or `wx`. */
+export function openSync(path: string, flags: number | FlagName, mode = 0o666): number {
   return binding.open(valid(path), typeof flags === "number" ? flags : flagsOf[flags], mode);
 }
 
+/** Without an object of options; a position is no bigint. */
 export function readSync(
   fd: number,
   buffer: Uint8Array,
@@ -72,6 +78,7 @@ export function readSync(
   return length === 0 ? 0 : binding.read(fd, buffer, offset, length, position ?? -1);
 }
 
+/** Without an object of options; a position is no bigint. */
 export function writeSync(
   fd: number,
   bytes: Uint8Array,
@@ -111,6 +118,7 @@ export function writeSync(
   return written;
 }
 
+/** Of a path, no descriptor, and always as a text: the encoding must be given. */
 export function readFileSync(path: string, encoding: Encoding): string {
   if (encoding === "utf8") return binding.readFileUtf8(valid(path), O_RDONLY);
   const fd = openSync(path, "r");
@@ -127,6 +135,7 @@ export function readFileSync(path: string, encoding: Encoding): string {
   }
 }
 
+/** Writes a text as UTF-8 in place of what is there; the only option is the mode of a new file. */
 export function writeFileSync(
   path: string | number,
   text: string,
@@ -135,10 +144,12 @@ export function writeFileSync(
   binding.writeFileUtf8(typeof path === "string" ? valid(path) : path, text, flagsOf.w, mode);
 }
 
+/** One directory, not those above it; returns nothing. */
 export function mkdirSync(path: string, mode = 0o777): void {
   binding.mkdir(valid(path), mode, false);
 }
 
+/** Names are texts of UTF-8; the directories below are not read. */
 export function readdirSync(path: string): string[];
 export function readdirSync(path: string, options: { withFileTypes: true }): Dirent[];
 export function readdirSync(path: string, options?: { withFileTypes: true }): string[] | Dirent[] {
@@ -149,6 +160,7 @@ export function readdirSync(path: string, options?: { withFileTypes: true }): st
   );
 }
 
+/** As a text of UTF-8. */
 export function readlinkSync(path: string): string {
   return binding.readlink(valid(path), "utf8");
 }
@@ -157,11 +169,12 @@ export function renameSync(from: string, to: string): void {
   binding.rename(valid(from, "oldPath"), valid(to, "newPath"));
 }
 
-/** Removes a file, or succeeds when there is none. */
+/** Removes a file, or succeeds when there is none: only with `force`, and no directories. */
 export function rmSync(path: string, _options: { force: true }): void {
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) binding.rmSync(path, 0, false, 0);
 }
 
+/** Without a type, which only Windows has. */
 export function symlinkSync(target: string, path: string): void {
   binding.symlink(valid(target, "target"), valid(path), 0);
 }
@@ -170,6 +183,7 @@ export function unlinkSync(path: string): void {
   binding.unlink(valid(path));
 }
 
+/** Only the type of the file system. */
 export function statfsSync(path: string): { type: number } {
   const [type = 0] = binding.statfs(valid(path), false);
   return { type };
@@ -178,6 +192,7 @@ export function statfsSync(path: string): { type: number } {
 type Missing = { throwIfNoEntry: false };
 type AsBigInt = { bigint: true };
 
+/** With one of the two options, not with both. */
 export function statSync(path: string): Stats;
 export function statSync(path: string, options: AsBigInt): BigIntStats;
 export function statSync(path: string, options: Missing): Stats | undefined;
@@ -190,6 +205,7 @@ export function statSync(
   );
 }
 
+/** With `bigint` only where `throwIfNoEntry` is false. */
 export function lstatSync(path: string): Stats;
 export function lstatSync(path: string, options: Missing): Stats | undefined;
 export function lstatSync(path: string, options: AsBigInt & Missing): BigIntStats | undefined;

@@ -1,6 +1,7 @@
+/** Node's os, as far as plugins use it: https://nodejs.org/api/os.html. */
 import type { ErrorNumbers } from "./bindings.ts";
 
-/** https://nodejs.org/api/os.html#os-constants, made when first asked for: only errors are told with them. */
+/** Only these two, made when they are asked for: errors are told with them. */
 export const constants = {
   get errno(): ErrorNumbers {
     return internalBinding("constants").os.errno;

@@ -1,4 +1,4 @@
-/** Node's path, as far as plugins use it: https://nodejs.org/api/path.html. */
+/** Node's path, as far as plugins use it: https://nodejs.org/api/path.html. Only paths of POSIX, and only strings. */
 
 /** A path without empty parts and `.`, and without `..` where the part before it is known. */
 export function normalize(path: string): string {

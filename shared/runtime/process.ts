@@ -9,16 +9,21 @@ function own(): typeof nodeProcess {
   return nodeProcess;
 }
 
-/** https://nodejs.org/api/process.html, as far as plugins use it. */
+/** Node's process, as far as plugins use it: https://nodejs.org/api/process.html. It tells no events. */
 interface Process {
   readonly arch: string;
+  /** Not to be changed. */
   readonly argv: readonly string[];
   readonly env: Record<string, string | undefined>;
+  /** Not to be changed. */
   readonly execPath: string;
   abort(): never;
+  /** Without flags. */
   dlopen(module: { exports: unknown }, path: string): void;
+  /** At once; the status must be given. */
   exit(status: number): never;
   geteuid(): number;
+  /** Since an unknown time: not the time since another one, and not as a bigint. */
   hrtime(): [seconds: number, nanoseconds: number];
 }
 
