@@ -3,11 +3,12 @@ import { type BuildOptions, build, type OutputFile } from "esbuild";
 import { minify } from "terser";
 import packageJson from "../package.json" with { type: "json" };
 import { buildInfo } from "./build-info.ts";
+import { functionsOf } from "./functions.ts";
 import { ipAddress } from "./ip-address.ts";
 import { changes } from "./node/changes.ts";
 import { pluginNames } from "./plugin-names.ts";
-import type { Script } from "./script.ts";
-import { withoutUnusedMembers } from "./unused-members.ts";
+import { offsetInBundle, type Script } from "./script.ts";
+import { unusedMembers, withoutUnusedMembers } from "./unused-members.ts";
 
 const { version } = packageJson;
 
@@ -71,6 +72,18 @@ export async function bundleForSnapshot(entry: string, builtIn?: BuiltInSource):
 
 /** The same program before functions are put where they are used: every place in it has one in the sources. */
 export async function bundleAsWritten(entry: string, builtIn?: BuiltInSource): Promise<Script> {
+  const { text, map } = await bundleWhole(entry, builtIn);
+  return { text: withoutUnusedMembers(text), map };
+}
+
+/** The methods and accessors of classes that are left out of such a program: the file of each, its class and name. */
+export async function droppedMembers(entry: string, builtIn?: BuiltInSource): Promise<readonly string[]> {
+  const script = await bundleWhole(entry, builtIn);
+  const dropped = new Set(unusedMembers(script.text).map(({ start }) => start));
+  return functionsOf(script).flatMap(({ name, start }) => (dropped.has(offsetInBundle(start)) ? [name] : []));
+}
+
+async function bundleWhole(entry: string, builtIn?: BuiltInSource): Promise<Script> {
   const { outputFiles } = await build({
     ...options,
     alias: Object.fromEntries(
@@ -95,7 +108,7 @@ export async function bundleAsWritten(entry: string, builtIn?: BuiltInSource): P
     outputFiles.filter((file) => !isMap(file)),
     entry,
   );
-  return { text: withoutUnusedMembers(text), map: only(outputFiles.filter(isMap), entry) };
+  return { text, map: only(outputFiles.filter(isMap), entry) };
 }
 
 /** What fails without data of languages and time zones, which build/node/unused-data.ts leaves out. */

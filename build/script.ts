@@ -39,6 +39,11 @@ export function asFunction({ text }: Script): string {
   return `${head}${text}\n})`;
 }
 
+/** Where a character of a function expression is in its bundle. */
+export function offsetInBundle(offset: number): number {
+  return offset - head.length;
+}
+
 /** A place in a function expression as one in its bundle, both from 0 on. */
 export function placeInBundle({ line, column }: PlaceInText): PlaceInText {
   return { line, column: line === 0 ? column - head.length : column };
