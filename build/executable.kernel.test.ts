@@ -3,18 +3,24 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { buildExecutable } from "./executable.ts";
-import { snapshotNode } from "./node/binary.ts";
+import { buildExecutable, buildStockExecutable } from "./executable.ts";
+import { canLinkAddon, snapshotNode } from "./node/binary.ts";
 
 const linux = join(import.meta.dirname, "../shared/linux");
 const source = `
-import { writeSync } from "node:fs";
+import { readlinkSync, writeSync } from "node:fs";
 import { atStart } from ${JSON.stringify(join(linux, "at-start.ts"))};
-import { libc } from ${JSON.stringify(join(linux, "koffi.ts"))};
+import { errno, libc } from ${JSON.stringify(join(linux, "koffi.ts"))};
 atStart(() => {
   try {
-    libc().func("int getpid()")();
-    writeSync(1, "loaded");
+    const self = readlinkSync("/proc/self");
+    if (String(libc().func("int getpid()")()) !== self) writeSync(1, "not ");
+    if (libc().func("int close(int fd)")(-1) !== -1 || errno() !== 9) writeSync(1, "not ");
+    try {
+      libc().func("int no_such_function()");
+    } catch (error) {
+      if (error.message.startsWith("Cannot find function 'no_such_function'")) writeSync(1, "loaded");
+    }
   } catch (error) {
     writeSync(1, error.message + "|" + error.details);
   }
@@ -33,38 +39,41 @@ for place in "$@"; do mount -t tmpfs -o noexec none "$place" || exit 3; done
 exec /mnt/program
 `;
 
-describe("an executable finds a place for its native part", () => {
+describe("where /dev/shm, /run and /tmp are noexec", () => {
   let folder = "";
-  let own = "";
 
   before(async () => {
     const dist = join(import.meta.dirname, "../dist");
     mkdirSync(dist, { recursive: true });
     folder = mkdtempSync(join(dist, ".test-"));
-    own = join(folder, "own");
-    mkdirSync(own);
     const entry = join(folder, "main.ts");
     writeFileSync(entry, source);
-    const node = snapshotNode();
-    await buildExecutable({ entry, output: join(own, "program"), node });
+    for (const kind of ["linked", "file"]) mkdirSync(join(folder, kind));
+    if (canLinkAddon)
+      await buildExecutable({ entry, output: join(folder, "linked/program"), node: snapshotNode() });
+    await buildStockExecutable({ entry, output: join(folder, "file/program") });
   });
 
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  const start = (readonly: "" | "read-only") => {
+  const start = (kind: "linked" | "file", readonly: "" | "read-only") => {
     const places = ["/dev/shm", "/run", "/tmp"];
-    const args = ["--mount", "sh", "-c", script, "sh", own, readonly, ...places];
+    const args = ["--mount", "sh", "-c", script, "sh", join(folder, kind), readonly, ...places];
     const { status, stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
     assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
     return stdout;
   };
 
-  test("in its own folder where /dev/shm, /run and /tmp are noexec", () => {
-    assert.equal(start(""), "loaded");
+  test("the native part needs no file, even where none can be made", { skip: !canLinkAddon }, () => {
+    assert.equal(start("linked", "read-only"), "loaded");
   });
 
-  test("or says what stood against each place and what to do", () => {
-    const [message, details] = start("read-only").split("|");
+  test("with Node as published, its file lies in the executable's own folder", () => {
+    assert.equal(start("file", ""), "loaded");
+  });
+
+  test("or the executable says what stood against each place and what to do", () => {
+    const [message, details] = start("file", "read-only").split("|");
     const noexec = "failed to map segment from shared object";
     assert.equal(
       message,

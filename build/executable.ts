@@ -20,7 +20,14 @@ import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts
 import { type BuiltInSource, bundle, bundleAsWritten, bundleForSnapshot } from "./bundle.ts";
 import type { ColdFunctions } from "./cold-functions.ts";
 import { withoutTrampolines } from "./koffi-addon.ts";
-import { koffiAddon, pinnedNode, type SnapshotNode, v8Flags, writeBaseBinary } from "./node/binary.ts";
+import {
+  canLinkAddon,
+  koffiAddon,
+  pinnedNode,
+  type SnapshotNode,
+  v8Flags,
+  writeBaseBinary,
+} from "./node/binary.ts";
 import { failureIn } from "./node/guards.ts";
 import { linkedFile } from "./node/linked-file.ts";
 import { blobOf, notesOf } from "./node/sea-blob.ts";
@@ -193,6 +200,9 @@ interface PackOptions {
   start: "snapshot" | "code cache" | "script";
 }
 
+/** Whether koffi's addon is an asset of the executable. The conformance suite does without. */
+const needsAsset = { snapshot: !canLinkAddon, "code cache": true, script: false };
+
 /**
  * The blob with a snapshot of a program: what pkg puts into an executable. When the program's modules fail, throws an
  * error that tells the place in the sources, for which it evaluates the program as it was written.
@@ -250,7 +260,7 @@ async function pack(
       execArgv: [...settings.execArgv, ...flags],
       useSnapshot: start === "snapshot",
       useCodeCache: start === "code cache",
-      assets: start === "script" ? {} : { [ADDON_ASSET]: addon },
+      assets: needsAsset[start] ? { [ADDON_ASSET]: addon } : {},
     };
     await pkgSea.default(script, {
       nodePath: base,

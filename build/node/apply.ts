@@ -18,7 +18,8 @@ export function outcomesOf(
 ): readonly Outcome[] {
   const arch = architectureOf(binary);
   if (arch === undefined) throw new Error("it is no Node binary for x86-64 or arm64");
-  return changes.map((change) => {
+  const possible = changes.filter(({ only = arch }) => only === arch);
+  return possible.map((change) => {
     try {
       return { change, patches: change.edits.map((edit) => patchOf(edit, binary, symbols, arch)) };
     } catch (error) {

@@ -1,12 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { withoutTrampolines } from "../koffi-addon.ts";
+import { linkAddon } from "./addon.ts";
 import { applyChanges } from "./apply.ts";
 import { changes, changesForBuilding } from "./changes.ts";
-import { symbolsOf } from "./elf.ts";
+import { mapped, symbolsOf } from "./elf.ts";
 import { replaceScript, scriptsOf } from "./scripts.ts";
 import { seaFuse } from "./sea-blob.ts";
-import { type SlimNode, slimNode } from "./slim.ts";
+import { endOf, type SlimNode, slimNode } from "./slim.ts";
 import { snapshotScripts } from "./snapshot-scripts.ts";
 import { unusedData } from "./unused-data.ts";
 
@@ -42,6 +44,9 @@ export const v8Flags: readonly string[] = [
   "--min-semi-space-size=2",
 ];
 
+/** Whether koffi's addon becomes a part of the program. Elsewhere it is an asset, which each call writes to a file. */
+export const canLinkAddon = process.arch === "x64";
+
 /** Node's binary in the two forms that executables are made with. */
 export interface SnapshotNode {
   /** It makes snapshots of plugins: pkg runs it. */
@@ -66,14 +71,19 @@ export function snapshotNode(path = pinnedNode): SnapshotNode {
   }
   running.write("1", running.indexOf(`${seaFuse}0`, 0, "latin1") + seaFuse.length, "latin1");
 
+  const addon = canLinkAddon
+    ? linkAddon(running, symbols, withoutTrampolines(readFileSync(koffiAddon)), endOf(running))
+    : undefined;
+  for (const { address, bytes } of addon?.calls ?? []) bytes.copy(running, mapped(running, address) ?? 0);
+
   const binary = published;
-  for (const missing of applyChanges(binary, symbols, [...changes, ...changesForBuilding])) {
+  for (const missing of applyChanges(binary, symbols, changesForBuilding)) {
     if (missing.startsWith("fixed-seed")) console.log(`notice: two builds will differ: ${missing}`);
   }
   for (const [name, text] of Object.entries(snapshotScripts)) {
     replaceScript(binary, name, scripts[name], text);
   }
-  return { binary, slim: slimNode(running, unused) };
+  return { binary, slim: slimNode(running, unused, addon) };
 }
 
 /**

@@ -47,6 +47,10 @@ export interface Change {
   readonly name: string;
   /** `speed`: a start only takes less time. `semantics`: something works in another way, or not at all. */
   readonly kind: "speed" | "semantics";
+  /** Where there is nothing to change elsewhere, or no code for it yet. */
+  readonly only?: Architecture;
+  /** Whether the Node that makes snapshots, which ends in its own way, is without it. */
+  readonly onlyInExecutables?: boolean;
   /** Without it no executable can be built. */
   readonly required?: boolean;
   /** File and function in the sources of Node or of what it contains. */

@@ -33,7 +33,9 @@ before(() => {
   applyChanges(
     binary,
     symbolsOf(binary),
-    changes.filter(({ name }) => !onlyForSnapshots.includes(name)),
+    changes.filter(
+      ({ name, onlyInExecutables = false }) => !onlyInExecutables && !onlyForSnapshots.includes(name),
+    ),
   );
   writeFileSync(changed, binary, { mode: 0o755 });
 });
@@ -41,7 +43,7 @@ before(() => {
 test("all changes apply to the pinned Node, and no two write to the same place", (t) => {
   if (process.arch !== "x64") return t.skip("two changes within functions are for x86-64 only");
   const binary = readFileSync(pinnedNode);
-  const outcomes = outcomesOf(binary, symbolsOf(binary), [...changes, ...changesForBuilding]);
+  const outcomes = outcomesOf(binary, symbolsOf(binary), [...new Set([...changes, ...changesForBuilding])]);
   for (const { change, refusal } of outcomes) assert.equal(refusal, undefined, change.name);
   const patches = outcomes.flatMap((outcome) => outcome.patches).sort((a, b) => a.offset - b.offset);
   for (const [index, { offset, bytes }] of patches.entries()) {
@@ -51,7 +53,7 @@ test("all changes apply to the pinned Node, and no two write to the same place",
 });
 
 test("every change is declared whole, under a name of its own", () => {
-  for (const change of [...changes, ...changesForBuilding]) {
+  for (const change of [...new Set([...changes, ...changesForBuilding])]) {
     const texts = [change.name, change.source, change.before, change.after, change.safe, change.checkedBy];
     for (const text of texts) assert.ok(text.length > 5, change.name);
     assert.ok(change.edits.length > 0 && change.saves > 0, change.name);
@@ -80,6 +82,11 @@ test("OpenSSL is there for who asks for it, and nobody's configuration of it mat
   const env = { OPENSSL_CONF: "/dev/null/nothing", NODE_EXTRA_CA_CERTS: "/dev/null/nothing" };
   const hash = '"node:crypto").createHash("sha512").update("a").digest("hex").slice(0, 8)';
   assert.equal(run(`process.getBuiltinModule(${hash}`, env), "1f40fc92");
+});
+
+test("the heap's limit is the same everywhere", () => {
+  assert.equal(run("v8.getHeapStatistics().heap_size_limit / 2 ** 20"), "2240");
+  assert.equal(run("os.totalmem() / 2 ** 30"), "4");
 });
 
 test("random numbers are others in each start", () => {

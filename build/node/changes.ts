@@ -207,10 +207,196 @@ export const changes: readonly Change[] = [
       givesFalse("_ZN2v88internal5Debug15EnsureBreakInfoENS0_6HandleINS0_18SharedFunctionInfoEEE"),
     ],
   },
+  {
+    name: "process-end",
+    kind: "semantics",
+    onlyInExecutables: true,
+    source: "src/api/environment.cc, DefaultProcessExitHandlerInternal",
+    before:
+      "the process waits for its helper threads, tidies up V8, OpenSSL and libuv, and runs what is registered with atexit()",
+    after: "exit_group(status)",
+    safe: "all of it goes with the process; what a plugin prints is written by then, by write(2)",
+    loses: "Node's reports and profiles that are written when a process ends",
+    checkedBy: "executable.test.ts",
+    saves: 0.3,
+    // mov edi, esi; mov eax, 231; syscall and mov w0, w1; mov x8, 94; svc 0
+    edits: [
+      {
+        function: "_ZN4node33DefaultProcessExitHandlerInternalEPNS_11EnvironmentENS_8ExitCodeE",
+        becomes: { x64: "89f7b8e70000000f05", arm64: "5f2403d5e003012ac80b80d2010000d4" },
+      },
+    ],
+  },
+  {
+    name: "memory-of-machine",
+    kind: "semantics",
+    source: "deps/uv/src/unix/linux.c, uv_get_total_memory and uv_get_constrained_memory",
+    before: "V8's limits follow from /proc/meminfo and the memory cgroup, for which four files are read",
+    after: "V8's limits are those of a machine with 4 GiB, wherever it runs",
+    safe: "no plugin comes near them",
+    loses: "os.totalmem() and process.constrainedMemory() tell no truth",
+    checkedBy: "changes.test.ts, the heap's limit is the same everywhere",
+    saves: 0.15,
+    edits: [
+      {
+        // push 1; pop rax; shl rax, 32; ret and mov x0, 0x100000000; ret
+        function: "uv_get_total_memory",
+        becomes: { x64: "6a015848c1e020c3", arm64: "5f2403d52000c0d2c0035fd6" },
+      },
+      givesFalse("uv_get_constrained_memory"),
+    ],
+  },
+  {
+    name: "heap-in-one-place",
+    kind: "semantics",
+    source: "deps/v8/src/base/platform/platform-posix.cc, OS::GetRandomMmapAddr",
+    before:
+      "each piece of V8's heap lies at an address of its own, drawn by lot, with page tables of its own",
+    after: "0: the kernel chooses the place, at random for the first and next to that for others",
+    safe: "where the first piece lies is as random as what mmap(2) gives everybody",
+    loses: "addresses within the heap are not independent of each other",
+    checkedBy: "changes.test.ts, a changed Node still runs",
+    saves: 0.2,
+    edits: [givesFalse("_ZN2v84base2OS17GetRandomMmapAddrEv")],
+  },
+  {
+    name: "ring-of-event-loop",
+    kind: "speed",
+    only: "x64",
+    source: "deps/uv/src/unix/linux.c, uv__iou_init in uv__platform_loop_init",
+    before: "each event loop has a ring of io_uring, by which it changes its epoll set",
+    after: "as on kernels without io_uring: epoll_ctl(2) changes the set",
+    safe: "plugins have no event loop",
+    checkedBy: "changes.test.ts, a changed Node still runs",
+    saves: 0.1,
+    edits: [
+      {
+        within: "uv__platform_loop_init",
+        // mov edi, 425 (io_uring_setup) for syscall(3) becomes mov edi, -1: ENOSYS
+        places: { x64: { pattern: "bfa9010000", becomes: () => Buffer.from("bfffffffff", "hex") } },
+      },
+    ],
+  },
+  {
+    name: "openssl-cpu",
+    kind: "speed",
+    source: "deps/openssl/openssl/crypto/cpuid.c, OPENSSL_cpuid_setup",
+    before: "before main(), OpenSSL asks what the processor can do, which a hypervisor answers one by one",
+    after: "OpenSSL uses what every processor can do",
+    safe: "SHA-512 of short texts is all that plugins use of it",
+    checkedBy: "changes.test.ts, OpenSSL is there for who asks for it",
+    saves: 0.08,
+    edits: [doesNothing("OPENSSL_cpuid_setup")],
+  },
+  {
+    name: "compiler-cpu",
+    kind: "speed",
+    only: "x64",
+    source: "libgcc's config/i386/cpuinfo.c, __cpu_indicator_init",
+    before: "before main(), the compiler's library asks what the processor can do",
+    after: "nothing",
+    safe: "only histograms of perf_hooks look at the answer, and do without",
+    checkedBy: "changes.test.ts, a changed Node still runs",
+    saves: 0.14,
+    edits: [{ function: "__cpu_indicator_init", becomes: { x64: returnsFalse.x64 } }],
+  },
+  {
+    name: "random-seed",
+    kind: "speed",
+    only: "x64",
+    source: "deps/v8/src/base/utils/random-number-generator.cc, RandomNumberGenerator::RandomNumberGenerator",
+    before: 'fopen("/dev/urandom"), fread and fclose, which read 4 kB for 8 bytes, four times',
+    after: "getrandom(2)",
+    safe: "both are the kernel's; where it fails, V8 takes the clock as before",
+    checkedBy: "changes.test.ts, random numbers are others in each start",
+    saves: 0.08,
+    edits: [
+      {
+        within: "_ZN2v84base21RandomNumberGeneratorC2Ev",
+        places: {
+          x64: {
+            // mov esi, "rb"; mov edi, "/dev/urandom"; call fopen64; mov r12, rax; test rax, rax; je; lea rdi, [rbp-0x40];
+            // mov rcx, rax; mov edx, 1; mov esi, 8; call fread; mov rdi, r12; mov r13, rax; call fclose; cmp r13, 1
+            pattern:
+              "be........bf........e8........4989c44885c074..488d7d..4889c1ba01000000be08000000e8........4c89e74989c5e8........4983fd01",
+            // lea rdi, [rbp-0x40]; mov esi, 8; xor edx, edx; mov eax, 318; syscall; cmp rax, 8; nop
+            becomes: (found) => {
+              const place = found.subarray(23, 27);
+              const code = Buffer.concat([place, Buffer.from("be0800000031d2b83e0100000f054883f808", "hex")]);
+              return Buffer.concat([code, Buffer.alloc(found.length - code.length, 0x90)]);
+            },
+          },
+        },
+      },
+    ],
+  },
+  {
+    name: "bottom-of-stack",
+    kind: "speed",
+    only: "x64",
+    source: "deps/v8/src/base/platform/platform-linux.cc, Stack::ObtainCurrentThreadStackStart",
+    before: "pthread_getattr_np(), which reads /proc/self/maps, tells where the main thread's stack begins",
+    after: "as where that fails: __libc_stack_end tells it",
+    safe: "V8 only has the main thread",
+    checkedBy: "changes.test.ts, a changed Node still runs",
+    saves: 0.1,
+    edits: [
+      {
+        within: "_ZN2v84base5Stack29ObtainCurrentThreadStackStartEv",
+        places: {
+          x64: {
+            // mov rdi, rax; call pthread_getattr_np; test eax, eax; je
+            pattern: "4889c7e8........85c074",
+            // mov eax, 1 in place of the call
+            becomes: () => Buffer.from("4889c7b80100000085c074", "hex"),
+          },
+        },
+      },
+    ],
+  },
+  {
+    name: "helper-threads",
+    kind: "semantics",
+    onlyInExecutables: true,
+    only: "x64",
+    source: "src/node_platform.cc, WorkerThreadsTaskRunner::WorkerThreadsTaskRunner",
+    before:
+      "a thread for V8's tasks in the background and one for delayed ones; the main thread waits until they run",
+    after: "no threads",
+    safe: "with --single-threaded V8 has no such tasks, and a delayed one is for a time when no plugin lives any more",
+    loses: "Node does not end by returning from main(): see `process-end`",
+    checkedBy: "executable.test.ts",
+    saves: 0.3,
+    edits: [
+      {
+        within: "_ZN4node23WorkerThreadsTaskRunnerC2EiNS_21PlatformDebugLogLevelE",
+        places: {
+          x64: {
+            // mov [rbp-0xa4], esi; call uv_mutex_init; test eax, eax; jne
+            pattern: "89b5........e8........85c00f85........",
+            // and dword [rbp-0xa4], 0; nop in place of the test
+            becomes: (found) =>
+              Buffer.concat([
+                found.subarray(0, 11),
+                Buffer.from("83a5", "hex"),
+                found.subarray(2, 6),
+                Buffer.from("0090", "hex"),
+              ]),
+          },
+        },
+      },
+      givesFalse("uv_thread_create"),
+      doesNothing("uv_sem_wait"),
+      doesNothing(
+        "_ZN4node12NodePlatform33PostDelayedTaskOnWorkerThreadImplEN2v812TaskPriorityESt10unique_ptrINS1_4TaskESt14default_deleteIS4_EEdRKNS1_14SourceLocationE",
+      ),
+    ],
+  },
 ];
 
-/** What is changed besides in the Node that makes snapshots, which no executable contains. */
+/** What is changed in the Node that makes snapshots, which no executable contains. */
 export const changesForBuilding: readonly Change[] = [
+  ...changes.filter(({ onlyInExecutables = false }) => !onlyInExecutables),
   {
     name: "fixed-seed",
     kind: "semantics",

@@ -3,6 +3,7 @@
  * of its 39,000 functions to addons, 3 MB that ld.so searches for each symbol of each library; of those a plugin's addon
  * needs Node-API alone.
  */
+import type { LibraryRelocation } from "./addon.ts";
 import { mapped, textAt, wide } from "./elf.ts";
 
 // elf.h
@@ -23,6 +24,10 @@ const DT = {
 } as const;
 const SHN_UNDEF = 0;
 const STT_FUNC = 2;
+/** STB_GLOBAL << 4 | STT_NOTYPE */
+const globalSymbol = 0x10;
+/** VER_NDX_GLOBAL: the only version there is, or the oldest. */
+const anyVersion = 1;
 const symbolSize = 24;
 const relocationSize = 24;
 
@@ -42,12 +47,13 @@ interface Table {
   readonly bytes: Buffer;
 }
 
-/** The tables of a program, for a place of their own. */
+/** The tables of a program, for a place of their own, with more relocations. */
 export function fewerDynamicSymbols(
   elf: Buffer,
   dynamicSection: Buffer,
   address: number,
   keeps: Keeps,
+  more: readonly LibraryRelocation[],
 ): DynamicTables {
   const tags = tagsOf(dynamicSection);
   const tag = (key: number): number => {
@@ -67,12 +73,13 @@ export function fewerDynamicSymbols(
 
   const names = new Names();
   const nameAt = (offset: number): string => textAt(elf, at(DT.STRTAB) + offset);
-  const { symbols, versions, hash, indexOf } = chosenSymbols(
+  const { symbols, versions, hash, indexOf, indexOfName } = chosenSymbols(
     elf,
     { symbols: at(DT.SYMTAB), end: at(DT.STRTAB), versions: at(DT.VERSYM), nameAt },
     symbolsIn([relocations, linkage]),
     keeps,
     names,
+    more.map(({ symbol }) => symbol),
   );
   for (const table of [relocations, linkage]) {
     for (let entry = 0; entry < table.length; entry += relocationSize) {
@@ -91,10 +98,18 @@ export function fewerDynamicSymbols(
     { tag: DT.SYMTAB, bytes: symbols },
     { tag: DT.VERSYM, bytes: versions },
     { tag: DT.VERNEED, bytes: needed.bytes },
-    { tag: DT.RELA, bytes: relocations },
+    { tag: DT.RELA, bytes: Buffer.concat([relocations, ...more.map(relocationFor)]) },
     { tag: DT.JMPREL, bytes: linkage },
     { tag: DT.STRTAB, bytes: names.bytes() },
   ]);
+
+  function relocationFor({ address: target, type, symbol }: LibraryRelocation): Buffer {
+    const bytes = Buffer.alloc(relocationSize);
+    bytes.writeBigUInt64LE(BigInt(target), 0);
+    bytes.writeUInt32LE(type, 8);
+    bytes.writeUInt32LE(indexOfName(symbol), 12);
+    return bytes;
+  }
 }
 
 function placed(dynamic: Buffer, address: number, tables: readonly Table[]): DynamicTables {
@@ -104,6 +119,7 @@ function placed(dynamic: Buffer, address: number, tables: readonly Table[]): Dyn
   for (const { tag, bytes } of tables) {
     values.set(tag, address + length);
     if (tag === DT.STRTAB) values.set(DT.STRSZ, bytes.length);
+    if (tag === DT.RELA) values.set(DT.RELASZ, bytes.length);
     const padded = Buffer.alloc((bytes.length + 7) & ~7);
     bytes.copy(padded);
     parts.push(padded);
@@ -140,32 +156,55 @@ interface Sources {
   nameAt(offset: number): string;
 }
 
-/** Those that are to be found elsewhere, those in relocations, and those that are kept. */
+interface Chosen {
+  readonly symbols: Buffer;
+  readonly versions: Buffer;
+  readonly hash: Buffer;
+  /** The place of a symbol that had another before. */
+  indexOf(old: number): number;
+  indexOfName(name: string): number;
+}
+
+/** Those that are to be found elsewhere, also by names that are wanted besides, those in relocations, and those that are kept. */
 function chosenSymbols(
   elf: Buffer,
   { symbols: start, end, versions: versionsAt, nameAt }: Sources,
   used: ReadonlySet<number>,
   keeps: Keeps,
   names: Names,
-): { symbols: Buffer; versions: Buffer; hash: Buffer; indexOf: (old: number) => number } {
+  wanted: readonly string[],
+): Chosen {
   const undefinedOnes: number[] = [0];
+  const known = new Set<string>();
   const defined: { index: number; hash: number }[] = [];
   for (let index = 1; start + index * symbolSize < end; index++) {
     const entry = start + index * symbolSize;
     const isUndefined = elf.readUInt16LE(entry + 6) === SHN_UNDEF;
     const name = nameAt(elf.readUInt32LE(entry));
-    if (isUndefined) undefinedOnes.push(index);
-    else if (used.has(index) || keeps(name, (elf.readUInt8(entry + 4) & 0xf) === STT_FUNC))
+    if (isUndefined) {
+      undefinedOnes.push(index);
+      known.add(name);
+    } else if (used.has(index) || keeps(name, (elf.readUInt8(entry + 4) & 0xf) === STT_FUNC))
       defined.push({ index, hash: gnuHash(name) });
   }
   const buckets = Math.max(1, defined.length >>> 1);
   defined.sort((a, b) => (a.hash % buckets) - (b.hash % buckets) || a.index - b.index);
-  const order = [...undefinedOnes, ...defined.map(({ index }) => index)];
+  const added = [...new Set(wanted)].filter((name) => !known.has(name));
+  const order = [...undefinedOnes, ...added, ...defined.map(({ index }) => index)];
   const symbols = Buffer.alloc(order.length * symbolSize);
   const versions = Buffer.alloc(order.length * 2);
   const places = new Map<number, number>();
+  const byName = new Map<string, number>();
   for (const [index, old] of order.entries()) {
+    if (typeof old === "string") {
+      byName.set(old, index);
+      symbols.writeUInt32LE(names.add(old), index * symbolSize);
+      symbols.writeUInt8(globalSymbol, index * symbolSize + 4);
+      versions.writeUInt16LE(anyVersion, index * 2);
+      continue;
+    }
     places.set(old, index);
+    byName.set(nameAt(elf.readUInt32LE(start + old * symbolSize)), index);
     const entry = start + old * symbolSize;
     elf.copy(symbols, index * symbolSize, entry, entry + symbolSize);
     symbols.writeUInt32LE(old === 0 ? 0 : names.add(nameAt(elf.readUInt32LE(entry))), index * symbolSize);
@@ -174,14 +213,15 @@ function chosenSymbols(
   const hash = hashTable(
     defined.map((one) => one.hash),
     buckets,
-    undefinedOnes.length,
+    undefinedOnes.length + added.length,
   );
   const indexOf = (old: number): number => {
     const index = places.get(old);
     if (index === undefined) throw new Error(`symbol ${old} of a relocation is missing`);
     return index;
   };
-  return { symbols, versions, hash, indexOf };
+  const indexOfName = (name: string): number => byName.get(name) ?? 0;
+  return { symbols, versions, hash, indexOf, indexOfName };
 }
 
 /** https://sourceware.org/glibc, elf/dl-new-hash.h */

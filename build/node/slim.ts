@@ -1,3 +1,4 @@
+import type { LinkedAddon } from "./addon.ts";
 import { fewerDynamicSymbols } from "./dynamic-symbols.ts";
 import { type Architecture, architectureOf, sectionHeaders, textAt, wide } from "./elf.ts";
 import { headerSize, type Image, imageFile, type Mark, marksOf, type Part, PT, pageSizeOf } from "./image.ts";
@@ -28,14 +29,35 @@ export interface SlimNode {
  * shared/linux/sha512.ts calls, and variables of the C++ library, of which a process must have each once.
  */
 function isForOthers(name: string, isFunction: boolean): boolean {
-  return isFunction ? /^(napi_|node_api_|SHA512_)/.test(name) : /^_Z(GV|T[VIS]|Z)?N?K?S[st]/.test(name);
+  return isFunction ? /^(napi_|node_api_|SHA512_)/.test(name) : isOfLibrary(name);
+}
+
+/** The same for an addon that is linked already. */
+function isForLibraries(name: string, isFunction: boolean): boolean {
+  return isFunction ? name.startsWith("SHA512_") : isOfLibrary(name);
+}
+
+function isOfLibrary(name: string): boolean {
+  return /^_Z(GV|T[VIS]|Z)?N?K?S[st]/.test(name);
+}
+
+/** The first address behind a program's memory that is on a page of its own. */
+export function endOf(elf: Buffer): number {
+  const loads = marksOf(elf).filter(({ type }) => type === PT.LOAD);
+  return roundUp(Math.max(...loads.map(({ address, memorySize }) => address + memorySize)));
+}
+
+function roundUp(address: number): number {
+  return Math.ceil(address / 0x10000) * 0x10000;
 }
 
 /**
  * Takes a changed Node binary apart: its sections, its symbols but those that its libraries or an addon take from it,
  * and data that nothing reaches are left out, in whose place are zeros.
+ *
+ * @param addon what is linked to it, at endOf(elf).
  */
-export function slimNode(elf: Buffer, unused: readonly FileRange[]): SlimNode {
+export function slimNode(elf: Buffer, unused: readonly FileRange[], addon?: LinkedAddon): SlimNode {
   const architecture = architectureOf(elf);
   if (architecture === undefined) throw new Error("it is no Node binary for x86-64 or arm64");
   const pageSize = pageSizeOf(architecture);
@@ -52,11 +74,12 @@ export function slimNode(elf: Buffer, unused: readonly FileRange[]): SlimNode {
     ({ type, offset }) => (type === PT.INTERP || type === PT.NOTE) && offset < tables.end,
   );
 
-  const parts = loads.flatMap((load) => partsOf(elf, load, [tables, ...unused], pageSize));
-  const later = headers.filter(
-    ({ type }) => type !== PT.LOAD && type !== PT.PHDR && type !== PT.INTERP && type !== PT.NOTE,
-  );
-  const end = Math.max(...parts.map((part) => part.address + part.memorySize));
+  const ownParts = loads.flatMap((load) => partsOf(elf, load, [tables, ...unused], pageSize));
+  const parts = [...ownParts, ...(addon?.parts ?? [])];
+  const later = headers
+    .filter(({ type }) => type !== PT.LOAD && type !== PT.PHDR && type !== PT.INTERP && type !== PT.NOTE)
+    .map((mark) => (mark.type === PT.TLS ? (addon?.tls ?? mark) : mark));
+  const end = roundUp(Math.max(...parts.map((part) => part.address + part.memorySize)));
   const entry = wide(elf, 24);
 
   const file = (addition: Addition): Buffer => {
@@ -72,7 +95,13 @@ export function slimNode(elf: Buffer, unused: readonly FileRange[]): SlimNode {
       return { ...mark, address: start + aligned };
     });
     const padding = -(start + length) & 7;
-    const linked = fewerDynamicSymbols(elf, section, start + length + padding, isForOthers);
+    const linked = fewerDynamicSymbols(
+      elf,
+      section,
+      start + length + padding,
+      addon === undefined ? isForOthers : isForLibraries,
+      addon?.relocations ?? [],
+    );
     const head = Buffer.concat([...chunks, Buffer.alloc(padding), linked.bytes]);
     const withDynamic = parts.map((part) => replaced(part, dynamic.address, linked.dynamic));
     const image: Image = {
@@ -85,7 +114,7 @@ export function slimNode(elf: Buffer, unused: readonly FileRange[]): SlimNode {
     };
     return imageFile(image, head);
   };
-  return { architecture, entry, base, end: Math.ceil(end / 0x10000) * 0x10000, file };
+  return { architecture, entry, base, end, file };
 }
 
 /** Where the first section behind the tables of ld.so begins: they come first in the file. */

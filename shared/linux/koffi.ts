@@ -57,11 +57,20 @@ export function errno(): number {
 
 function loaded(): Addon {
   if (addon === undefined) {
-    addon = isSea() ? openAsset(decodeSparse(getRawAsset(ADDON_ASSET))) : openAddon(installedAddon());
+    addon = isSea() ? addonInside() : openAddon(installedAddon());
     // koffi has no ssize_t; it is a long on every Linux ABI.
     addon.alias("ssize_t", "long");
   }
   return addon;
+}
+
+/** True in executables of which the addon is a part: build/node/addon.ts. */
+declare const CNI_PLUGINS_ADDON_IS_LINKED: boolean;
+
+function addonInside(): Addon {
+  // Any name will do: nothing else can be loaded there.
+  if (CNI_PLUGINS_ADDON_IS_LINKED) return openAddon("koffi");
+  return openAsset(decodeSparse(getRawAsset(ADDON_ASSET)));
 }
 
 /** The addon of the npm package, when the code runs from its sources. */
