@@ -129,7 +129,7 @@ const stdin: Refused[] = (
     ["", 6, /^error unmarshall network config: unexpected end of JSON input$/],
     ['{"name":"net"', 6, /^error unmarshall network config: unexpected end of JSON input$/],
     ["xx", 6, /^error unmarshall network config: invalid character/],
-    ["\ufeff{}", 6, /^error unmarshall network config: invalid character/],
+    ["\ufeff{}", 6, /^error unmarshall network config: (invalid character|it begins with a byte order mark)/],
     ['{"name":"net"} x', 6, /^error unmarshall network config: invalid character/],
     ['{"name":"net",}', 6, /^error unmarshall network config: invalid character/],
     ["[]", 6, /^error unmarshall network config: /],

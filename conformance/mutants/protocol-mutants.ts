@@ -171,7 +171,7 @@ export const protocolMutants: readonly Mutant[] = [
       },
     }),
     killedBy: "protocol/loopback deletes everything without namespace and without result",
-    reason: /^DEL loopback: it did not end by itself within 10 s/,
+    reason: /^DEL loopback: it did not end by itself within \d+ s/,
     limitSeconds: 20,
   },
   {

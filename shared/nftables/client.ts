@@ -1,7 +1,7 @@
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
 import { Patience, withLockFile } from "../linux/lock-file.ts";
-import { sleep } from "../linux/wait.ts";
+import { monotonicNow, sleep } from "../linux/wait.ts";
 import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
@@ -43,6 +43,8 @@ const ENOBUFS = 105;
 const setsockopt = "int setsockopt(int fd, int level, int name, void *value, uint32_t length)";
 const send = "ssize_t send(int fd, void *buffer, size_t length, int flags)";
 
+/** For how long a change is planned anew that others make out of date, in milliseconds, and how often at least. */
+const patience = 20_000;
 const attempts = 100;
 
 /**
@@ -352,6 +354,7 @@ export function removeFromTables(
 }
 
 function changeUnlocked(nftables: Nftables, plan: () => readonly Command[]): void {
+  const start = monotonicNow();
   for (let attempt = 1; ; attempt++) {
     const generation = nftables.generation();
     const commands = plan();
@@ -361,7 +364,7 @@ function changeUnlocked(nftables: Nftables, plan: () => readonly Command[]): voi
     } catch (error) {
       // Kernels before 4.10 do not compare generations: there a refusal may come from the change.
       const isOutdated = isErrno(error, "ERESTART") || nftables.generation() !== generation;
-      if (!isOutdated || attempt === attempts) throw error;
+      if (!isOutdated || (attempt >= attempts && monotonicNow() - start > patience)) throw error;
       sleep(Math.random() * Math.min(attempt, 10));
     }
   }

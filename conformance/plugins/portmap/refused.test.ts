@@ -142,7 +142,10 @@ test("without the result of a plugin before it", beyondPeer, async (t) => {
 /** As on a machine without the package: the alternatives' links lead nowhere. */
 function uninstall(host: Host, ...tools: string[]): void {
   for (const tool of tools)
-    host.run("rm", [`/etc/alternatives/${tool}-save`, `/etc/alternatives/${tool}-restore`]);
+    host.run(
+      "rm",
+      [tool, `${tool}-save`, `${tool}-restore`].map((name) => `/etc/alternatives/${name}`),
+    );
 }
 
 test("without iptables", beyondPeer, async (t) => {
@@ -171,8 +174,7 @@ test("rules of a removed iptables are not forgotten", beyondPeer, async (t) => {
 
 test("without ip6tables only IPv6 cannot be published", beyondPeer, async (t) => {
   const host = await hostWith(t, "nft");
-  host.run("rm", ["/etc/alternatives/ip6tables-save"]);
-  host.run("rm", ["/etc/alternatives/ip6tables-restore"]);
+  uninstall(host, "ip6tables");
   const before = host.run("iptables-save", []).stdout.replaceAll(/^#.*$/gm, "");
   assertRefused(call(host, ours, "ADD", { ips: [v4, v6] }), 101, /ip6tables not found/);
   assert.equal(host.run("iptables-save", []).stdout.replaceAll(/^#.*$/gm, ""), before);
