@@ -11,7 +11,7 @@ import type { Family } from "./which.ts";
  * too: when its plugin is killed, the DEL that follows waits for what is still under way.
  */
 export const lockFile = "/run/cni-iptables.lock";
-const lockPatience = new Patience(3_000);
+const lockPatience = new Patience(3_000, 30_000);
 
 export type Purpose = "reading" | "changing";
 

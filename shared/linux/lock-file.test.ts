@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { Patience, withLockFile } from "./lock-file.ts";
+import { holderOf, Patience, withLockFile } from "./lock-file.ts";
 import { sleep } from "./wait.ts";
 
 function tempFolder(t: TestContext): string {
@@ -59,12 +59,38 @@ test("what was waited for one lock is not waited again for the next", () => {
   const all = patience(20);
   const allowed: number[] = [];
   for (const spent of [0, 30, 0]) {
-    all.spend((milliseconds) => {
-      allowed.push(milliseconds);
-      sleep(spent);
-    });
+    all.spend(
+      (milliseconds) => {
+        allowed.push(milliseconds);
+        sleep(spent);
+        return spent === 0;
+      },
+      () => "the same",
+    );
   }
   const [first = 0, second = 0, third] = allowed;
   assert.ok(first === 20 && second > 0 && second <= 20);
   assert.equal(third, 0);
+});
+
+test("a lock that goes from hand to hand is waited for as long as that is allowed", () => {
+  const turns = { same: 0, others: 0 };
+  const wait = (milliseconds: number): boolean => {
+    sleep(Math.min(10, milliseconds));
+    return false;
+  };
+  new Patience(30, 300).spend(wait, () => String(Math.min(++turns.same, 1)));
+  new Patience(30, 300).spend(wait, () => String(++turns.others));
+  assert.ok(turns.same < 10, String(turns.same));
+  assert.ok(turns.others > turns.same + 5, String(turns.others));
+});
+
+test("who has a lock is seen", (t) => {
+  const path = join(tempFolder(t), "lock");
+  const holder = spawn("flock", [path, "sleep", "1000"], { stdio: "ignore" });
+  t.after(() => holder.kill());
+  while (!existsSync(path) || tryLock(path) === 0) sleep(5);
+  const fd = openSync(path, "r");
+  assert.equal(holderOf(fd), String(holder.pid));
+  closeSync(fd);
 });

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { lockExclusive } from "./flock.ts";
 import { monotonicNow } from "./wait.ts";
 
@@ -7,22 +7,45 @@ const lockFileFlags = O_RDWR | O_CREAT | O_NOFOLLOW;
 
 /**
  * How long a process waits for all its locks of one kind together. Who has held one for so long will not release it
- * for the second family or the next change either, and a runtime waits for a chain of plugins.
+ * for the second family or the next change either, and a runtime waits for a chain of plugins. While the lock goes from
+ * one to the other of a crowd it is worth waiting longer: who goes on without it makes the plans of the others outdated.
  */
 export class Patience {
-  #leftMilliseconds: number;
+  readonly #milliseconds: number;
+  #left: number;
+  #leftForAll: number;
+  #holder: string | undefined;
 
-  constructor(milliseconds: number) {
-    this.#leftMilliseconds = milliseconds;
+  /**
+   * @param milliseconds for one who holds it.
+   * @param forAll for all together who hold it one after the other.
+   */
+  constructor(milliseconds: number, forAll = milliseconds) {
+    this.#milliseconds = milliseconds;
+    this.#left = milliseconds;
+    this.#leftForAll = forAll;
   }
 
-  /** Waits, at most for as long as is left of it; `wait` is told how long that is. */
-  spend(wait: (milliseconds: number) => void): void {
-    const start = monotonicNow();
-    wait(this.#leftMilliseconds);
-    this.#leftMilliseconds = Math.max(0, this.#leftMilliseconds - (monotonicNow() - start));
+  /** Waits in turns, at most for as long as is left; `wait` is told how long, and says whether to wait no more. */
+  spend(wait: (milliseconds: number) => boolean, holder: () => string | undefined): void {
+    for (;;) {
+      const start = monotonicNow();
+      const isDone = wait(Math.min(turn, this.#left, this.#leftForAll));
+      const spent = monotonicNow() - start;
+      this.#left = Math.max(0, this.#left - spent);
+      this.#leftForAll = Math.max(0, this.#leftForAll - spent);
+      if (isDone || this.#leftForAll === 0) return;
+      const current = holder();
+      const goesRound = current !== undefined && this.#holder !== undefined && current !== this.#holder;
+      if (goesRound) this.#left = this.#milliseconds;
+      this.#holder = current;
+      if (this.#left === 0) return;
+    }
   }
 }
+
+/** After how many milliseconds a waiter looks who has the lock. */
+const turn = 500;
 
 /**
  * Works while holding the lock of a file, which is made when it is not there, so that our own processes come one after
@@ -63,13 +86,28 @@ export function openLockFile(path: string): number | undefined {
 /** Takes the lock of such a file if it is free in time; see `withLockFile`. */
 export function lockIfPossible(fd: number | undefined, patience: Patience): void {
   if (fd === undefined) return;
-  patience.spend((milliseconds) => {
-    try {
-      lockExclusive(fd, milliseconds);
-    } catch {
-      // A file system without locks.
-    }
-  });
+  patience.spend(
+    (milliseconds) => {
+      try {
+        return lockExclusive(fd, milliseconds);
+      } catch {
+        // A file system without locks.
+        return true;
+      }
+    },
+    () => holderOf(fd),
+  );
+}
+
+/** The process that has a file's lock (proc(5), /proc/locks); undefined when nobody has it, or nothing tells. */
+export function holderOf(fd: number): string | undefined {
+  try {
+    const { ino } = fstatSync(fd);
+    const lines = readFileSync("/proc/locks", "utf8").split("\n");
+    return lines.find((line) => line.includes(" FLOCK ") && line.includes(`:${ino} `))?.split(/ +/)[4];
+  } catch {
+    return undefined;
+  }
 }
 
 function openIfPossible(path: string, flags: number): number | undefined {

@@ -52,7 +52,7 @@ const attempts = 100;
  * change has just made out of date; the kernel's comparison of generations is what makes a change right.
  */
 const lockFile = "/run/cni-nftables.lock";
-const lockPatience = new Patience(3_000);
+const lockPatience = new Patience(3_000, 30_000);
 
 /** The ruleset of the network namespace in which it was opened. Every method throws SystemError. */
 export class Nftables {
