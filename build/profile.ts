@@ -36,7 +36,8 @@ try {
   const build = (name: string, executable = programOf(name)): Promise<Script> => {
     const flags = [
       "--log-function-events",
-      `--logfile=${join(work, name)}-%p.log`,
+      // The process and the time: hosts of scenarios number their processes alike.
+      `--logfile=${join(work, name)}-%p-%t.log`,
       "--no-logfile-per-isolate",
     ];
     return buildExecutable({ ...executable, cold: "all", output: join(bin, name), node, flags });
