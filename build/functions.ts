@@ -72,7 +72,8 @@ export function calledFunctions(
   ends: ReadonlySet<number>,
 ): Map<string, boolean> {
   const called = new Map<string, boolean>();
-  for (const { name, end, isField } of functions) {
+  // The first is the program, which only the build calls.
+  for (const { name, end, isField } of functions.slice(1)) {
     if (!isField) called.set(name, called.get(name) === true || ends.has(end));
   }
   return called;
