@@ -41,7 +41,14 @@ try {
     files.set(name, output);
   }
   const env = { ...process.env, CNI_PLUGINS_NODE: path };
-  const tests = ["build/run-tests.ts", "unit", "build/node", "build/executable", "shared/runtime"];
+  const tests = [
+    "build/run-tests.ts",
+    "unit",
+    "build/node",
+    "build/executable",
+    "build/guards",
+    "shared/runtime",
+  ];
   const { status } = spawnSync(path, tests, { env, stdio: "inherit", cwd: join(import.meta.dirname, "..") });
   console.log(status === 0 ? "the tests pass" : "the tests fail");
   const times = new Map([...files.keys()].map((name): [string, number[]] => [name, []]));
