@@ -3,6 +3,7 @@ import type { Result } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import type { Family } from "../../shared/iptables/which.ts";
+import { hasControlCharacter } from "../../shared/linux/control-character.ts";
 import type { FirewallConfig } from "./config.ts";
 import type { Owner } from "./owner.ts";
 import type { Isolation } from "./rules.ts";
@@ -59,7 +60,8 @@ export function isolationOf(config: FirewallConfig, result: Result): Isolation |
 /** What iptables takes for this very interface: "+" at the end stands for any rest, "!" turns the match around. */
 function isInterfaceName(name: string): boolean {
   return (
-    /^[^\s/:"'\\!\p{Cc}-][^\s/:"'\\\p{Cc}]*$/u.test(name) &&
+    /^[^\s/:"'\\!-][^\s/:"'\\]*$/.test(name) &&
+    !hasControlCharacter(name) &&
     Buffer.byteLength(name) < 16 &&
     !name.endsWith("+")
   );

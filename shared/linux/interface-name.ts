@@ -1,3 +1,5 @@
+import { hasControlCharacter } from "./control-character.ts";
+
 /** linux/if.h, IFNAMSIZ, without the zero byte. */
 const maxBytes = 15;
 
@@ -15,7 +17,7 @@ export function interfaceNameProblem(name: string): string | undefined {
   if (/[/:]/.test(name)) return "it holds / or :";
   if (/[\t-\r ]/.test(name) || bytes.includes(0xa0)) return "it holds what the kernel takes for white space";
   if (name.includes("%")) return "it holds %, in place of which the kernel puts a number";
-  if (/[\p{Cc}\u2028\u2029]/u.test(name)) return "it holds a control character";
+  if (hasControlCharacter(name) || /[\u2028\u2029]/.test(name)) return "it holds a control character";
   if (name.includes("\ufffd")) return "it is not UTF-8";
   return undefined;
 }

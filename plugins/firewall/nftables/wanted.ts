@@ -2,6 +2,7 @@ import { ownerComment } from "../../../shared/cni/owner-comment.ts";
 import type { Request } from "../../../shared/cni/plugin.ts";
 import type { Result } from "../../../shared/cni/result.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
+import { hasControlCharacter } from "../../../shared/linux/control-character.ts";
 import { addressesOf, isolationOf } from "../attachment.ts";
 import type { FirewallConfig } from "../config.ts";
 import type { IsolationPolicy } from "../rules.ts";
@@ -41,7 +42,7 @@ export function portsOf({ interfaces }: Result): readonly string[] {
 
 /** Others cannot be any interface's. */
 function isPossibleName(name: string): boolean {
-  return /^[^\s/:\p{Cc}]+$/u.test(name) && Buffer.byteLength(name) < 16;
+  return /^[^\s/:]+$/.test(name) && !hasControlCharacter(name) && Buffer.byteLength(name) < 16;
 }
 
 /** The interface of the host by which the container is reached: the result's first, if it is one. */
