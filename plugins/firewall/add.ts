@@ -17,7 +17,7 @@ import { removeLeftovers } from "./leftovers.ts";
 import { addWithNftables } from "./nftables/commands.ts";
 import { isolatePorts } from "./nftables/isolate-ports.ts";
 import { removeFromRuleset } from "./nftables/ruleset.ts";
-import { portsOf } from "./nftables/wanted.ts";
+import { bridgePolicyOf } from "./nftables/wanted.ts";
 import { type Owner, sameOwner } from "./owner.ts";
 import { planAdd, type Wanted } from "./plan.ts";
 import { underRecordLock } from "./record-lock.ts";
@@ -79,7 +79,7 @@ export function add(request: Request, config: FirewallConfig): Result {
         undo.push(() => {
           removeFromRuleset(common.owner);
         });
-        isolatePorts(ownerComment(request), isolation && { ...isolation, ports: portsOf(result) });
+        isolatePorts(ownerComment(request), isolation && bridgePolicyOf(isolation, result));
         if (firewalld !== undefined) {
           for (const address of addresses) bind(firewalld, zone, address, before, undo);
         }

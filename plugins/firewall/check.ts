@@ -1,7 +1,6 @@
 import { ownerComment } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
-import type { Result } from "../../shared/cni/result.ts";
 import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { readRules } from "../../shared/iptables/client.ts";
@@ -10,17 +9,16 @@ import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import type { Family } from "../../shared/iptables/which.ts";
 import { addressesOf, families, isolationOf, ofFamily, ownerOf } from "./attachment.ts";
 import { usesNftables } from "./backend.ts";
-import { requireBridgeNetfilter } from "./bridge-netfilter.ts";
+import { requireBridgeNetfilter, requireGatewaysReached } from "./bridge-netfilter.ts";
 import type { FirewallConfig } from "./config.ts";
 import { chooseFirewalld, type Firewalld, openFirewalld } from "./firewalld.ts";
 import { checkWithNftables } from "./nftables/commands.ts";
-import { notIsolated } from "./nftables/isolate-ports.ts";
+import { notIsolated, notReached } from "./nftables/isolate-ports.ts";
 import { isInRuleset } from "./nftables/ruleset.ts";
-import { portsOf } from "./nftables/wanted.ts";
+import { type BridgePolicy, bridgePolicyOf } from "./nftables/wanted.ts";
 import { type Owner, sameOwner } from "./owner.ts";
 import { isolationIsBypassed, type Wanted, wantedJumps, wantedRules } from "./plan.ts";
 import { type AddressRecord, readRecord, recordDirectory } from "./records.ts";
-import type { Isolation } from "./rules.ts";
 import { requireNoVlans } from "./vlan-gateways.ts";
 
 /**
@@ -42,8 +40,9 @@ export function check(request: Request, config: FirewallConfig): void {
     checkWithNftables(request, config);
     return;
   }
-  const isolation = isolationOf(config, result);
-  const unguarded = unguardedPorts(request, isolation, result);
+  const asked = isolationOf(config, result);
+  const isolation = asked && bridgePolicyOf(asked, result);
+  const unguarded = unguardedPorts(request, isolation);
   const firewalld = whereBound(config, record);
   try {
     if (firewalld !== undefined) checkBindings(firewalld, addresses);
@@ -60,6 +59,10 @@ export function check(request: Request, config: FirewallConfig): void {
   }
   if (isolation !== undefined && record !== undefined) {
     requireIsolation(isolation, unguarded);
+    requireGateways(
+      isolation,
+      families.filter((family) => ofFamily(addresses, family).length > 0),
+    );
     requireNoVlans(isolation.bridge, result);
   }
 }
@@ -68,17 +71,26 @@ export function check(request: Request, config: FirewallConfig): void {
  * What keeps the attachment's ports from being isolated beyond what iptables sees; undefined when nothing does. The Go
  * plugin, and a result without the host's end of the link, leave it to iptables.
  */
-function unguardedPorts(
-  request: Request,
-  isolation: Isolation | undefined,
-  result: Result,
-): string | undefined {
+function unguardedPorts(request: Request, isolation: BridgePolicy | undefined): string | undefined {
   if (isolation?.policy !== "isolated") return undefined;
-  const ports = portsOf(result);
-  return ports.length === 0 ? "" : notIsolated(ownerComment(request), { ...isolation, ports });
+  return isolation.ports.length === 0 ? "" : notIsolated(ownerComment(request), isolation);
 }
 
-function requireIsolation({ bridge }: Isolation, unguarded: string | undefined): void {
+/** Isolated ports reach the gateways of their VLANs. */
+function requireGateways(isolation: BridgePolicy, used: readonly Family[]): void {
+  if (isolation.gateways === undefined) return;
+  const difference = notReached(isolation);
+  if (difference !== undefined) {
+    throw new CniError(
+      ErrorCode.checkMismatch,
+      `containers of ${isolation.bridge} do not reach their gateway: ${difference}`,
+      'a new ADD of this container makes it, and so does "firewall reapply"',
+    );
+  }
+  for (const family of used) requireGatewaysReached(family, isolation);
+}
+
+function requireIsolation({ bridge }: BridgePolicy, unguarded: string | undefined): void {
   if (unguarded === undefined || unguarded === "") return;
   throw new CniError(
     ErrorCode.checkMismatch,

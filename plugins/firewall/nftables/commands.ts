@@ -4,6 +4,7 @@ import type { Result } from "../../../shared/cni/result.ts";
 import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
 import { withNftables } from "../../../shared/nftables/client.ts";
+import { requireGatewaysReached } from "../bridge-netfilter.ts";
 import type { FirewallConfig } from "../config.ts";
 import { requireNoVlans } from "../vlan-gateways.ts";
 import { differenceFrom } from "./difference.ts";
@@ -37,7 +38,6 @@ export function checkWithNftables(request: Request, config: FirewallConfig): voi
   const wanted = wantedBy(request, config, result);
   if (wanted.addresses.length === 0) return;
   requireNftables();
-  if (wanted.isolation !== undefined) requireNoVlans(wanted.isolation.bridge, result);
   withNftables((nftables) => {
     const difference = differenceFrom(nftables, wanted);
     if (difference !== undefined) {
@@ -50,6 +50,9 @@ export function checkWithNftables(request: Request, config: FirewallConfig): voi
     const families = [...new Set(wanted.addresses.map(({ family }) => family))];
     const drop = findForwardDrop(nftables, families, bridgeOf(result));
     if (drop !== undefined) throw new CniError(ErrorCode.checkMismatch, drop, adviceOnDrop);
+    if (wanted.isolation === undefined) return;
+    for (const family of families) requireGatewaysReached(family, wanted.isolation);
+    requireNoVlans(wanted.isolation.bridge, result);
   });
 }
 

@@ -42,6 +42,11 @@ const damages: readonly (readonly [string, string])[] = [
     "bridge cni0 has the policy same-bridge, not isolated",
   ],
   [`flush map ${bridge} ports`, "port veth-a is missing in map bridge cni_firewall ports"],
+  [`flush set ${bridge} gateways`, "port gw100 of cni0.100 is missing in set bridge cni_firewall gateways"],
+  [
+    `flush set ${bridge} gateways; add element ${bridge} gateways { "gw9" comment "cni0.100" }`,
+    "port gw100 of cni0.100 is missing in set bridge cni_firewall gateways",
+  ],
   [`flush chain ${bridge} on-cni0`, "chain bridge cni_firewall on-cni0 has lost its rules"],
 ];
 
@@ -53,7 +58,8 @@ test("what is missing is named, and comes back with the next ADD", async (t) => 
   const addresses = ["10.0.0.2", "2001:db8::2"]
     .map((text) => parseIp(text))
     .filter((one) => one !== undefined);
-  const isolation = { policy: "isolated", bridge: "cni0", ports: ["veth-a"] } as const;
+  const gateways = [{ name: "cni0.100", port: "gw100" }];
+  const isolation = { policy: "isolated", bridge: "cni0", ports: ["veth-a"], gateways } as const;
   const wanted: Wanted = { comment: "net/a/eth0", addresses, isolation };
   const add = () => inNetns(netns, () => addToRuleset(wanted));
   add();

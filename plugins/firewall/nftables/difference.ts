@@ -10,8 +10,18 @@ import {
   sameRules,
   type TableDefinition,
 } from "../../../shared/nftables/table-definition.ts";
+import type { VlanGateway } from "../vlan-gateways.ts";
 import { chainOfElement } from "./bridge-chain.ts";
-import { isolationDefinition, portChain, portChainRules, portElement, portMap } from "./isolation-table.ts";
+import {
+  formerDefinition,
+  gatewayElement,
+  gatewaySet,
+  isolationDefinition,
+  portChain,
+  portChainRules,
+  portElement,
+  portMap,
+} from "./isolation-table.ts";
 import {
   addressElement,
   addressMaps,
@@ -87,7 +97,7 @@ function differenceOfElement(
   wanted: Element,
   name: string,
 ): string | undefined {
-  const where = `map ${describeInTable(map.table, map.name)}`;
+  const where = `${map.data === undefined ? "set" : "map"} ${describeInTable(map.table, map.name)}`;
   const element = nftables.getElement(map, wanted);
   if (element === undefined) return `${name} is missing in ${where}`;
   if (element.comment !== wanted.comment) {
@@ -102,9 +112,10 @@ function differenceOfElement(
 /** In the order in which they are looked at. */
 function differencesOfPolicy(
   nftables: Nftables,
-  { policy, bridge, ports }: BridgePolicy,
+  isolation: BridgePolicy,
   comment: string,
 ): (() => string | undefined)[] {
+  const { policy, bridge, ports } = isolation;
   const within = () => nftables.getElement(sameBridgeSet, sameBridgeElement(bridge)) !== undefined;
   return [
     () => differenceOfChain(nftables, bridgeChain(bridge), bridgeChainRules()),
@@ -117,7 +128,10 @@ function differencesOfPolicy(
         ? undefined
         : `bridge ${bridge} has the policy ${within() ? "same-bridge" : "isolated"}, not ${policy}`,
     ...(policy === "isolated" && ports.length > 0
-      ? [() => differenceOfPorts(nftables, { policy, bridge, ports }, comment)]
+      ? [
+          () => differenceOfPorts(nftables, isolation, comment),
+          () => differenceOfGateways(nftables, isolation),
+        ]
       : []),
   ];
 }
@@ -130,10 +144,35 @@ export function differenceOfPorts(
 ): string | undefined {
   const differenceOfPort = (port: string) =>
     differenceOfElement(nftables, portMap, portElement(port, bridge, comment), `port ${port}`);
+  const differenceOfIsolation = (): string | undefined => {
+    const difference = differenceOfTable(nftables, isolationDefinition());
+    const isolates =
+      difference === undefined || differenceOfTable(nftables, formerDefinition()) === undefined;
+    return isolates ? undefined : difference;
+  };
   return (
-    differenceOfTable(nftables, isolationDefinition()) ??
+    differenceOfIsolation() ??
     ports.map(differenceOfPort).find((difference) => difference !== undefined) ??
     differenceOfChain(nftables, portChain(bridge), portChainRules())
+  );
+}
+
+/** What keeps isolated ports from the gateways of their VLANs. */
+export function differenceOfGateways(
+  nftables: Nftables,
+  { gateways = [] }: BridgePolicy,
+): string | undefined {
+  if (gateways.length === 0) return undefined;
+  const differenceOfGateway = (gateway: VlanGateway) =>
+    differenceOfElement(
+      nftables,
+      gatewaySet,
+      gatewayElement(gateway),
+      `port ${gateway.port} of ${gateway.name}`,
+    );
+  return (
+    differenceOfTable(nftables, isolationDefinition()) ??
+    gateways.map(differenceOfGateway).find((difference) => difference !== undefined)
   );
 }
 

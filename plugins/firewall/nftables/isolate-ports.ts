@@ -2,7 +2,7 @@ import { isErrno } from "../../../shared/errors/system-error.ts";
 import { sameBytes } from "../../../shared/nftables/bytes.ts";
 import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
-import { differenceOfPorts } from "./difference.ts";
+import { differenceOfGateways, differenceOfPorts } from "./difference.ts";
 import { isolationTable, portElement, portMap } from "./isolation-table.ts";
 import { changesOf } from "./plan-add.ts";
 import { planPorts } from "./plan-policy.ts";
@@ -47,4 +47,10 @@ function plan(nftables: Nftables, comment: string, isolation: BridgePolicy | und
 export function notIsolated(comment: string, isolation: BridgePolicy): string | undefined {
   if (!hasNftables()) return "the kernel has no nf_tables";
   return withNftables((nftables) => differenceOfPorts(nftables, isolation, comment));
+}
+
+/** What keeps isolated ports from the gateways of their VLANs, in words; undefined when nothing does. Throws SystemError. */
+export function notReached(isolation: BridgePolicy): string | undefined {
+  if (isolation.ports.length === 0 || !hasNftables()) return undefined;
+  return withNftables((nftables) => differenceOfGateways(nftables, isolation));
 }

@@ -5,8 +5,15 @@ import { interfaceValue } from "../../../shared/nftables/data-type.ts";
 import type { Element } from "../../../shared/nftables/element.ts";
 import type { Rule } from "../../../shared/nftables/rule.ts";
 import type { NamedSet } from "../../../shared/nftables/set.ts";
-import { compileRule, verdict, verdictMap } from "../../../shared/nftables/statement.ts";
+import {
+  compileRule,
+  inSet,
+  type Statement,
+  verdict,
+  verdictMap,
+} from "../../../shared/nftables/statement.ts";
 import type { TableDefinition } from "../../../shared/nftables/table-definition.ts";
+import type { VlanGateway } from "../vlan-gateways.ts";
 import { chainOfBridge } from "./bridge-chain.ts";
 
 /**
@@ -23,26 +30,51 @@ export const portMap = {
   data: "verdict",
 } as const satisfies NamedSet;
 
+/** Ports that every port reaches: the other ends of VLANs' gateways. Comment: the gateway, BRIDGE.VLAN. */
+export const gatewaySet = {
+  table: isolationTable,
+  name: "gateways",
+  key: ["ifname"],
+} as const satisfies NamedSet;
+
 /** NF_BR_PRI_FILTER_BRIDGED, which `nft` calls "filter" (linux/netfilter_bridge.h). */
 const bridgeFilter = -200;
 
-function rule(field: "iifname" | "oifname"): Rule {
-  return { expressions: compileRule("bridge", [verdictMap([field], portMap.name)]) };
+function rule(...statements: readonly Statement[]): Rule {
+  return { expressions: compileRule("bridge", statements) };
 }
 
 export const isolationDefinition = lazy(
-  (): TableDefinition => ({
+  (): TableDefinition =>
+    definition(
+      [portMap, gatewaySet],
+      [
+        rule(inSet(["iifname"], "==", gatewaySet.name), verdict("accept")),
+        rule(inSet(["oifname"], "==", gatewaySet.name), verdict("accept")),
+      ],
+    ),
+);
+
+/** What earlier builds made. It isolates as well; an ADD makes the present one of it. */
+export const formerDefinition = lazy((): TableDefinition => definition([portMap], []));
+
+function definition(sets: readonly NamedSet[], first: readonly Rule[]): TableDefinition {
+  return {
     table: { ...isolationTable, comment: "CNI firewall plugin: ingressPolicy isolated" },
-    sets: [portMap],
+    sets,
     chains: [
       {
         name: "forward",
         base: { type: "filter", hook: "forward", priority: bridgeFilter, policy: "accept" },
-        rules: [rule("iifname"), rule("oifname")],
+        rules: [
+          ...first,
+          rule(verdictMap(["iifname"], portMap.name)),
+          rule(verdictMap(["oifname"], portMap.name)),
+        ],
       },
     ],
-  }),
-);
+  };
+}
 
 /** What becomes of packets of a bridge's ports: nothing when its policy is another by now. */
 export function portChain(bridge: string): ChainName {
@@ -56,4 +88,8 @@ export const portChainRules = lazy((): readonly Rule[] => [
 export function portElement(port: string, bridge: string, comment: string): Element {
   const way = { kind: "jump", chain: chainOfBridge(bridge) } as const;
   return { key: interfaceValue(port), data: { verdict: way }, comment };
+}
+
+export function gatewayElement({ name, port }: VlanGateway): Element {
+  return { key: interfaceValue(port), comment: name };
 }

@@ -1,10 +1,19 @@
+import { sameBytes } from "../../../shared/nftables/bytes.ts";
 import { addChain, type ChainName, flushChain } from "../../../shared/nftables/chain.ts";
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { addElements, deleteElements, type Element } from "../../../shared/nftables/element.ts";
 import { addRule, type Rule } from "../../../shared/nftables/rule.ts";
 import { completeTable, readTableState, sameRules } from "../../../shared/nftables/table-definition.ts";
-import { isolationDefinition, portChain, portChainRules, portMap } from "./isolation-table.ts";
+import type { VlanGateway } from "../vlan-gateways.ts";
+import {
+  gatewayElement,
+  gatewaySet,
+  isolationDefinition,
+  portChain,
+  portChainRules,
+  portMap,
+} from "./isolation-table.ts";
 import { noneHeld } from "./owners.ts";
 import { planRelease } from "./release.ts";
 import {
@@ -45,7 +54,7 @@ export function planPorts(
 ): Command[] {
   const release = (kept?: string): Command[] => planRelease(nftables, { ...noneHeld, ports: leaving }, kept);
   if (isolation === undefined) return release();
-  const { policy, bridge, ports } = isolation;
+  const { policy, bridge, ports, gateways = [] } = isolation;
   const chain = portChain(bridge);
   if (policy !== "isolated") {
     // Ports that were isolated before are no longer.
@@ -58,7 +67,22 @@ export function planPorts(
     ...completeChain(nftables, chain, portChainRules()),
     ...release(bridge),
     ...addElements(portMap, missing),
+    ...planGateways(nftables, gateways),
   ];
+}
+
+/** A gateway that was made anew has another port than before. */
+function planGateways(nftables: Nftables, gateways: readonly VlanGateway[]): Command[] {
+  if (gateways.length === 0) return [];
+  const present = nftables.findElements(gatewaySet, "");
+  const wanted = gateways.map(gatewayElement);
+  const isIn = (elements: readonly Element[], one: Element): boolean =>
+    elements.some((other) => other.comment === one.comment && sameBytes(other.key, one.key));
+  const former = present.filter(
+    (element) => gateways.some(({ name }) => name === element.comment) && !isIn(wanted, element),
+  );
+  const missing = wanted.filter((element) => !isIn(present, element));
+  return [...deleteElements(gatewaySet, former), ...addElements(gatewaySet, missing)];
 }
 
 function completeChain(nftables: Nftables, chain: ChainName, rules: readonly Rule[]): Command[] {

@@ -4,8 +4,9 @@ import type { Command } from "../../../shared/nftables/command.ts";
 import { deleteElements, type Element } from "../../../shared/nftables/element.ts";
 import type { NamedSet } from "../../../shared/nftables/set.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
+import { isVlanGateway } from "../vlan-gateways.ts";
 import { bridgeOfChain, chainOfElement } from "./bridge-chain.ts";
-import { isolationDefinition, isolationTable, portChain, portMap } from "./isolation-table.ts";
+import { gatewaySet, isolationDefinition, isolationTable, portChain, portMap } from "./isolation-table.ts";
 import type { Held } from "./owners.ts";
 import {
   addressMaps,
@@ -62,12 +63,31 @@ function removePolicy(nftables: Nftables, bridge: string): Command[] {
 function releasePorts(nftables: Nftables, ports: readonly Element[], kept: string | undefined): Command[] {
   if (ports.length === 0) return [];
   const unused = unusedBridges(nftables, portChain, ports, kept);
-  // With the last bridge goes the table. The kernel counts the chains and maps in it.
-  const others = isolationDefinition().sets.length + isolationDefinition().chains.length + unused.length;
-  if (unused.length > 0 && kept === undefined && nftables.getTable(isolationTable)?.uses === others) {
+  if (unused.length > 0 && kept === undefined && isAllOfTheTable(nftables, unused)) {
     return [deleteTable(isolationTable)];
   }
-  return [...deleteElements(portMap, ports), ...unused.flatMap((bridge) => removeChain(portChain(bridge)))];
+  return [
+    ...deleteElements(portMap, ports),
+    ...unused.flatMap((bridge) => removeChain(portChain(bridge))),
+    ...releaseGateways(nftables, unused),
+  ];
+}
+
+/** With the last bridge goes the table. The kernel counts the chains, sets and maps in it. */
+function isAllOfTheTable(nftables: Nftables, unused: readonly string[]): boolean {
+  const { sets, chains } = isolationDefinition();
+  // Earlier builds made fewer.
+  const present = sets.filter(({ name }) => nftables.getSet({ table: isolationTable, name }) !== undefined);
+  return nftables.getTable(isolationTable)?.uses === present.length + chains.length + unused.length;
+}
+
+/** The ways to gateways of bridges that isolate no port any more. */
+function releaseGateways(nftables: Nftables, bridges: readonly string[]): Command[] {
+  if (bridges.length === 0) return [];
+  const leaving = nftables
+    .findElements(gatewaySet, "")
+    .filter(({ comment = "" }) => bridges.some((bridge) => isVlanGateway(bridge, comment)));
+  return deleteElements(gatewaySet, leaving);
 }
 
 function removeChain(chain: ChainName): Command[] {

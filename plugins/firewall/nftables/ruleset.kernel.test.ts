@@ -4,9 +4,10 @@ import { type TestContext, test } from "node:test";
 import { type Host, hostFor } from "../../../conformance/harness/host.ts";
 import { parseIp } from "../../../shared/ip/address.ts";
 import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
-import { openNftables } from "../../../shared/nftables/client.ts";
+import { openNftables, withNftables } from "../../../shared/nftables/client.ts";
 import type { IsolationPolicy } from "../rules.ts";
-import { addToRuleset, collectInRuleset, removeFromRuleset } from "./ruleset.ts";
+import { differenceFrom } from "./difference.ts";
+import { addToRuleset, collectInRuleset, removeFromRuleset, sweepRuleset } from "./ruleset.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** A host, a way to run a function in it, and its ruleset as `nft` prints it. */
@@ -111,8 +112,14 @@ table bridge cni_firewall {
 		elements = { "veth-b" comment "net1/b/eth0" : jump on-cni1 }
 	}
 
+	set gateways {
+		type ifname
+	}
+
 	chain forward {
 		type filter hook forward priority filter; policy accept;
+		iifname @gateways accept
+		oifname @gateways accept
 		iifname vmap @ports
 		oifname vmap @ports
 	}
@@ -130,6 +137,86 @@ table bridge cni_firewall {
   assert.doesNotMatch(list(), /table bridge|elements|on-|net1/);
   assert.match(list(), /jump admin/, "what is shared stays");
 });
+
+/** What is wanted of an isolated container whose gateway is that of a VLAN. */
+function behindGateway(id: string, bridge: string, vlan: number, port: string): Wanted {
+  const gateways = [{ name: `${bridge}.${vlan}`, port }];
+  const isolation = { policy: "isolated", bridge, ports: [`veth-${id}`], gateways } as const;
+  return { ...wanted(id, [`10.0.${vlan}.2`]), isolation };
+}
+
+test("ways to gateways of VLANs go with the bridge's last isolated port", async (t) => {
+  const { inside, list } = await ruleset(t);
+  const gateways = () =>
+    [...list("set", "bridge", "cni_firewall", "gateways").matchAll(/"(\S+)" comment "(\S+)"/g)]
+      .map(([, port, name]) => `${port} ${name}`)
+      .sort();
+  inside(() => {
+    addToRuleset(behindGateway("a", "cni0", 10, "gw10"));
+    addToRuleset(behindGateway("b", "cni0", 20, "gw20"));
+    addToRuleset(behindGateway("x", "cni0.1", 10, "gw1"));
+    addToRuleset(wanted("c", ["10.0.0.2"], "isolated"));
+  });
+  assert.deepEqual(gateways(), ["gw1 cni0.1.10", "gw10 cni0.10", "gw20 cni0.20"]);
+  const nftables = inside(openNftables);
+  const generation = nftables.generation();
+  inside(() => addToRuleset(behindGateway("b", "cni0", 20, "gw20")));
+  assert.equal(nftables.generation(), generation, "a repeated ADD changes nothing");
+  inside(() => addToRuleset(behindGateway("b", "cni0", 20, "gw20b")));
+  assert.deepEqual(gateways(), ["gw1 cni0.1.10", "gw10 cni0.10", "gw20b cni0.20"], "made anew");
+  inside(() => {
+    removeFromRuleset(owner("a"));
+    removeFromRuleset(owner("b"));
+  });
+  assert.deepEqual(gateways(), ["gw1 cni0.1.10", "gw10 cni0.10", "gw20b cni0.20"], "c is isolated still");
+  inside(() => sweepRuleset((comment) => comment === "net1/c/eth0"));
+  assert.deepEqual(gateways(), ["gw1 cni0.1.10"]);
+  inside(() => addToRuleset(behindGateway("x", "cni0", 10, "gw10")));
+  assert.deepEqual(gateways(), ["gw10 cni0.10"], "moved to another bridge");
+  inside(() => collectInRuleset("net1", []));
+  assert.doesNotMatch(list(), /gw10|table bridge/);
+});
+
+/** The table of builds that did not know of gateways. */
+function asEarlierBuilds(nft: (text: string) => void): void {
+  nft("flush chain bridge cni_firewall forward; delete set bridge cni_firewall gateways;");
+  nft("add rule bridge cni_firewall forward iifname vmap @ports");
+  nft("add rule bridge cni_firewall forward oifname vmap @ports");
+}
+
+test("a table of earlier builds becomes the present one with the next ADD, and goes by a DEL", async (t) => {
+  const { inside, list, nft } = await ruleset(t);
+  const plain = wanted("a", ["10.0.0.2"], "isolated");
+  const behind = behindGateway("b", "cni0", 10, "gw10");
+  const differenceOf = (what: Wanted) =>
+    inside(() => withNftables((nftables) => differenceFrom(nftables, what)));
+  inside(() => addToRuleset(plain));
+  const whole = list("table", "bridge", "cni_firewall");
+  asEarlierBuilds(nft);
+  assert.equal(differenceOf(plain), undefined, "it isolates all the same");
+  inside(() => addToRuleset(behind));
+  assert.equal(differenceOf(behind), undefined);
+  inside(() => removeFromRuleset(owner("b")));
+  const withoutGateway = list("table", "bridge", "cni_firewall").replace(
+    /\n\t\telements = .*"cni0.10" }/,
+    "",
+  );
+  assert.equal(sorted(withoutGateway), sorted(whole));
+
+  inside(() => addToRuleset(behind));
+  asEarlierBuilds(nft);
+  assert.equal(differenceOf(behind), "set bridge cni_firewall gateways is missing");
+  inside(() => {
+    removeFromRuleset(owner("a"));
+    removeFromRuleset(owner("b"));
+  });
+  assert.doesNotMatch(list(), /table bridge/);
+});
+
+/** Sets of a table are listed in the order in which they were made. */
+function sorted(text: string): string {
+  return text.split("\n").sort().join("\n");
+}
 
 test("nft reads its own listing of it, whatever the bridge is called", async (t) => {
   const { inside, list, nft } = await ruleset(t);

@@ -20,6 +20,12 @@ test("ports are the host's interfaces behind the bridge", () => {
   );
   assert.deepEqual(portsOf(withInterfaces({ name: "veth1" }, inside)), [], "ptp");
   assert.deepEqual(portsOf(emptyResult), []);
+  const vlans = withInterfaces({ name: "cni0" }, { name: "veth1" }, inside, { name: "cni0.100" });
+  assert.deepEqual(portsOf(vlans), ["veth1"], "a gateway of a VLAN is no port");
+  assert.deepEqual(portsOf(withInterfaces({ name: "cni0" }, { name: "cni0.a" }, { name: "cni01.1" })), [
+    "cni0.a",
+    "cni01.1",
+  ]);
 });
 
 test("names that no interface can have are passed over", () => {

@@ -5,7 +5,8 @@ import type { IpAddress } from "../../../shared/ip/address.ts";
 import { hasControlCharacter } from "../../../shared/linux/control-character.ts";
 import { addressesOf, isolationOf } from "../attachment.ts";
 import type { FirewallConfig } from "../config.ts";
-import type { IsolationPolicy } from "../rules.ts";
+import type { Isolation, IsolationPolicy } from "../rules.ts";
+import { findVlanGateways, isVlanGateway, type VlanGateway } from "../vlan-gateways.ts";
 
 /** What an attachment needs. */
 export interface Wanted {
@@ -21,21 +22,33 @@ export interface BridgePolicy {
   readonly bridge: string;
   /** The host's ends of the attachment, as the result names them. */
   readonly ports: readonly string[];
+  /** The gateways that an isolated port reaches nevertheless, as the kernel has them; absent for none. */
+  readonly gateways?: readonly VlanGateway[];
 }
 
-/** Reads it from the result of the plugins before. Throws CniError code 7 when there is no bridge for the policy. */
+/**
+ * Reads it from the result of the plugins before; gateways of VLANs from the kernel.
+ *
+ * @throws CniError code 7 when there is no bridge for the policy.
+ */
 export function wantedBy(request: Request, config: FirewallConfig, result: Result): Wanted {
   const isolation = isolationOf(config, result);
   const wanted = { comment: ownerComment(request), addresses: addressesOf(result) };
   if (isolation === undefined) return wanted;
-  return { ...wanted, isolation: { ...isolation, ports: portsOf(result) } };
+  return { ...wanted, isolation: bridgePolicyOf(isolation, result) };
 }
 
-/** The host's ends of an attachment: those interfaces of the host that are not the bridge. */
-export function portsOf({ interfaces }: Result): readonly string[] {
-  const names = interfaces
-    .slice(1)
-    .filter(({ sandbox = "" }) => sandbox === "")
+/** What a policy is about: looks for gateways of VLANs, where the result names some. Throws SystemError, DecodeError. */
+export function bridgePolicyOf(isolation: Isolation, result: Result): BridgePolicy {
+  const gateways = isolation.policy === "isolated" ? findVlanGateways(isolation.bridge, result) : [];
+  return { ...isolation, ports: portsOf(result), ...(gateways.length > 0 && { gateways }) };
+}
+
+/** The host's ends of an attachment: those interfaces of the host that are neither the bridge nor a gateway of it. */
+export function portsOf({ interfaces: [bridge, ...others] }: Result): readonly string[] {
+  if (bridge === undefined) return [];
+  const names = others
+    .filter(({ name, sandbox = "" }) => sandbox === "" && !isVlanGateway(bridge.name, name))
     .map(({ name }) => name);
   return [...new Set(names.filter(isPossibleName))];
 }
