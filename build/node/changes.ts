@@ -274,8 +274,17 @@ export const changes: readonly Change[] = [
     edits: [
       {
         within: "uv__platform_loop_init",
-        // mov edi, 425 (io_uring_setup) for syscall(3) becomes mov edi, -1: ENOSYS
-        places: { x64: { pattern: "bfa9010000", becomes: () => Buffer.from("bfffffffff", "hex") } },
+        places: {
+          x64: {
+            // mov edi, 425 (io_uring_setup); mov [rbp-0xa8], r13d; call syscall
+            pattern: "bfa90100004489ad........e8........",
+            // mov eax, -1 in place of the call: no system call that does not exist, which a seccomp filter may punish
+            becomes: (found) => {
+              found.set([0xb8, 0xff, 0xff, 0xff, 0xff], found.length - 5);
+              return found;
+            },
+          },
+        },
       },
     ],
   },
