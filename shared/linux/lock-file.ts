@@ -52,9 +52,10 @@ const turn = 500;
  * the other. For work that is right without the lock too: where the file cannot be made or locked, or the lock is not
  * free in time, it goes on without.
  *
- * @param work is given the file's descriptor, which a program that it starts may inherit to hold the lock as well.
+ * @param work is given the file's descriptor, which a program that it starts may inherit to hold the lock as well, and
+ *   whether it has the lock.
  */
-export function withLockFile<T>(path: string, patience: Patience, work: (fd: number | undefined) => T): T {
+export function withLockFile<T>(path: string, patience: Patience, work: Work<T>): T {
   return withLock(path, lockFileFlags, patience, work);
 }
 
@@ -63,16 +64,12 @@ export function withLockedDirectory<T>(path: string, patience: Patience, work: (
   return withLock(path, O_RDONLY | O_DIRECTORY, patience, work);
 }
 
-function withLock<T>(
-  path: string,
-  flags: number,
-  patience: Patience,
-  work: (fd: number | undefined) => T,
-): T {
+type Work<T> = (fd: number | undefined, isLocked: boolean) => T;
+
+function withLock<T>(path: string, flags: number, patience: Patience, work: Work<T>): T {
   const fd = openIfPossible(path, flags);
   try {
-    lockIfPossible(fd, patience);
-    return work(fd);
+    return work(fd, lockIfPossible(fd, patience));
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
@@ -83,13 +80,15 @@ export function openLockFile(path: string): number | undefined {
   return openIfPossible(path, lockFileFlags);
 }
 
-/** Takes the lock of such a file if it is free in time; see `withLockFile`. */
-export function lockIfPossible(fd: number | undefined, patience: Patience): void {
-  if (fd === undefined) return;
+/** Takes the lock of such a file if it is free in time, and returns whether it did; see `withLockFile`. */
+export function lockIfPossible(fd: number | undefined, patience: Patience): boolean {
+  if (fd === undefined) return false;
+  let isLocked = false;
   patience.spend(
     (milliseconds) => {
       try {
-        return lockExclusive(fd, milliseconds);
+        isLocked = lockExclusive(fd, milliseconds);
+        return isLocked;
       } catch {
         // A file system without locks.
         return true;
@@ -97,6 +96,7 @@ export function lockIfPossible(fd: number | undefined, patience: Patience): void
     },
     () => holderOf(fd),
   );
+  return isLocked;
 }
 
 /** The process that has a file's lock (proc(5), /proc/locks); undefined when nobody has it, or nothing tells. */

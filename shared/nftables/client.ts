@@ -9,7 +9,7 @@ import { decodeMessages, type Message } from "../netlink/message.ts";
 import { netfilterSocket } from "../netlink/netfilter-socket.ts";
 import { receiveFromKernel } from "../netlink/receive.ts";
 import { type BatchAnswer, decodeAnswer, encodeBatch } from "./batch.ts";
-import { holdsBytes, holdsText } from "./bytes.ts";
+import { holdsBytes, holdsText, sameBytes } from "./bytes.ts";
 import { type ChainName, chainKey, decodeChain, describeChain, type ListedChain } from "./chain.ts";
 import { type Command, describeTable, type TableName } from "./command.ts";
 import { decodeElements, type Element, elementQuery, elementScope } from "./element.ts";
@@ -46,6 +46,13 @@ const send = "ssize_t send(int fd, void *buffer, size_t length, int flags)";
 /** For how long a change is planned anew that others make out of date, in milliseconds, and how often at least. */
 const patience = 20_000;
 const attempts = 100;
+
+/**
+ * After so many plans one after the other that are the same, what others change is not what the plan is about: who has
+ * the lock, for which our other processes wait, goes on then whatever the generation. Otherwise a busy kube-proxy can
+ * keep a plan from ever being in time. A command that no longer fits is still refused by itself.
+ */
+const sameEnough = 5;
 
 /**
  * Only our own processes take it. Of fifty at once each would otherwise plan again and again what another one's
@@ -308,7 +315,7 @@ export function hasNftables(): boolean {
  * @throws NftablesRefusal when the kernel refuses a command; what `plan` throws.
  */
 export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]): void {
-  withLockFile(lockFile, lockPatience, () => changeUnlocked(nftables, plan));
+  withLockFile(lockFile, lockPatience, (_fd, isLocked) => changeUnlocked(nftables, plan, isLocked));
 }
 
 /** What `plan` wants to be changed. */
@@ -353,13 +360,17 @@ export function removeFromTables(
   });
 }
 
-function changeUnlocked(nftables: Nftables, plan: () => readonly Command[]): void {
+function changeUnlocked(nftables: Nftables, plan: () => readonly Command[], isLocked: boolean): void {
   const start = monotonicNow();
+  let last: readonly Command[] = [];
+  let same = 0;
   for (let attempt = 1; ; attempt++) {
     const generation = nftables.generation();
     const commands = plan();
+    same = sameCommands(commands, last) ? same + 1 : 0;
+    last = commands;
     try {
-      nftables.apply(commands, generation);
+      nftables.apply(commands, isLocked && same >= sameEnough ? undefined : generation);
       return;
     } catch (error) {
       // Kernels before 4.10 do not compare generations: there a refusal may come from the change.
@@ -368,6 +379,22 @@ function changeUnlocked(nftables: Nftables, plan: () => readonly Command[]): voi
       sleep(Math.random() * Math.min(attempt, 10));
     }
   }
+}
+
+function sameCommands(commands: readonly Command[], others: readonly Command[]): boolean {
+  return (
+    commands.length === others.length &&
+    commands.every(({ type, flags, family, body }, index) => {
+      const other = others[index];
+      return (
+        other !== undefined &&
+        type === other.type &&
+        flags === other.flags &&
+        family === other.family &&
+        sameBytes(body, other.body)
+      );
+    })
+  );
 }
 
 function withFamily(family: Family | "unspecified", body: Uint8Array): Uint8Array {
