@@ -49,16 +49,21 @@ function list(plugins: JsonObject[], portMappings: JsonObject[]): Subject["call"
   });
 }
 
+const attachedMac = "02:00:00:00:00:01";
+
 /** The result of a bridge's ADD. */
 const attached = (container: string): JsonObject => ({
-  interfaces: [{ name: "eth0", mac: "02:00:00:00:00:01", sandbox: `/run/netns/${container}` }],
+  interfaces: [{ name: "eth0", mac: attachedMac, sandbox: `/run/netns/${container}` }],
   ips: [
     { address: "10.1.0.2/24", gateway: "10.1.0.1", interface: 0 },
     { address: "fd00:1::2/64", gateway: "fd00:1::1", interface: 0 },
   ],
 });
 const withLink = (container: string): Step[] => [
-  { run: ["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0"], in: container },
+  {
+    run: ["ip", "link", "add", "eth0", "address", attachedMac, "type", "veth", "peer", "name", "peer0"],
+    in: container,
+  },
 ];
 const ranges = [[{ subnet: "10.1.0.0/24" }], [{ subnet: "fd00:1::/64" }]];
 const otherRanges = [[{ subnet: "10.7.0.0/24" }]];
