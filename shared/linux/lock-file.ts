@@ -7,8 +7,9 @@ const lockFileFlags = O_RDWR | O_CREAT | O_NOFOLLOW;
 
 /**
  * How long a process waits for all its locks of one kind together. Who has held one for so long will not release it
- * for the second family or the next change either, and a runtime waits for a chain of plugins. While the lock goes from
- * one to the other of a crowd it is worth waiting longer: who goes on without it makes the plans of the others outdated.
+ * for the second family or the next change either, and a runtime waits for a chain of plugins. While who has it is at
+ * work, or the lock goes from one to the other of a crowd, it is worth waiting longer: who goes on without it makes the
+ * plans of the others outdated.
  */
 export class Patience {
   readonly #milliseconds: number;
@@ -17,7 +18,7 @@ export class Patience {
   #holder: string | undefined;
 
   /**
-   * @param milliseconds for one who holds it.
+   * @param milliseconds for one who holds it and does nothing.
    * @param forAll for all together who hold it one after the other.
    */
   constructor(milliseconds: number, forAll = milliseconds) {
@@ -36,8 +37,8 @@ export class Patience {
       this.#leftForAll = Math.max(0, this.#leftForAll - spent);
       if (isDone || this.#leftForAll === 0) return;
       const current = holder();
-      const goesRound = current !== undefined && this.#holder !== undefined && current !== this.#holder;
-      if (goesRound) this.#left = this.#milliseconds;
+      const isMoving = current !== undefined && this.#holder !== undefined && current !== this.#holder;
+      if (isMoving) this.#left = this.#milliseconds;
       this.#holder = current;
       if (this.#left === 0) return;
     }
@@ -99,12 +100,20 @@ export function lockIfPossible(fd: number | undefined, patience: Patience): bool
   return isLocked;
 }
 
-/** The process that has a file's lock (proc(5), /proc/locks); undefined when nobody has it, or nothing tells. */
+/**
+ * The process that has a file's lock, and how long it has run so far (proc(5), /proc/locks and /proc/PID/stat, utime and
+ * stime); undefined when nobody has it, or nothing tells.
+ */
 export function holderOf(fd: number): string | undefined {
   try {
     const { ino } = fstatSync(fd);
     const lines = readFileSync("/proc/locks", "utf8").split("\n");
-    return lines.find((line) => line.includes(" FLOCK ") && line.includes(`:${ino} `))?.split(/ +/)[4];
+    const line = lines.find((one) => one.includes(" FLOCK ") && one.includes(`:${ino} `));
+    const pid = line?.split(/ +/)[4];
+    if (pid === undefined) return undefined;
+    const status = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [, user, system] = /^.*\) \S(?: \S+){10} (\d+) (\d+)/s.exec(status) ?? [];
+    return [pid, user, system].join(" ");
   } catch {
     return undefined;
   }

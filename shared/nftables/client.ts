@@ -52,14 +52,14 @@ const attempts = 100;
  * the lock, for which our other processes wait, goes on then whatever the generation. Otherwise a busy kube-proxy can
  * keep a plan from ever being in time. A command that no longer fits is still refused by itself.
  */
-const sameEnough = 5;
+const sameEnough = 2;
 
 /**
  * Only our own processes take it. Of fifty at once each would otherwise plan again and again what another one's
  * change has just made out of date; the kernel's comparison of generations is what makes a change right.
  */
 const lockFile = "/run/cni-nftables.lock";
-const lockPatience = new Patience(3_000, 30_000);
+const lockPatience = new Patience(3_000, 60_000);
 
 /** The ruleset of the network namespace in which it was opened. Every method throws SystemError. */
 export class Nftables {
