@@ -315,7 +315,7 @@ export function hasNftables(): boolean {
  * @throws NftablesRefusal when the kernel refuses a command; what `plan` throws.
  */
 export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]): void {
-  withLockFile(lockFile, lockPatience, (_fd, isLocked) => changeUnlocked(nftables, plan, isLocked));
+  withLockFile(lockFile, lockPatience, (_fd, isLocked) => changeInTime(nftables, plan, isLocked));
 }
 
 /** What `plan` wants to be changed. */
@@ -360,7 +360,7 @@ export function removeFromTables(
   });
 }
 
-function changeUnlocked(nftables: Nftables, plan: () => readonly Command[], isLocked: boolean): void {
+function changeInTime(nftables: Nftables, plan: () => readonly Command[], isLocked: boolean): void {
   const start = monotonicNow();
   let last: readonly Command[] = [];
   let same = 0;
