@@ -5,6 +5,7 @@
  */
 import { loadavg } from "node:os";
 import { pluginFolder } from "../harness/binaries.ts";
+import { cacheResult } from "../harness/cached-result.ts";
 import { Host } from "../harness/host.ts";
 import { callPlugin, pluginEnvironment } from "../harness/plugin-call.ts";
 
@@ -37,14 +38,10 @@ async function filled(policy: Policy, size: number): Promise<Host> {
   const host = await Host.create();
   const netns = host.addNetns("c");
   const { cniVersion, name, ...plugin } = { ...configOf(policy), cniVersion: "1.0.0", name: "net" };
-  const config = Buffer.from(JSON.stringify({ cniVersion, name, plugins: [plugin] })).toString("base64");
+  const list = { cniVersion, name, plugins: [plugin] };
   for (let index = 0; index < size; index++) {
     const containerId = `${index}`.padStart(64, "0");
-    const attachment = { kind: "cniCacheV1", containerId, config, ifName: "eth0", networkName: name, netns };
-    host.writeFile(
-      `/var/lib/cni/results/net-${containerId}-eth0`,
-      JSON.stringify({ ...attachment, result: resultOf(index) }),
-    );
+    cacheResult(host, { network: name, containerId }, list, { netns, result: resultOf(index) });
   }
   host.run(executable, ["reapply"], { env: {}, timeoutMs: 120_000 });
   const made = host.run("nft", ["list", "ruleset"]).stdout.match(/"net\/\d+\/eth0"/g)?.length;

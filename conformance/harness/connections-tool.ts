@@ -5,6 +5,7 @@
  */
 import { isIPv6 } from "node:net";
 import koffi from "koffi";
+import { attribute } from "./netlink-attribute.ts";
 
 // linux/netlink.h, linux/netfilter/nfnetlink.h, nfnetlink_conntrack.h
 const AF_NETLINK = 16;
@@ -97,13 +98,4 @@ function bytesOf(address: string): Buffer {
     .map((half) => half.split(":").filter((group) => group !== ""));
   const zeros = Array.from({ length: 8 - start.length - end.length }, () => "0");
   return Buffer.from([...start, ...zeros, ...end].map((group) => group.padStart(4, "0")).join(""), "hex");
-}
-
-/** struct nlattr and what follows. */
-function attribute(type: number, value: Buffer): Buffer {
-  const bytes = Buffer.alloc(4 + ((value.length + 3) & ~3));
-  bytes.writeUInt16LE(4 + value.length, 0);
-  bytes.writeUInt16LE(type, 2);
-  value.copy(bytes, 4);
-  return bytes;
 }

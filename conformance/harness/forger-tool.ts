@@ -12,6 +12,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import koffi from "koffi";
+import { attribute } from "./netlink-attribute.ts";
 
 // sys/socket.h, linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/prctl.h, linux/capability.h
 const AF_NETLINK = 16;
@@ -153,15 +154,6 @@ function message(type: number, number: number, body: Buffer): Buffer {
   bytes.writeUInt16LE(type, 4);
   bytes.writeUInt32LE(number, 8);
   body.copy(bytes, 16);
-  return bytes;
-}
-
-/** struct nlattr and what follows. */
-function attribute(type: number, value: Buffer): Buffer {
-  const bytes = Buffer.alloc(4 + ((value.length + 3) & ~3));
-  bytes.writeUInt16LE(4 + value.length, 0);
-  bytes.writeUInt16LE(type, 2);
-  value.copy(bytes, 4);
   return bytes;
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { expectPeer, pluginFolder } from "../harness/binaries.ts";
+import { cacheResult } from "../harness/cached-result.ts";
 import {
   advertisement,
   arpReply,
@@ -113,11 +114,8 @@ test(
     host.run("nft", ["flush", "ruleset"]);
     assert.match(asString(asObject(check().json)["msg"]), /macspoofchk: nothing checks/);
     learn(0);
-    const cached = { kind: "cniCacheV1", containerId: "c1", ifName: "eth0", networkName: "net1" };
-    const attachment = { ...cached, result: prevResult, netns: "/run/netns/c1" };
     const list = { cniVersion: "1.1.0", name: "net1", plugins: [config] };
-    const encoded = Buffer.from(JSON.stringify(list)).toString("base64");
-    host.writeFile("/var/lib/cni/results/net1-c1-eth0", JSON.stringify({ ...attachment, config: encoded }));
+    cacheResult(host, { network: "net1", containerId: "c1" }, list, { result: prevResult });
     host.run(`${binDir}/bridge`, ["reapply"]);
     assert.equal(check().status, 0, check().stdout);
   },

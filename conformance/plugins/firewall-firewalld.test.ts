@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { pluginFolder } from "../harness/binaries.ts";
+import { cacheResult } from "../harness/cached-result.ts";
 import { standardPath } from "../harness/command.ts";
 import { startFakeBus } from "../harness/fake-bus.ts";
 import { firewallCmd, sourcesOf, startBus, startFirewalld } from "../harness/firewalld.ts";
@@ -150,13 +151,10 @@ test("CHECK tells what a reload has forgotten, and reapply, or a new ADD, binds 
   const { host, firewalld } = await hostWithFirewalld(t);
   succeed(host, ours, "ADD");
   const plugins = [{ type: "firewall" }];
-  const list = JSON.stringify({ cniVersion: "1.1.0", name: "mynet", plugins });
-  const noted = {
-    ...{ kind: "cniCacheV1", containerId: "c1", ifName: "eth0", networkName: "mynet" },
-    ...{ netns: "/run/netns/c1", config: Buffer.from(list).toString("base64") },
+  const list = { cniVersion: "1.1.0", name: "mynet", plugins };
+  cacheResult(host, { network: "mynet", containerId: "c1" }, list, {
     result: { cniVersion: "1.1.0", interfaces: [{ name: "cni0" }], ips: [{ address: "10.0.0.2/24" }] },
-  };
-  host.writeFile("/var/lib/cni/results/mynet-c1-eth0", JSON.stringify(noted));
+  });
   host.inNetns("c1", "ip", ["address", "add", "10.0.0.2/24", "dev", "lo"]);
   firewallCmd(host, "--reload");
   assert.equal(refuse(host, "CHECK").code, 105);

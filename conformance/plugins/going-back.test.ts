@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { expectPeer, pluginFolder } from "../harness/binaries.ts";
+import { cachedResultPath, cacheResult } from "../harness/cached-result.ts";
 import { listResult, runList } from "../harness/chain.ts";
 import { type Host, hostFor } from "../harness/host.ts";
 import { ensurePeer } from "../harness/peers.ts";
@@ -40,25 +41,13 @@ function attach(host: Host, id: string, hostPort: number, folder = ours): unknow
   const result = listResult(
     runList(host, (type) => `${folder}/${type}`, list, "ADD", attachment(id, hostPort)),
   );
-  const entry = {
-    ...{
-      kind: "cniCacheV1",
-      containerId: id,
-      ifName: "eth0",
-      networkName: "net1",
-      netns: `/run/netns/${id}`,
-    },
-    config: Buffer.from(
-      JSON.stringify({ cniVersion: "1.0.0", name: "net1", plugins: list.plugins }),
-    ).toString("base64"),
-    capabilityArgs: attachment(id, hostPort).capabilityArgs,
-    result,
-  };
-  host.writeFile(cacheOf(id), JSON.stringify(entry));
+  const { capabilityArgs } = attachment(id, hostPort);
+  const cached = { cniVersion: "1.0.0", name: "net1", plugins: list.plugins };
+  cacheResult(host, { network: "net1", containerId: id }, cached, { capabilityArgs, result });
   return result;
 }
 
-const cacheOf = (id: string) => `/var/lib/cni/results/net1-${id}-eth0`;
+const cacheOf = (id: string) => cachedResultPath("net1", id);
 
 /** The Go plugins' DEL, as a runtime calls it. */
 function detachByGo(host: Host, id: string, hostPort: number, result: unknown): void {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { expectPeer, pluginFolder } from "../harness/binaries.ts";
+import { cacheResult } from "../harness/cached-result.ts";
 import { type Host, hostFor } from "../harness/host.ts";
 import { iptablesSave } from "../harness/inspect.ts";
 import { asObject, asString, type JsonObject } from "../harness/json.ts";
@@ -42,19 +43,10 @@ function attach(host: Host, id: string): JsonObject {
 }
 
 function cache(host: Host, id: string, changes: JsonObject): void {
-  const entry = {
-    ...{
-      kind: "cniCacheV1",
-      containerId: id,
-      ifName: "eth0",
-      networkName: "net1",
-      netns: `/run/netns/${id}`,
-    },
-    config: Buffer.from(JSON.stringify(list)).toString("base64"),
+  cacheResult(host, { network: "net1", containerId: id }, list, {
     capabilityArgs: { portMappings },
     ...changes,
-  };
-  host.writeFile(`/var/lib/cni/results/net1-${id}-eth0`, JSON.stringify(entry));
+  });
 }
 
 function reapply(host: Host, plugin: string) {

@@ -1,6 +1,7 @@
 /** Who is gone makes way, and nobody else: neither an equal address nor silence is evidence. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { cacheResult } from "../../harness/cached-result.ts";
 import type { Host } from "../../harness/host.ts";
 import { iptablesSave } from "../../harness/inspect.ts";
 import { serveHttp } from "../../harness/traffic.ts";
@@ -202,17 +203,8 @@ for (const backend of backends) {
   test(`${backend}: what the runtime has noted of a container`, beyondPeer, async (t) => {
     const host = await network(t);
     await serveHttp(host, "c3", 80, "c3");
-    const note = (netns: string) => {
-      const content = {
-        kind: "cniCacheV1",
-        containerId: "c1",
-        config: "",
-        ifName: "eth0",
-        networkName: "mynet",
-        netns,
-      };
-      host.writeFile("/var/lib/cni/results/mynet-c1-eth0", JSON.stringify(content));
-    };
+    const note = (netns: string) =>
+      cacheResult(host, { network: "mynet", containerId: "c1" }, undefined, { netns });
     succeed(host, "ADD", { backend });
     // The namespace is there, though the address is not (a virtual machine may have it).
     host.run("ip", ["link", "delete", "vethc1"]);
