@@ -14,9 +14,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildExecutable, buildLinkedExecutable } from "./executable.ts";
-import { pinnedNode, snapshotNode } from "./node/binary.ts";
+import { canLinkAddon, pinnedNode, snapshotNode } from "./node/binary.ts";
 import { differencesFrom } from "./node/differences.ts";
 import { symbolsOf } from "./node/elf.ts";
+import { marksOf } from "./node/image.ts";
 
 const linux = join(import.meta.dirname, "../shared/linux");
 const source = `
@@ -151,7 +152,7 @@ describe("an executable", () => {
     const bytes = readFileSync(executable);
     const symbols = [...symbolsOf(readFileSync(pinnedNode)).values()];
     const { slim } = snapshotNode();
-    const expected = { bytes, symbols, endOfNode: slim.end };
+    const expected = { bytes, symbols, endOfNode: slim.endOfNode, endOfAddon: slim.end };
     assert.deepEqual(differencesFrom(expected, Buffer.from(bytes)), []);
     const places = [0, 70, 5000, 30_000_000, 45_000_000, bytes.length - 2_000_000, bytes.length - 1];
     for (const place of places) {
@@ -160,6 +161,13 @@ describe("an executable", () => {
       const [found, ...more] = differencesFrom(expected, other);
       assert.deepEqual([found?.offset, found?.length, more], [place, 1, []]);
       assert.match(found?.part ?? "", /./);
+    }
+    const inAddon = marksOf(bytes).find(({ address }) => address >= slim.endOfNode && address < slim.end);
+    assert.equal(inAddon !== undefined, canLinkAddon);
+    if (inAddon !== undefined) {
+      const other = Buffer.from(bytes);
+      other.writeUInt8(other.readUInt8(inAddon.offset) ^ 0x10, inAddon.offset);
+      assert.equal(differencesFrom(expected, other)[0]?.part, "koffi's addon");
     }
     const [cut] = differencesFrom(expected, bytes.subarray(0, bytes.length - 10));
     assert.deepEqual([cut?.offset, cut?.length], [bytes.length - 10, 10]);

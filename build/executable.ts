@@ -94,9 +94,10 @@ export async function buildLinkedExecutable({
   const scripts = await Promise.all(all.map(({ entry }) => bundleForSnapshot(entry)));
   const identity = identityOf([node.binary, ...programs.keys(), ...scripts.map(({ text }) => text)]);
   const blobs: Buffer[] = [];
-  for (const { entry, cold, builtIn } of all) {
+  for (const [index, { entry, cold, builtIn }] of all.entries()) {
     const inside = builtIn && { module: builtIn.module, identity, isByName: true };
-    const input = snapshotInput(await bundleForSnapshot(entry, inside), cold);
+    const alone = inside === undefined ? scripts[index] : undefined;
+    const input = snapshotInput(alone ?? (await bundleForSnapshot(entry, inside)), cold);
     const asWritten = (): Promise<Script> => bundleAsWritten(entry, inside);
     blobs.push(await snapshotBlob(node, input, asWritten, { folder, flags: [] }));
   }

@@ -1,4 +1,4 @@
-import { mapped, sectionHeaders, textAt, wide } from "./node/elf.ts";
+import { mapped, sectionHeaders, sectionNamed, textAt, wide } from "./node/elf.ts";
 
 // elf.h
 const SHT_DYNSYM = 11;
@@ -35,7 +35,7 @@ export function withoutTrampolines(addon: Buffer): Buffer {
   if (first === undefined || end === undefined) return elf;
   const code = mapped(elf, first);
   if (code !== undefined) elf.fill(0, code, code + end - first);
-  blankUnwinding(elf, sections, first, end);
+  blankUnwinding(elf, first, end);
   return elf;
 }
 
@@ -43,14 +43,10 @@ export function withoutTrampolines(addon: Buffer): Buffer {
  * Blanks the entries of .eh_frame for addresses from `first` to before `end`. They are only found by address, through
  * .eh_frame_hdr, which keeps its order (Linux Standard Base, Core, 10.6).
  */
-function blankUnwinding(elf: Buffer, sections: readonly number[], first: number, end: number): void {
-  const nameTable = sections[elf.readUInt16LE(62)];
-  if (nameTable === undefined) return;
-  const frames = sections.find((header) => {
-    return textAt(elf, wide(elf, nameTable + 24) + elf.readUInt32LE(header)) === ".eh_frame";
-  });
+function blankUnwinding(elf: Buffer, first: number, end: number): void {
+  const frames = sectionNamed(elf, ".eh_frame");
   if (frames === undefined) return;
-  const [address, start, size] = [wide(elf, frames + 16), wide(elf, frames + 24), wide(elf, frames + 32)];
+  const { address, offset: start, size } = frames;
   for (let entry = start; entry + 12 <= start + size; ) {
     const next = entry + 4 + elf.readUInt32LE(entry);
     const isForCode = elf.readUInt32LE(entry + 4) !== 0;

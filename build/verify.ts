@@ -41,6 +41,9 @@ for (const line of declared(
 const work = mkdtempSync(join(tmpdir(), "verify-"));
 try {
   const node = snapshotNode();
+  const { endOfNode, end } = node.slim;
+  if (end > endOfNode)
+    console.log(`  linked: koffi's addon, ${end - endOfNode} bytes of memory behind Node's`);
   for (const argument of files) {
     const [, plugin, file = ""] = /^(?:([a-z-]+)=)?(.*)$/s.exec(argument) ?? [];
     const name = plugin ?? basename(file);
@@ -54,7 +57,8 @@ try {
     const expected = {
       bytes: readFileSync(output),
       symbols: [...symbols.values()],
-      endOfNode: node.slim.end,
+      endOfNode: node.slim.endOfNode,
+      endOfAddon: node.slim.end,
     };
     const differences = differencesFrom(expected, actual);
     for (const { offset, length, part } of differences.slice(0, shown)) {

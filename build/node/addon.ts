@@ -3,26 +3,13 @@
  * which a file system must allow new files and running them, and hardly anything of it is left for ld.so to do. For x86-64.
  */
 import { addonCode } from "./addon-code.ts";
-import { type ElfSymbol, mapped, sectionHeaders, textAt, wide } from "./elf.ts";
-import { type Mark, marksOf, type Part, PF, PT, pageSizeOf } from "./image.ts";
+import { DT, dynamicOf, relocationsOf } from "./dynamic-section.ts";
+import { type ElfSymbol, sectionNamed, wide } from "./elf.ts";
+import { type Mark, marksOf, type Part, PF, PT, pageSizeOf, roundUp } from "./image.ts";
 
 // elf.h; System V ABI, AMD64 supplement, 4.4.1
-const DT = {
-  PLTRELSZ: 2,
-  STRTAB: 5,
-  SYMTAB: 6,
-  RELA: 7,
-  RELASZ: 8,
-  JMPREL: 23,
-  INIT_ARRAY: 25,
-  INIT_ARRAYSZ: 27,
-};
 const R_X86_64 = { GLOB_DAT: 6, JUMP_SLOT: 7, RELATIVE: 8, DTPMOD64: 16, DTPOFF64: 17 };
-const SHN_UNDEF = 0;
-const STT_TLS = 6;
 const PT_GNU_EH_FRAME = 0x6474e550;
-const symbolSize = 24;
-const relocationSize = 24;
 /** A program is the first module with thread-local variables: TLS ABI, 3. */
 const programsModule = 1n;
 
@@ -101,8 +88,8 @@ export function linkAddon(
   });
   const pageSize = pageSizeOf("x64");
   const end = Math.max(...parts.map((part) => part.address + part.memorySize));
-  const codeAddress = Math.ceil(end / pageSize) * pageSize;
-  const tlsAddress = Math.ceil((codeAddress + code.bytes.length) / tls.align) * tls.align;
+  const codeAddress = roundUp(end, pageSize);
+  const tlsAddress = roundUp(codeAddress + code.bytes.length, tls.align);
   const bytes = Buffer.concat([
     code.bytes,
     Buffer.alloc(tlsAddress - codeAddress - code.bytes.length),
@@ -160,22 +147,14 @@ function linkageStubs(elf: Buffer): ReadonlyMap<string, number> {
   for (const { type, offset, symbol } of relocationsOf(elf, own))
     if (type === R_X86_64.JUMP_SLOT) bySlot.set(offset, symbol.name);
   const stubs = new Map<string, number>();
-  for (const header of sectionHeaders(elf)) {
-    if (sectionName(elf, header) !== ".plt") continue;
-    const [address, offset, size] = [wide(elf, header + 16), wide(elf, header + 24), wide(elf, header + 32)];
-    for (let at = 0; at + 16 <= size; at += 16) {
-      const code = elf.subarray(offset + at, offset + at + 16);
-      if (code[0] !== 0xff || code[1] !== 0x25) continue;
-      const name = bySlot.get(address + at + 6 + code.readInt32LE(2));
-      if (name !== undefined) stubs.set(name, address + at);
-    }
+  const { address, offset, size } = sectionNamed(elf, ".plt") ?? { address: 0, offset: 0, size: 0 };
+  for (let at = 0; at + 16 <= size; at += 16) {
+    const code = elf.subarray(offset + at, offset + at + 16);
+    if (code[0] !== 0xff || code[1] !== 0x25) continue;
+    const name = bySlot.get(address + at + 6 + code.readInt32LE(2));
+    if (name !== undefined) stubs.set(name, address + at);
   }
   return stubs;
-}
-
-function sectionName(elf: Buffer, header: number): string {
-  const names = sectionHeaders(elf)[elf.readUInt16LE(62)];
-  return names === undefined ? "" : textAt(elf, wide(elf, names + 24) + elf.readUInt32LE(header));
 }
 
 /**
@@ -216,7 +195,7 @@ function withoutZeroPages(part: Part): Part[] {
   const { address, bytes } = part;
   const zeros = Buffer.alloc(pageSize);
   let longest = { start: 0, end: 0 };
-  let start = Math.ceil(address / pageSize) * pageSize - address;
+  let start = roundUp(address, pageSize) - address;
   for (let at = start; at + pageSize <= bytes.length; at += pageSize) {
     if (!bytes.subarray(at, at + pageSize).equals(zeros)) start = at + pageSize;
     else if (at + pageSize - start > longest.end - longest.start) longest = { start, end: at + pageSize };
@@ -238,68 +217,10 @@ function threadLocals(node: Buffer, addon: Buffer): { bytes: Buffer; memorySize:
   if (ofProgram === undefined || ofAddon === undefined)
     throw new Error("there are no thread-local variables");
   const align = Math.max(ofProgram.align, ofAddon.align);
-  const end = Math.ceil(ofProgram.memorySize / ofProgram.align) * ofProgram.align;
-  const memorySize = Math.ceil((ofAddon.memorySize + end) / align) * align;
+  const end = roundUp(ofProgram.memorySize, ofProgram.align);
+  const memorySize = roundUp(ofAddon.memorySize + end, align);
   const bytes = Buffer.alloc(memorySize - end + ofProgram.fileSize);
   addon.copy(bytes, 0, ofAddon.offset, ofAddon.offset + ofAddon.fileSize);
   node.copy(bytes, memorySize - end, ofProgram.offset, ofProgram.offset + ofProgram.fileSize);
   return { bytes, memorySize, align };
-}
-
-interface DynamicSymbol {
-  readonly name: string;
-  readonly value: number;
-  readonly isUndefined: boolean;
-  readonly isThreadLocal: boolean;
-}
-
-interface Dynamic {
-  get(tag: number): number | undefined;
-  readonly symbols: readonly DynamicSymbol[];
-}
-
-function dynamicOf(elf: Buffer): Dynamic {
-  const section = marksOf(elf).find(({ type }) => type === PT.DYNAMIC);
-  if (section === undefined) throw new Error("it is not linked dynamically");
-  const tags = new Map<number, number>();
-  for (let at = section.offset; at < section.offset + section.fileSize; at += 16)
-    tags.set(wide(elf, at), wide(elf, at + 8));
-  const at = (tag: number): number => mapped(elf, tags.get(tag) ?? -1) ?? 0;
-  const [start, end] = [at(DT.SYMTAB), at(DT.STRTAB)];
-  const symbols = Array.from({ length: Math.floor((end - start) / symbolSize) }, (_none, index) => {
-    const entry = start + index * symbolSize;
-    return {
-      name: textAt(elf, end + elf.readUInt32LE(entry)),
-      value: wide(elf, entry + 8),
-      isUndefined: elf.readUInt16LE(entry + 6) === SHN_UNDEF,
-      isThreadLocal: (elf.readUInt8(entry + 4) & 0xf) === STT_TLS,
-    };
-  });
-  return { get: (tag) => tags.get(tag), symbols };
-}
-
-interface Relocation {
-  readonly type: number;
-  readonly offset: number;
-  readonly symbol: DynamicSymbol;
-  readonly addend: number;
-}
-
-function relocationsOf(elf: Buffer, { get, symbols }: Dynamic): Relocation[] {
-  const nobody: DynamicSymbol = { name: "", value: 0, isUndefined: true, isThreadLocal: false };
-  return [
-    [DT.RELA, DT.RELASZ],
-    [DT.JMPREL, DT.PLTRELSZ],
-  ].flatMap(([table = 0, size = 0]) => {
-    const start = mapped(elf, get(table) ?? -1) ?? 0;
-    return Array.from({ length: (get(size) ?? 0) / relocationSize }, (_none, index) => {
-      const entry = start + index * relocationSize;
-      return {
-        offset: wide(elf, entry),
-        type: elf.readUInt32LE(entry + 8),
-        symbol: symbols[elf.readUInt32LE(entry + 12)] ?? nobody,
-        addend: wide(elf, entry + 16),
-      };
-    });
-  });
 }

@@ -77,7 +77,8 @@ export function snapshotNode(path = pinnedNode): SnapshotNode {
   for (const { address, bytes } of addon?.calls ?? []) bytes.copy(running, mapped(running, address) ?? 0);
 
   const binary = published;
-  for (const missing of applyChanges(binary, symbols, changesForBuilding)) {
+  const common = changes.filter(({ onlyInExecutables = false }) => !onlyInExecutables);
+  for (const missing of applyChanges(binary, symbols, [...common, ...changesForBuilding])) {
     if (missing.startsWith("fixed-seed")) console.log(`notice: two builds will differ: ${missing}`);
   }
   for (const [name, text] of Object.entries(snapshotScripts)) {

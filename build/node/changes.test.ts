@@ -43,7 +43,7 @@ before(() => {
 test("all changes apply to the pinned Node, and no two write to the same place", (t) => {
   if (process.arch !== "x64") return t.skip("two changes within functions are for x86-64 only");
   const binary = readFileSync(pinnedNode);
-  const outcomes = outcomesOf(binary, symbolsOf(binary), [...new Set([...changes, ...changesForBuilding])]);
+  const outcomes = outcomesOf(binary, symbolsOf(binary), [...changes, ...changesForBuilding]);
   for (const { change, refusal } of outcomes) assert.equal(refusal, undefined, change.name);
   const patches = outcomes.flatMap((outcome) => outcome.patches).sort((a, b) => a.offset - b.offset);
   for (const [index, { offset, bytes }] of patches.entries()) {
@@ -53,7 +53,7 @@ test("all changes apply to the pinned Node, and no two write to the same place",
 });
 
 test("every change is declared whole, under a name of its own", () => {
-  for (const change of [...new Set([...changes, ...changesForBuilding])]) {
+  for (const change of [...changes, ...changesForBuilding]) {
     const texts = [change.name, change.source, change.before, change.after, change.safe, change.checkedBy];
     for (const text of texts) assert.ok(text.length > 5, change.name);
     assert.ok(change.edits.length > 0 && change.saves > 0, change.name);

@@ -405,9 +405,8 @@ export const changes: readonly Change[] = [
   },
 ];
 
-/** What is changed in the Node that makes snapshots, which no executable contains. */
+/** What is changed besides in the Node that makes snapshots, which no executable contains. */
 export const changesForBuilding: readonly Change[] = [
-  ...changes.filter(({ onlyInExecutables = false }) => !onlyInExecutables),
   {
     name: "fixed-seed",
     kind: "semantics",

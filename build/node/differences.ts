@@ -10,8 +10,9 @@ export interface Expected {
   readonly bytes: Buffer;
   /** Node's symbols. */
   readonly symbols: readonly ElfSymbol[];
-  /** The address from which on programs follow Node. */
+  /** The addresses from which on koffi's addon follows Node, and programs follow that. */
   readonly endOfNode: number;
+  readonly endOfAddon: number;
 }
 
 /** Bytes of an executable that are others than they should be, and what they are part of. */
@@ -48,7 +49,7 @@ function sameFrom(one: Buffer, other: Buffer, start: number): number {
   return Math.max(1, at - start);
 }
 
-function partAt({ bytes, symbols, endOfNode }: Expected, offset: number): string {
+function partAt({ bytes, symbols, endOfNode, endOfAddon }: Expected, offset: number): string {
   const load = marksOf(bytes).find(
     (mark) => mark.type === PT.LOAD && offset >= mark.offset && offset < mark.offset + mark.fileSize,
   );
@@ -56,7 +57,8 @@ function partAt({ bytes, symbols, endOfNode }: Expected, offset: number): string
     return offset < bytes.length ? "padding, or the stamp at the end" : "more than there should be";
   if (load.offset === 0) return "headers, and tables for ld.so";
   const address = load.address + offset - load.offset;
-  if (address >= endOfNode) return "the programs, or the code that chooses one";
+  if (address >= endOfAddon) return "the programs, or the code that chooses one";
+  if (address >= endOfNode) return "koffi's addon";
   const symbol = symbols.find((one) => one.address <= address && address < one.address + one.size);
   return symbol === undefined ? `Node, at 0x${address.toString(16)}` : `Node, ${symbol.name}`;
 }

@@ -4,32 +4,15 @@
  * needs Node-API alone.
  */
 import type { LibraryRelocation } from "./addon.ts";
+import { DT, entriesOf, relocationSize, SHN_UNDEF, symbolSize, tagsOf } from "./dynamic-section.ts";
 import { mapped, textAt, wide } from "./elf.ts";
 
 // elf.h
-const DT = {
-  NULL: 0,
-  NEEDED: 1,
-  PLTRELSZ: 2,
-  STRTAB: 5,
-  SYMTAB: 6,
-  RELA: 7,
-  RELASZ: 8,
-  STRSZ: 10,
-  JMPREL: 23,
-  GNU_HASH: 0x6ffffef5,
-  VERSYM: 0x6ffffff0,
-  VERNEED: 0x6ffffffe,
-  VERNEEDNUM: 0x6fffffff,
-} as const;
-const SHN_UNDEF = 0;
 const STT_FUNC = 2;
 /** STB_GLOBAL << 4 | STT_NOTYPE */
 const globalSymbol = 0x10;
 /** VER_NDX_GLOBAL: the only version there is, or the oldest. */
 const anyVersion = 1;
-const symbolSize = 24;
-const relocationSize = 24;
 
 /** Whether a program goes on to give a function or variable to others. */
 export type Keeps = (name: string, isFunction: boolean) => boolean;
@@ -130,14 +113,6 @@ function placed(dynamic: Buffer, address: number, tables: readonly Table[]): Dyn
     if (value !== undefined) dynamic.writeBigUInt64LE(BigInt(value), entry + 8);
   }
   return { bytes: Buffer.concat(parts), dynamic };
-}
-
-function entriesOf(dynamic: Buffer): number[] {
-  return Array.from({ length: dynamic.length / 16 }, (_none, index) => 16 * index);
-}
-
-function tagsOf(dynamic: Buffer): ReadonlyMap<number, number> {
-  return new Map(entriesOf(dynamic).map((entry) => [wide(dynamic, entry), wide(dynamic, entry + 8)]));
 }
 
 function symbolsIn(tables: readonly Buffer[]): ReadonlySet<number> {

@@ -43,6 +43,25 @@ export function sectionHeaders(elf: Buffer): number[] {
   return headers(elf, 40, 58);
 }
 
+/** A section's place in memory and in the file. */
+export interface ElfSection {
+  readonly address: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** The first section of a name; undefined when there is none. */
+export function sectionNamed(elf: Buffer, name: string): ElfSection | undefined {
+  const sections = sectionHeaders(elf);
+  const names = sections[elf.readUInt16LE(62)];
+  if (names === undefined) return undefined;
+  const header = sections.find(
+    (section) => textAt(elf, wide(elf, names + 24) + elf.readUInt32LE(section)) === name,
+  );
+  if (header === undefined) return undefined;
+  return { address: wide(elf, header + 16), offset: wide(elf, header + 24), size: wide(elf, header + 32) };
+}
+
 /** Where in an ELF file the byte is that is at an address; undefined when it is at none. */
 export function mapped(elf: Buffer, address: number): number | undefined {
   const loaded = programHeaders(elf).find((header) => {

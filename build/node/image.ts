@@ -49,9 +49,17 @@ export interface Image {
   readonly marks: readonly Mark[];
 }
 
+/** The next multiple of a number, or the value itself. */
+export function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+/** Pages of any architecture begin at multiples of this. */
+export const largestPage = 0x10000;
+
 /** The largest page that a kernel of the architecture may have: what has other permissions is on another one. */
 export function pageSizeOf(architecture: Architecture): number {
-  return architecture === "x64" ? 0x1000 : 0x10000;
+  return architecture === "x64" ? 0x1000 : largestPage;
 }
 
 /** Bytes of the headers of a file with so many program headers besides those for its parts. */

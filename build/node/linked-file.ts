@@ -1,5 +1,5 @@
 import { entryPart } from "./entry-code.ts";
-import { PT } from "./image.ts";
+import { largestPage, PT, roundUp } from "./image.ts";
 import { notesOf } from "./sea-blob.ts";
 import type { SlimNode } from "./slim.ts";
 
@@ -16,7 +16,7 @@ export function linkedFile(slim: SlimNode, names: readonly string[], blobs: read
   if (otherwise === undefined || last === undefined) throw new Error("there is no program");
   const programs = names.map((name, index) => ({ name, ...(notes[index] ?? otherwise) }));
   const end = Math.max(...parts.map(({ address, memorySize }) => address + memorySize));
-  const address = Math.ceil(end / 0x10000) * 0x10000;
+  const address = roundUp(end, largestPage);
   // Only one note is told of: that of the program chosen. Its program header comes last.
   const file = (noteHeader: number): Buffer => {
     const { architecture, entry: nodeEntry } = slim;

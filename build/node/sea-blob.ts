@@ -3,7 +3,7 @@
  * postject-api.h; node::sea::FindSingleExecutableBlob in src/node_sea.cc).
  */
 
-import { marksOf, PF, PT } from "./image.ts";
+import { marksOf, PF, PT, roundUp } from "./image.ts";
 import type { Addition } from "./slim.ts";
 
 const noteName = "NODE_SEA_BLOB\0";
@@ -32,7 +32,7 @@ export function notesOf(blobs: readonly Buffer[], address: number): Addition {
   let length = 0;
   const marks = blobs.map((blob) => {
     const note = noteOf(blob);
-    const start = Math.ceil(length / notePageSize) * notePageSize;
+    const start = roundUp(length, notePageSize);
     chunks.push(Buffer.alloc(start - length), note);
     length = start + note.length;
     const size = { fileSize: note.length, memorySize: note.length };

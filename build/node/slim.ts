@@ -1,7 +1,18 @@
 import type { LinkedAddon } from "./addon.ts";
 import { fewerDynamicSymbols } from "./dynamic-symbols.ts";
-import { type Architecture, architectureOf, sectionHeaders, textAt, wide } from "./elf.ts";
-import { headerSize, type Image, imageFile, type Mark, marksOf, type Part, PT, pageSizeOf } from "./image.ts";
+import { type Architecture, architectureOf, sectionNamed, wide } from "./elf.ts";
+import {
+  headerSize,
+  type Image,
+  imageFile,
+  largestPage,
+  type Mark,
+  marksOf,
+  type Part,
+  PT,
+  pageSizeOf,
+  roundUp,
+} from "./image.ts";
 import type { FileRange } from "./unused-data.ts";
 
 /** What comes into an executable besides Node. */
@@ -18,6 +29,8 @@ export interface SlimNode {
   readonly entry: number;
   /** Where the file's headers are in memory. */
   readonly base: number;
+  /** The first address behind Node, where the addon is that is linked to it. */
+  readonly endOfNode: number;
   /** The first address behind everything, on a page of its own. */
   readonly end: number;
   /** The executable's file. */
@@ -44,11 +57,7 @@ function isOfLibrary(name: string): boolean {
 /** The first address behind a program's memory that is on a page of its own. */
 export function endOf(elf: Buffer): number {
   const loads = marksOf(elf).filter(({ type }) => type === PT.LOAD);
-  return roundUp(Math.max(...loads.map(({ address, memorySize }) => address + memorySize)));
-}
-
-function roundUp(address: number): number {
-  return Math.ceil(address / 0x10000) * 0x10000;
+  return roundUp(Math.max(...loads.map(({ address, memorySize }) => address + memorySize)), largestPage);
 }
 
 /**
@@ -79,7 +88,7 @@ export function slimNode(elf: Buffer, unused: readonly FileRange[], addon?: Link
   const later = headers
     .filter(({ type }) => type !== PT.LOAD && type !== PT.PHDR && type !== PT.INTERP && type !== PT.NOTE)
     .map((mark) => (mark.type === PT.TLS ? (addon?.tls ?? mark) : mark));
-  const end = roundUp(Math.max(...parts.map((part) => part.address + part.memorySize)));
+  const end = roundUp(Math.max(...parts.map((part) => part.address + part.memorySize)), largestPage);
   const entry = wide(elf, 24);
 
   const file = (addition: Addition): Buffer => {
@@ -114,19 +123,14 @@ export function slimNode(elf: Buffer, unused: readonly FileRange[], addon?: Link
     };
     return imageFile(image, head);
   };
-  return { architecture, entry, base, end, file };
+  return { architecture, entry, base, endOfNode: endOf(elf), end, file };
 }
 
 /** Where the first section behind the tables of ld.so begins: they come first in the file. */
 function endOfTables(elf: Buffer): number {
-  const sections = sectionHeaders(elf);
-  const names = sections[elf.readUInt16LE(62)];
-  const init = sections.find(
-    (section) =>
-      names !== undefined && textAt(elf, wide(elf, names + 24) + elf.readUInt32LE(section)) === ".init",
-  );
+  const init = sectionNamed(elf, ".init");
   if (init === undefined) throw new Error("this Node binary has no section .init");
-  return wide(elf, init + 24);
+  return init.offset;
 }
 
 /** What is left of a segment, of whole pages. */
@@ -150,7 +154,7 @@ function partsOf(
     .filter((range) => range.start < end && range.end > load.offset)
     .toSorted((a, b) => a.start - b.start);
   for (const range of inside) {
-    const from = Math.ceil((range.start + shift) / pageSize) * pageSize - shift;
+    const from = roundUp(range.start + shift, pageSize) - shift;
     const to = Math.floor((range.end + shift) / pageSize) * pageSize - shift;
     if (to <= from) continue;
     keep(Math.max(start, from), to);
