@@ -1,9 +1,9 @@
 import { openContainerNetns } from "../../shared/cni/container-netns.ts";
 import { delegate, delegateAdd, type Ipam } from "../../shared/cni/delegate.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result, ResultInterface } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { inNetns, type Netns, ownNetns } from "../../shared/linux/netns.ts";
 import { linkSysctl, withSysctl } from "../../shared/linux/sysctl.ts";

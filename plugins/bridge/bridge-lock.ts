@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { lockExclusive, lockShared } from "../../shared/linux/flock.ts";
 import { openLockFile } from "../../shared/linux/lock-file.ts";
 

@@ -1,10 +1,10 @@
 import { statSync } from "node:fs";
 import { openContainerNetns } from "../../shared/cni/container-netns.ts";
 import { delegate } from "../../shared/cni/delegate.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result, ResultInterface, ResultIp } from "../../shared/cni/result.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp, sameIp } from "../../shared/ip/address.ts";
 import { formatPrefix, isDefaultPrefix, networkOf, samePrefix } from "../../shared/ip/prefix.ts";
 import { inNetns } from "../../shared/linux/netns.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Command } from "../../shared/cni/environment.ts";
+import { CniError } from "../../shared/cni/errors/cni-error.ts";
 import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError } from "../../shared/errors/cni-error.ts";
 import { decodeConfig } from "./config.ts";
 
 function request(config: object, command: Command = "ADD", args = ""): Request {

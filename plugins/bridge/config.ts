@@ -8,11 +8,11 @@ import {
   optionalText,
 } from "../../shared/cni/config-schema.ts";
 import type { Ipam } from "../../shared/cni/delegate.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Dns } from "../../shared/cni/result.ts";
 import { resultFamily } from "../../shared/cni/versions.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { interfaceNameProblem } from "../../shared/linux/interface-name.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { checkVlan, trunkIds, type VlanConfig } from "./vlans.ts";

@@ -1,5 +1,6 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Result, ResultIp, Route } from "../../shared/cni/result.ts";
-import { CniError, ErrorCode, errorText } from "../../shared/errors/cni-error.ts";
+import { errorText } from "../../shared/errors/failure.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import { formatIp, type IpAddress, isLinkLocal } from "../../shared/ip/address.ts";
 import { formatPrefix, networkOf, prefixContains } from "../../shared/ip/prefix.ts";

@@ -1,5 +1,5 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isLinkLocal } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, prefixContains, samePrefix } from "../../shared/ip/prefix.ts";
 import { linkSysctl, withSysctl } from "../../shared/linux/sysctl.ts";

@@ -1,5 +1,5 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import { requireSysctl } from "../../shared/linux/required-sysctl.ts";
 import { ensureSysctl, linkSysctl } from "../../shared/linux/sysctl.ts";

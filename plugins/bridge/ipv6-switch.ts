@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { SystemError } from "../../shared/errors/system-error.ts";
 import { linkSysctl, readSysctl, writeSysctl } from "../../shared/linux/sysctl.ts";
 

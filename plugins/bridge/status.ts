@@ -1,6 +1,6 @@
 import { delegate } from "../../shared/cni/delegate.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { hasIptables } from "../../shared/iptables/client.ts";
 import { hasNftables } from "../../shared/nftables/client.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";

@@ -1,5 +1,5 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { deleteLink, findLink, type Link, setLink } from "../../shared/rtnetlink/link.ts";

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { PortVlan } from "../../shared/rtnetlink/bridge-vlan.ts";
 
 /** Which VLANs a container's port belongs to. All of this is pure. */

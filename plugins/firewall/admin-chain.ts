@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { forwardChain, stage1Chain, stage2Chain } from "./rules.ts";
 
 /** XT_EXTENSION_MAXNAMELEN (linux/netfilter/x_tables.h) without the revision and the closing zero byte. */

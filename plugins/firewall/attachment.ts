@@ -1,6 +1,6 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import type { Family } from "../../shared/iptables/which.ts";
 import { hasControlCharacter } from "../../shared/linux/control-character.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Family } from "../../shared/iptables/which.ts";
 import type { BridgePolicy } from "./nftables/wanted.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CniError } from "../../shared/cni/errors/cni-error.ts";
 import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError } from "../../shared/errors/cni-error.ts";
 import { decodeConfig } from "./config.ts";
 
 function request(command: Request["command"], keys: Readonly<Record<string, unknown>>): Request {

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import { configObject, decode, optionalText } from "../../shared/cni/config-schema.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { hasControlCharacter } from "../../shared/iptables/rule.ts";
 import { requireAdminChainName } from "./admin-chain.ts";
 

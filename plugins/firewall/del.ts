@@ -1,8 +1,9 @@
+import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
+import { ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { isLeasedToOther, leasedAddresses } from "../../shared/cni/leases.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { addressesOf, distinct, ownerOf } from "./attachment.ts";
 import { markedAddresses } from "./attachment-marks.ts";
@@ -61,7 +62,8 @@ function releaseRules(
 /** Not that they could not be started this time. */
 function isOfPrograms(error: unknown): boolean {
   const codes: readonly number[] = [ErrorCode.programMissing, ErrorCode.programFailed];
-  return error instanceof CniError && codes.includes(error.code);
+  const known = asCniError(error);
+  return known !== undefined && codes.includes(known.code);
 }
 
 /** The attachment's records: those of the addresses it is said to have had, else all are searched. */

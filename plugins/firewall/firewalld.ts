@@ -1,7 +1,8 @@
+import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { type BusConnection, messageBus, openSystemBus } from "../../shared/dbus/connection.ts";
 import { BusTimeout, BusUnavailable, DbusError } from "../../shared/dbus/errors.ts";
 import type { Value } from "../../shared/dbus/reader.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import type { FirewallConfig } from "./config.ts";
 
@@ -172,20 +173,25 @@ function sourceOf(address: IpAddress): string {
 
 /** Puts what was tried in front, and says what to do. */
 export function explained(what: string, error: unknown, isDetected: boolean): unknown {
-  if (!(error instanceof CniError)) return error;
-  const [code, details] = adviceOn(error, isDetected);
-  return new CniError(code, `${what}: ${error.message}`, details, { cause: error });
+  const known = asCniError(error);
+  if (known === undefined) return error;
+  const [code, details] = adviceOn(error, known, isDetected);
+  return new CniError(code, `${what}: ${known.message}`, details, { cause: error });
 }
 
-function adviceOn(error: CniError, isDetected: boolean): readonly [number, string] {
+function adviceOn(
+  error: unknown,
+  { code, details }: CniError,
+  isDetected: boolean,
+): readonly [number, string] {
   const withoutIt =
     '"backend": "iptables" in the configuration of the firewall plugin does without firewalld';
-  if (!(error instanceof DbusError)) return [error.code, error.details];
+  if (!(error instanceof DbusError)) return [code, details];
   if (authorizationError.test(error.errorName)) {
     const why = isDetected
       ? `firewalld was chosen because it runs and "backend" is not set: ${withoutIt}`
       : `firewalld lets root and those whom polkit allows change it; ${withoutIt}`;
-    return [error.code, why];
+    return [code, why];
   }
   if (isGone(error)) return [ErrorCode.programMissing, `start firewalld; ${withoutIt}`];
   if (isFirewalldError(error, "INVALID_ZONE")) {
@@ -200,5 +206,5 @@ function adviceOn(error: CniError, isDetected: boolean): readonly [number, strin
       'see "firewall-cmd --get-active-zones": an address belongs to one zone, "firewalldZone" chooses which',
     ];
   }
-  return [error.code, `${error.details}; see the log of firewalld`];
+  return [code, `${details}; see the log of firewalld`];
 }

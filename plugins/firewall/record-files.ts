@@ -1,5 +1,6 @@
 import { readdirSync, rmSync } from "node:fs";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
+import { errnoAdvice } from "../../shared/cni/errors/errno-advice.ts";
 import { nodeErrno, SystemError } from "../../shared/errors/system-error.ts";
 
 // What the records and the marks of attachments have in common: files of one directory, with failures in words.
@@ -30,11 +31,11 @@ export function isAbsent(error: unknown): boolean {
 
 /** An error of node:fs in words: code 5, what was tried, and what the directory is for. */
 export function recordFailure(verb: string, path: string, error: unknown): CniError {
-  const { message, details } = new SystemError(`cannot ${verb} ${path}`, nodeErrno(error) ?? "EIO", "", {
-    cause: error,
-  });
+  const errno = nodeErrno(error) ?? "EIO";
+  const { message } = new SystemError(`cannot ${verb} ${path}`, errno);
+  const advice = errnoAdvice(errno);
   const hint = "firewall keeps there which container has which address; dataDir chooses another directory";
-  return new CniError(ErrorCode.ioFailure, message, details === "" ? hint : `${details}; ${hint}`, {
+  return new CniError(ErrorCode.ioFailure, message, advice === "" ? hint : `${advice}; ${hint}`, {
     cause: error,
   });
 }

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, test } from "node:test";
-import { CniError } from "../../shared/errors/cni-error.ts";
+import { CniError } from "../../shared/cni/errors/cni-error.ts";
 import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import {
   type AddressRecord,

@@ -1,5 +1,4 @@
 import { runAll } from "../../shared/cni/undo-stack.ts";
-import { ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress, sameIp } from "../../shared/ip/address.ts";
 import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.ts";
 import { legacyTableExists } from "../../shared/iptables/legacy-table.ts";
@@ -121,8 +120,6 @@ function nothingCanExist(error: unknown, released: readonly Released[]): boolean
   if (!(error instanceof IptablesUnavailable)) return false;
   return released.every(({ address, record }) => {
     const isThere = ruleNames("filter", forwardChain, address);
-    return record === undefined || error.code !== ErrorCode.programMissing
-      ? isThere !== true
-      : isThere === false;
+    return record === undefined || error.kind !== "missing" ? isThere !== true : isThere === false;
   });
 }

@@ -1,5 +1,5 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Result, ResultInterface } from "../../shared/cni/result.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLink, findLinkByIndex } from "../../shared/rtnetlink/link.ts";

@@ -1,8 +1,9 @@
 import type { Attachment } from "../../shared/cni/attachments.ts";
+import { withContext } from "../../shared/cni/errors/as-cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result, ResultIp } from "../../shared/cni/result.ts";
 import { withUndo } from "../../shared/cni/undo-stack.ts";
-import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { type Candidate, choose, missLimit } from "./allocate.ts";
 import { type Config, loadConfig } from "./config.ts";

@@ -1,6 +1,6 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { nodeErrno } from "../../shared/errors/system-error.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { type Config, loadConfig } from "./config.ts";

@@ -9,10 +9,11 @@ import {
   optionalIp,
   optionalText,
 } from "../../shared/cni/config-schema.ts";
+import { withContext } from "../../shared/cni/errors/as-cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { routeSchema } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Route } from "../../shared/cni/result.ts";
-import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
 import { completeSet, findOverlap, formatSet, type RangeInput, type RangeSet } from "./range.ts";

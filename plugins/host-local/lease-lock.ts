@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { asSystemError } from "../../shared/errors/system-error.ts";
 import { lockExclusive } from "../../shared/linux/flock.ts";
 import type { StoreSettings } from "./config.ts";

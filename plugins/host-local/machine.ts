@@ -1,5 +1,5 @@
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { Failure } from "../../shared/errors/failure.ts";
 import { nodeErrno, SystemError } from "../../shared/errors/system-error.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { inNetns, openNetns } from "../../shared/linux/netns.ts";
@@ -140,8 +140,7 @@ function whileThere<T>(work: () => T): T | undefined {
   } catch (error) {
     const errno = error instanceof SystemError ? error.errno : nodeErrno(error);
     // A namespace's file is an ordinary one when it is not mounted any more.
-    const isOrdinary =
-      errno === undefined && error instanceof CniError && error.code === ErrorCode.invalidNetns;
+    const isOrdinary = errno === undefined && error instanceof Failure && error.kind === "netns";
     if (isOrdinary || errno === "ENOENT" || errno === "ESRCH" || errno === "ENOTDIR") return undefined;
     throw error;
   }

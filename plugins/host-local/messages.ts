@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { OldestLease } from "./index-state.ts";
 import { formatHolder, type Lease } from "./lease.ts";
 import { leasedSince } from "./lease-directory.ts";

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { bitLength, formatIp, type IpAddress, offsetIp, sameIp } from "../../shared/ip/address.ts";
 import {
   formatPrefix,

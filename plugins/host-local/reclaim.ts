@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { CniError } from "../../shared/errors/cni-error.ts";
+import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
 import { nodeErrno } from "../../shared/errors/system-error.ts";
 import { formatIp, parseIp } from "../../shared/ip/address.ts";
 import { type BootToken, isEarlierBoot, readUptime } from "./boot.ts";
@@ -48,7 +48,7 @@ function findUnused(settings: StoreSettings, boot: BootToken): LeaseFile[] {
     return selectUnused(own, otherNetworks(settings, boot), surveyMachine());
   } catch (error) {
     // With a part unseen, nothing is proven.
-    if (nodeErrno(error) !== undefined || error instanceof CniError || error instanceof UnseenError)
+    if (nodeErrno(error) !== undefined || asCniError(error) !== undefined || error instanceof UnseenError)
       return [];
     throw error;
   }

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { formatIp, type IpAddress, parseIp, sameIp } from "../../shared/ip/address.ts";
 import { parsePrefix } from "../../shared/ip/prefix.ts";
 import { findRange, formatSet, isGateway, type RangeSet } from "./range.ts";

@@ -1,5 +1,6 @@
+import { withContext } from "../../shared/cni/errors/as-cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Dns } from "../../shared/cni/result.ts";
-import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
 import { asSystemError } from "../../shared/errors/system-error.ts";
 import { readSmallFile } from "../../shared/linux/small-file.ts";
 import { splitWords } from "./white-space.ts";

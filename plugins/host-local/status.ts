@@ -1,5 +1,6 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError, ErrorCode, errorText } from "../../shared/errors/cni-error.ts";
+import { errorText } from "../../shared/errors/failure.ts";
 import { asSystemError } from "../../shared/errors/system-error.ts";
 import { requireWritableDirectory } from "../../shared/linux/writable-directory.ts";
 import { type Config, loadConfig } from "./config.ts";

@@ -1,4 +1,5 @@
 import { inContainerIfPresent, openContainerNetns } from "../../shared/cni/container-netns.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { hostEndOf } from "../../shared/cni/own-link.ts";
 import { isAliasOfContainer, isLinkAlias } from "../../shared/cni/owner-alias.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
@@ -6,7 +7,6 @@ import { prevResult, prevResultIfUsable } from "../../shared/cni/prev-result.ts"
 import type { Result, ResultIp } from "../../shared/cni/result.ts";
 import { resultDocument } from "../../shared/cni/result-print.ts";
 import { withUndo } from "../../shared/cni/undo-stack.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { isLoopback, sameIp } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix } from "../../shared/ip/prefix.ts";
 import { inNetns, type Netns } from "../../shared/linux/netns.ts";

@@ -1,9 +1,9 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { ownerComment } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResult } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import {
   changeRules,
   changeRulesIfAvailable,

@@ -1,7 +1,7 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { ownerComment } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { hasIptables, readRules } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import { joinRule, type Rule } from "../../shared/iptables/rule.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CniError } from "../../shared/cni/errors/cni-error.ts";
 import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
-import { CniError } from "../../shared/errors/cni-error.ts";
 import type { Backend } from "./backend.ts";
 import { decodeConfig } from "./config.ts";
 import { noConditions } from "./nftables/conditions.ts";

@@ -7,9 +7,9 @@ import {
   optionalText,
   optionalTexts,
 } from "../../shared/cni/config-schema.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { hasControlCharacter } from "../../shared/iptables/rule.ts";
 import { type Backend, usableBackend } from "./backend.ts";
 import { type PortMapping, validateMappings } from "./mappings.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CniError } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError } from "../../shared/errors/cni-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { splitRule } from "../../shared/iptables/rule.ts";
 import type { Holder } from "./gone.ts";

@@ -1,5 +1,5 @@
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { withEvidence } from "./evidence.ts";
 import { type Holder, isGone } from "./gone.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CniError } from "../../shared/errors/cni-error.ts";
+import { CniError } from "../../shared/cni/errors/cni-error.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { mappingsOf, type RawMapping, validateMappings } from "./mappings.ts";
 

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { type IpAddress, isUnspecified, parseIp } from "../../shared/ip/address.ts";
 
 /** Protocols with ports that can be matched and translated. */

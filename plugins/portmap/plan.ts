@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { type Rule, ruleKey, sameRule } from "../../shared/iptables/rule.ts";
 import { hasRule, type PlacedRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import { type Operation, Transaction } from "../../shared/iptables/transaction.ts";

@@ -1,5 +1,6 @@
+import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import {
   hasIptables,
   IptablesUnavailable,
@@ -23,8 +24,9 @@ export function status(request: Request): void {
   try {
     tryBackend(config);
   } catch (error) {
-    if (!(error instanceof CniError)) throw error;
-    throw new CniError(ErrorCode.pluginNotAvailable, error.message, error.details, { cause: error });
+    const known = asCniError(error);
+    if (known === undefined) throw error;
+    throw new CniError(ErrorCode.pluginNotAvailable, known.message, known.details, { cause: error });
   }
 }
 

@@ -1,10 +1,10 @@
 import { openContainerNetns } from "../../shared/cni/container-netns.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
 import type { Result, ResultInterface } from "../../shared/cni/result.ts";
 import { resultDocument } from "../../shared/cni/result-print.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { inNetns } from "../../shared/linux/netns.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";

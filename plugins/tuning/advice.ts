@@ -1,4 +1,5 @@
-import { CniError } from "../../shared/errors/cni-error.ts";
+import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
+import { CniError } from "../../shared/cni/errors/cni-error.ts";
 import { SystemError } from "../../shared/errors/system-error.ts";
 import type { LinkSettings } from "./link-settings.ts";
 
@@ -40,10 +41,14 @@ export function adviseOnValue(error: unknown): unknown {
 
 /** The error of a setting with what to do about it. */
 export function adviseOnLink(error: unknown, name: keyof LinkSettings): unknown {
-  return advised(error, ({ details }) => linkAdvice[name] ?? (details || "the device does not support this"));
+  return advised(
+    error,
+    (_error, { details }) => linkAdvice[name] ?? (details || "the device does not support this"),
+  );
 }
 
-function advised(error: unknown, advice: (error: SystemError) => string): unknown {
-  if (!(error instanceof SystemError)) return error;
-  return new CniError(error.code, error.message, advice(error), { cause: error });
+function advised(error: unknown, advice: (error: SystemError, known: CniError) => string): unknown {
+  const known = asCniError(error);
+  if (!(error instanceof SystemError) || known === undefined) return error;
+  return new CniError(known.code, known.message, advice(error, known), { cause: error });
 }

@@ -1,4 +1,5 @@
-import { CniError, ErrorCode, withContext } from "../../shared/errors/cni-error.ts";
+import { withContext } from "../../shared/cni/errors/as-cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
 import { readSmallFile } from "../../shared/linux/small-file.ts";
 import { compileRe2, type Re2 } from "./re2.ts";

@@ -1,7 +1,7 @@
 import { openContainerNetns } from "../../shared/cni/container-netns.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { inNetns } from "../../shared/linux/netns.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { formatMac, parseMac } from "../../shared/rtnetlink/hardware-address.ts";

@@ -8,10 +8,10 @@ import {
   optionalInteger,
   optionalText,
 } from "../../shared/cni/config-schema.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { isJsonObject, type JsonValue } from "../../shared/cni/json-read.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import type { LinkSettings } from "./link-settings.ts";
 

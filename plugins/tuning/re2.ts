@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { assertions, newline } from "./re2-assertions.ts";
 import {
   alternatives,

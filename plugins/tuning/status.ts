@@ -1,5 +1,7 @@
+import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { CniError, ErrorCode, errorText } from "../../shared/errors/cni-error.ts";
+import { errorText } from "../../shared/errors/failure.ts";
 import { requireWritableDirectory } from "../../shared/linux/writable-directory.ts";
 import { readAllowList, refuseUnlisted, validatePatterns } from "./allow-list.ts";
 import { decodeConfig } from "./config.ts";
@@ -22,7 +24,7 @@ function usable<T>(otherwise: string, test: () => T): T {
   try {
     return test();
   } catch (error) {
-    const details = error instanceof CniError ? error.details : "";
+    const details = asCniError(error)?.details ?? "";
     throw new CniError(ErrorCode.pluginNotAvailable, `${otherwise}: ${errorText(error)}`, details);
   }
 }

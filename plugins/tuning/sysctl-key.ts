@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 
 /**
  * The kernel parameter that a key of `sysctl` names, as a path below /proc/sys. The word IFNAME (its first

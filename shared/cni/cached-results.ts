@@ -1,12 +1,14 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
-import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { errorText } from "../errors/failure.ts";
 import { lazy } from "../errors/lazy.ts";
 import { asSystemError, nodeErrno } from "../errors/system-error.ts";
 import { readSmallFile } from "../linux/small-file.ts";
 import { anyObject, configObject, decode, optionalText, text } from "./config-schema.ts";
 import { isIdentifier } from "./environment.ts";
+import { asCniError } from "./errors/as-cni-error.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import { isJsonObject, type JsonObject, JsonSyntaxError, readJson } from "./json-read.ts";
 import type { Request } from "./plugin.ts";
 import { allVersions } from "./versions.ts";
@@ -72,7 +74,7 @@ export function cachedAttachments(cacheDirectory: string, plugin: string): Cache
 
 function unreadableError(path: string, error: unknown): CniError {
   return new CniError(
-    error instanceof CniError ? error.code : codeOf(error),
+    asCniError(error)?.code ?? codeOf(error),
     `cannot read cached result ${path}: ${errorText(error)}`,
     "remove it when its container is gone",
   );

@@ -1,7 +1,9 @@
-import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { errorText } from "../errors/failure.ts";
 import { validAttachments } from "./attachments.ts";
 import { refuseOwnNetns } from "./container-netns.ts";
 import { type Environment, isCommand, isIdentifier, readEnvironment, type Variables } from "./environment.ts";
+import { asCniError } from "./errors/as-cni-error.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import { printJson, printJsonLine } from "./json-print.ts";
 import { isJsonObject, type JsonObject, JsonSyntaxError, readJson } from "./json-read.ts";
 import type { Plugin, RepeatedKey, Request } from "./plugin.ts";
@@ -40,9 +42,8 @@ export function callPlugin<Config>(
 /** The answer that reports what was thrown, as the specification's error object. */
 export function failure(error: unknown): Answer {
   const { code, message, details } =
-    error instanceof CniError
-      ? error
-      : new CniError(ErrorCode.internal, errorText(error), "this is unexpected: please report it");
+    asCniError(error) ??
+    new CniError(ErrorCode.internal, errorText(error), "this is unexpected: please report it");
   const text = printJson({ code, msg: message, details: details === "" ? undefined : details });
   return { text, status: 1 };
 }

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 
 /**
  * Parses `CNI_ARGS` ("K=V;K2=V2"; CONVENTIONS.md, "CNI_ARGS"). Keys are case-sensitive; a repeated key's last value

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import { $ZodArray, $ZodObject, $ZodOptional } from "zod/v4/core";
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { type IpAddress, parseIp } from "../ip/address.ts";
 import { type IpPrefix, parsePrefix } from "../ip/prefix.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import {
   copyForMerging,
   isJsonObject,

@@ -1,6 +1,7 @@
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { SystemError } from "../errors/system-error.ts";
 import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import type { Request } from "./plugin.ts";
 
 /** What tells where a container is. */
@@ -51,7 +52,7 @@ function refuseHosts(netns: Netns, place: Place): void {
  *
  * Nothing tells that it is this container's: the path may be another one's by now.
  *
- * @throws SystemError code 8 when it cannot be told; what `work` throws.
+ * @throws SystemError when it cannot be told; what `work` throws.
  */
 export function inContainerIfPresent<T>(place: Place, work: () => T): T | undefined {
   const netns = openIfPresent(place);
@@ -79,9 +80,7 @@ function openIfPresent(place: Place): Netns | undefined {
 }
 
 function isNoNetns(error: unknown): boolean {
-  return (
-    error instanceof CniError && !(error instanceof SystemError) && error.code === ErrorCode.invalidNetns
-  );
+  return error instanceof Failure && !(error instanceof SystemError) && error.kind === "netns";
 }
 
 function isHosts(netns: Netns, { netnsOverride = false }: Place): boolean {

@@ -5,9 +5,9 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { CniError } from "../errors/cni-error.ts";
 import { formatPrefix } from "../ip/prefix.ts";
 import { delegate, delegateAdd } from "./delegate.ts";
+import { CniError } from "./errors/cni-error.ts";
 import type { Request } from "./plugin.ts";
 
 const network = '{"cniVersion":"1.0.0", "name":"net","type":"bridge",  "ipam":{"type":"ipam"}}\n';

@@ -1,6 +1,6 @@
 import { statSync, writeSync } from "node:fs";
 import { constants } from "node:os";
-import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { errorText } from "../errors/failure.ts";
 import { lazy } from "../errors/lazy.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import type { ChildOutcome } from "../linux/child.ts";
@@ -11,6 +11,7 @@ import { withListUnderBothNames } from "./attachments.ts";
 import { runBuiltIn } from "./built-in.ts";
 import { configObject, decode, optionalInteger, optionalText } from "./config-schema.ts";
 import type { Command } from "./environment.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import { isJsonObject, type JsonObject, readJson } from "./json-read.ts";
 import type { Request } from "./plugin.ts";
 import type { Result } from "./result.ts";

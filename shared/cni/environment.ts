@@ -1,5 +1,5 @@
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { interfaceNameProblem } from "../linux/interface-name.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 
 export const commands = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"] as const;
 export type Command = (typeof commands)[number];

@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { CniError } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { asSystemError, nodeErrno } from "../errors/system-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../ip/address.ts";
 import { readSmallFile } from "../linux/small-file.ts";
@@ -71,7 +71,7 @@ function readLease(path: string): string | undefined {
   try {
     return readSmallFile(path).trim() || undefined;
   } catch (error) {
-    if (isAbsent(error) || error instanceof CniError) return undefined;
+    if (isAbsent(error) || error instanceof Failure) return undefined;
     throw asSystemError(`cannot read lease ${path}`, error);
   }
 }

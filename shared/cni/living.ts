@@ -1,4 +1,4 @@
-import { errorText } from "../errors/cni-error.ts";
+import { errorText } from "../errors/failure.ts";
 import { sameIp } from "../ip/address.ts";
 import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
 import { listAddresses } from "../rtnetlink/address.ts";

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import { isJsonObject } from "./json-read.ts";
 import type { Request } from "./plugin.ts";
 import type { Result } from "./result.ts";

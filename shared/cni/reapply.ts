@@ -1,5 +1,6 @@
-import { CniError, errorText } from "../errors/cni-error.ts";
 import { cachedAttachments, usualCache } from "./cached-results.ts";
+import { asCniError } from "./errors/as-cni-error.ts";
+import { CniError } from "./errors/cni-error.ts";
 import type { Plugin } from "./plugin.ts";
 
 /**
@@ -26,9 +27,10 @@ export function reapplyAll<Config>(
       else said(done.made.length === 0 ? "in place" : `made again: ${done.made.join(", ")}`);
       if ("made" in done) isAnyAlive = true;
     } catch (error) {
-      if (!(error instanceof CniError)) throw error;
-      said(errorText(error));
-      failures.push(error);
+      const known = asCniError(error);
+      if (known === undefined) throw error;
+      said(known.message);
+      failures.push(known);
     }
   }
   const [first] = failures;

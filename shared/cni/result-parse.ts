@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { lazy } from "../errors/lazy.ts";
 import { configObject, decode, optionalInteger, optionalIp, optionalText, prefix } from "./config-schema.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import type { JsonObject } from "./json-read.ts";
 import { dnsSchema, routeSchema } from "./network-config.ts";
 import type { Result } from "./result.ts";

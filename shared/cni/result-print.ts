@@ -1,6 +1,6 @@
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import { formatIp } from "../ip/address.ts";
 import { formatPrefix } from "../ip/prefix.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import { type Printable, printJson } from "./json-print.ts";
 import {
   type Dns,

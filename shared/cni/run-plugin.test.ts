@@ -46,7 +46,7 @@ function fixture(t: TestContext, handlers = "") {
     `
     import { writeFileSync } from "node:fs";
     import { runPlugin } from ${url("run-plugin.ts")};
-    import { CniError } from ${url("../errors/cni-error.ts")};
+    import { CniError } from ${url("./errors/cni-error.ts")};
     const note = (command) => writeFileSync(${JSON.stringify(join(folder, "ran"))}, command);
     const empty = { interfaces: [], ips: [], routes: [], dns: {} };
     runPlugin({

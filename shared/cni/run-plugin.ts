@@ -1,10 +1,11 @@
 import { readSync, writeSync } from "node:fs";
-import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { errorText } from "../errors/failure.ts";
 import { nodeErrno } from "../errors/system-error.ts";
 import { atStart } from "../linux/at-start.ts";
 import { exit } from "../linux/exit.ts";
 import { sleep } from "../linux/wait.ts";
 import { type Answer, callPlugin, failure } from "./call-plugin.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import type { Plugin } from "./plugin.ts";
 import { pluginNames } from "./plugin-names.ts";
 import { reapplyAll } from "./reapply.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CniError } from "../errors/cni-error.ts";
+import { CniError } from "./errors/cni-error.ts";
 import { runAll, withUndo } from "./undo-stack.ts";
 
 test("nothing is undone after success", () => {

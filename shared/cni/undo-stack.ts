@@ -1,4 +1,6 @@
-import { CniError, errorText } from "../errors/cni-error.ts";
+import { errorText } from "../errors/failure.ts";
+import { asCniError } from "./errors/as-cni-error.ts";
+import { CniError } from "./errors/cni-error.ts";
 
 /** What to do to take back what has been done so far. */
 export class UndoStack {
@@ -43,11 +45,12 @@ export function withUndo<T>(work: (undo: UndoStack) => T): T {
     return work(undo);
   } catch (cause) {
     const left = undo.run().map(errorText);
-    if (left.length === 0 || !(cause instanceof CniError)) throw cause;
-    const details = [cause.details, `not undone: ${left.join("; ")}`]
+    const known = asCniError(cause);
+    if (left.length === 0 || known === undefined) throw cause;
+    const details = [known.details, `not undone: ${left.join("; ")}`]
       .filter((part) => part !== "")
       .join("; ");
-    throw new CniError(cause.code, cause.message, details, { cause });
+    throw new CniError(known.code, known.message, details, { cause });
   }
 }
 

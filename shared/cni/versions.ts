@@ -1,5 +1,5 @@
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
 import type { Command } from "./environment.ts";
+import { CniError, ErrorCode } from "./errors/cni-error.ts";
 
 /** The newest specification that this library speaks; results are kept in its form. */
 export const newestVersion = "1.1.0";

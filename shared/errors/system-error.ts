@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { CniError, ErrorCode } from "./cni-error.ts";
+import { Failure, type FailureKind, type FailureOptions } from "./failure.ts";
 import { lazy } from "./lazy.ts";
 
 /** Kernel header asm-generic/errno-base.h: what calls that succeed come across. */
@@ -48,53 +48,32 @@ const meanings: Readonly<Record<string, string>> = {
   EXFULL: "exchange full",
 };
 
-/** What usually helps. */
-const hints: Readonly<Record<string, string>> = {
-  EOPNOTSUPP: "the kernel lacks this feature: see the kernel options in README.md",
-  ENOBUFS:
-    "the kernel's answers were lost: something else fills this process's netlink socket, or there are more than it holds",
-  EROFS: "the file system is mounted read-only",
-  ENOSPC: "free space on the file system",
-  EXFULL: "a Linux bridge takes at most 1024 ports: use another bridge for further containers",
-};
-
-/** Who is not root has to be. Who is, is told what else the kernel may mean. */
-function hintOf(errno: string): string {
-  if (errno !== "EACCES" && errno !== "EPERM") return hints[errno] ?? "";
-  if (process.geteuid?.() !== 0) return `run the plugin as root: it needs ${capabilities}`;
-  const needed = errno === "EPERM" ? `root needs ${capabilities} for it; ` : "";
-  return `${needed}a security module (AppArmor, SELinux, seccomp), an immutable file or a mount's options may forbid it, too`;
-}
-
-const capabilities = "CAP_NET_ADMIN and CAP_SYS_ADMIN in the namespaces concerned";
-
 /** The symbolic name of an errno, for example "EPERM". */
 export function errnoName(errno: number): string {
   return frequent[Math.abs(errno)] ?? others().get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
 }
 
-/** The kernel refused something. `errno` is the symbolic name; the message names operation, errno and cause. */
-export class SystemError extends CniError {
+/** The kernel refused an operation. `errno` is the symbolic name; the message names operation, errno and cause. */
+export class SystemError extends Failure {
   readonly errno: string;
 
   /**
    * @param operation what could not be done and to which object, for example `cannot create link "cni0"`.
    * @param errno number (either sign) or symbolic name.
    * @param explanation the kernel's own words (extended ACK), if any.
-   * @param options `code` and `details` where the usual ones do not fit.
+   * @param options `kind` where it is not `refused`, and advice that is better than the errno's usual one.
    */
   constructor(
     operation: string,
     errno: number | string,
     explanation = "",
-    options: ErrorOptions & { code?: number; details?: string } = {},
+    options: FailureOptions & { readonly kind?: FailureKind } = {},
   ) {
     const name = typeof errno === "string" ? errno : errnoName(errno);
     const meaning = meanings[name];
     const cause = [name, meaning].filter((part) => part !== undefined).join(", ");
     const said = explanation === "" ? "" : ` (kernel: ${explanation})`;
-    const { code = ErrorCode.kernelRefused, details = hintOf(name) } = options;
-    super(code, `${operation}: ${cause}${said}`, details, options);
+    super(options.kind ?? "refused", `${operation}: ${cause}${said}`, options);
     this.name = "SystemError";
     this.errno = name;
   }

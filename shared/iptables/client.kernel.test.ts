@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { CniError } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { lockExclusive } from "../linux/flock.ts";
 import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
 import { changeRules, changeRulesIfAvailable, type Family, hasIptables, readRules } from "./client.ts";
@@ -174,7 +174,7 @@ for (const flavour of ["nft", "legacy"]) {
               transaction.append("CNI-X", ["-p", "tcp", "-m", "tcp", "--dport", "70000", "-j", "RETURN"]);
               return transaction;
             }),
-          (error) => error instanceof CniError && error.code === 102 && error.message.includes("70000"),
+          (error) => error instanceof Failure && error.kind === "failed" && error.message.includes("70000"),
         );
         assert.ok(!readRules(4, "nat").has("CNI-X"));
       });
@@ -242,7 +242,7 @@ test("a table that iptables cannot tell is not taken for an empty one", () => {
       assert.throws(
         () => changeRulesIfAvailable(4, "nat", () => new Transaction()),
         (error) =>
-          error instanceof CniError && error.code === 102 && /only nft understands/.test(error.message),
+          error instanceof Failure && error.kind === "failed" && /only nft understands/.test(error.message),
       );
     });
   } finally {
@@ -311,7 +311,7 @@ test("an iptables-restore that has made the rules is not waited for, and the nex
       const { chains } = readRules(4, "nat");
       assert.ok(chains.includes("CNI-A") && chains.includes("CNI-B"));
       // One that fails says nothing of the kind.
-      assert.throws(() => add("CNI-A"), CniError);
+      assert.throws(() => add("CNI-A"), Failure);
     });
   } finally {
     process.env["PATH"] = originalPath;

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { sleep } from "../linux/wait.ts";
 import { iptablesProgram, type Outcome, programFailure, requireIptables, startProgram } from "./program.ts";
 import { type Restore, takeRestore } from "./restore.ts";
@@ -45,7 +45,7 @@ export interface StartedChange {
  * Starts a transaction without waiting until it is made. To be told to `changeRules` afterwards, which looks whether it
  * went well. Until then nobody else of ours makes a change.
  *
- * @throws CniError code 101 (program not installed)
+ * @throws Failure `missing` (program not installed)
  */
 export function startChange(family: Family, table: Table, guess: Transaction): StartedChange {
   const restore = takeRestore(family, "changing");
@@ -70,7 +70,7 @@ export function startChange(family: Family, table: Table, guess: Transaction): S
  * the transaction no longer fits, it is read and planned again.
  *
  * @returns what was done.
- * @throws CniError code 101 (programs not installed) or 102 (a program failed); what `plan` throws.
+ * @throws Failure `missing` (programs not installed) or `failed` (a program failed); what `plan` throws.
  */
 export function changeRules(
   family: Family,
@@ -125,7 +125,7 @@ export function changeRulesIfAvailable(
 }
 
 /**
- * The chains and rules of one table. Throws CniError code 101 (program not installed) or 102 (it failed).
+ * The chains and rules of one table. Throws Failure `missing` (program not installed) or `failed` (it failed).
  *
  * @param chains the only ones that matter: when all of them exist, the others may be left out.
  */
@@ -168,10 +168,12 @@ function readTable(restore: Restore, family: Family, table: Table): Reading {
   const outcome = startProgram(save, ["-t", table], { input: "" }).finish();
   if (isIncompatible(outcome.stdout)) {
     const name = programName(family);
-    throw new CniError(
-      ErrorCode.programFailed,
+    throw new Failure(
+      "failed",
       `${name} cannot read table ${table}: it holds rules that only nft understands`,
-      `somebody put them into the chains of ${name}: move them to a table of their own (see: nft list ruleset)`,
+      {
+        advice: `somebody put them into the chains of ${name}: move them to a table of their own (see: nft list ruleset)`,
+      },
     );
   }
   if (outcome.status === 0) return { text: outcome.stdout, rules: parseRuleset(outcome.stdout) };

@@ -28,9 +28,9 @@ test("a failure tells first what the program said, without its boilerplate", () 
       stderr,
     },
   );
-  assert.equal(failure.code, 102);
+  assert.equal(failure.kind, "failed");
   assert.equal(failure.message, "iptables refused the rules: iptables-restore v1.8.9: bad port");
-  assert.equal(failure.details, "/usr/sbin/iptables-restore: exit status 2");
+  assert.equal(failure.advice, "/usr/sbin/iptables-restore: exit status 2");
   assert.ok(!(failure instanceof IptablesUnavailable));
 });
 

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { errorText, Failure } from "../errors/failure.ts";
 import type { Child } from "../linux/child.ts";
 import { startChild } from "../linux/child-process.ts";
 import { isNoProgram, startFailure } from "../linux/start-failure.ts";
@@ -25,7 +25,7 @@ export interface Outcome {
 /**
  * Says early that the programs for this family are missing. Returns its iptables-restore.
  *
- * @throws IptablesUnavailable (code 101) where iptables is not installed; CniError (101) where a part of it is not.
+ * @throws IptablesUnavailable where iptables is not installed; Failure `missing` where a part of it is not.
  */
 export function requireIptables(family: Family): Program {
   iptablesProgram(family, "save");
@@ -56,7 +56,7 @@ export interface ProgramOptions {
   readonly heldFds?: readonly number[];
 }
 
-/** Starts a program. Throws IptablesUnavailable when it is none, CniError code 11 or 100 when it cannot be started now. */
+/** Starts a program. Throws IptablesUnavailable when it is none, Failure `busy` or `refused` when it cannot be started now. */
 export function startProgram(
   { file, name }: Program,
   args: readonly string[],
@@ -72,25 +72,23 @@ export function startProgram(
     });
   } catch (error) {
     if (!isNoProgram(error)) throw startFailure(file, error);
-    throw new IptablesUnavailable(
-      ErrorCode.programMissing,
-      errorText(error),
-      "it must be an executable file for this machine",
-    );
+    throw new IptablesUnavailable("missing", errorText(error), {
+      advice: "it must be an executable file for this machine",
+    });
   }
 }
 
 /** The error that a failed run stands for: what the program said comes first. */
-export function programFailure(what: string, { file }: Program, outcome: Outcome): CniError {
+export function programFailure(what: string, { file }: Program, outcome: Outcome): Failure {
   const said = outcome.stderr
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#") && !line.startsWith("Try `"))
     .join("; ");
   const end = outcome.status === null ? "it was killed" : `exit status ${outcome.status}`;
-  const msg = `${what}: ${said === "" ? end : said}`;
-  const details = `${file}: ${end}`;
+  const message = `${what}: ${said === "" ? end : said}`;
+  const advice = `${file}: ${end}`;
   return kernelLacksTable.test(said)
-    ? new IptablesUnavailable(ErrorCode.programFailed, msg, `${details}; see the kernel options in README.md`)
-    : new CniError(ErrorCode.programFailed, msg, details);
+    ? new IptablesUnavailable("failed", message, { advice: `${advice}; see the kernel options in README.md` })
+    : new Failure("failed", message, { advice });
 }

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { changeRules, type Shortcut } from "./client.ts";
 import { legacyTableExists } from "./legacy-table.ts";
 import { chainExists } from "./presence.ts";
@@ -19,7 +19,7 @@ export interface Doomed {
  * and out of reach is an error, which a retry mends once it is in reach: the programs were uninstalled meanwhile, or
  * `iptables` is of the other variant now, which does not see these chains.
  *
- * @throws CniError code 101, and as `changeRules`.
+ * @throws Failure `missing` or `otherVariant`, and as `changeRules`.
  */
 export function removeChains(
   { family, table, chains }: Doomed,
@@ -51,11 +51,11 @@ function isDeleted(operations: readonly Operation[], chain: string): boolean {
 }
 
 /** For what is there, but not in the tables of the `iptables` in PATH. */
-export function outOfReach(family: Family, what: string): CniError {
+export function outOfReach(family: Family, what: string): Failure {
   const name = programName(family);
-  return new CniError(
-    ErrorCode.programMissing,
+  return new Failure(
+    "otherVariant",
     `cannot remove ${what}: ${name} does not see it, since it is of the other variant`,
-    `it was made while "${name}" in PATH was another one (see "${name} --version"): DEL succeeds when it is that again; or remove it with ${name}-legacy or ${name}-nft`,
+    { subject: name },
   );
 }

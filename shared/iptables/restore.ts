@@ -65,7 +65,7 @@ export class Restore {
     this.#lockFd = purpose === "changing" ? openLockFile(lockFile) : undefined;
   }
 
-  /** Starts the program. Throws CniError code 101. */
+  /** Starts the program. Throws Failure `missing`. */
   start(): void {
     this.#program ??= this.#run();
   }
@@ -75,7 +75,7 @@ export class Restore {
     lockIfPossible(this.#lockFd, lockPatience);
   }
 
-  /** Has chains listed for a `list` later. Throws CniError code 101. */
+  /** Has chains listed for a `list` later. Throws Failure `missing`. */
   ask({ table, chains }: Question): void {
     const commands = chains.length === 0 ? ["-S"] : chains.map((chain) => `-S ${quoteWord(chain)}`);
     this.#give([`*${table}`, ...commands, "COMMIT", ""].join("\n"));
@@ -86,7 +86,7 @@ export class Restore {
    * What `iptables -S` prints of chains of one table, or of all with none named, and perhaps of further ones that were
    * asked for; undefined when one does not exist, and when this iptables does not list within iptables-restore.
    *
-   * @throws CniError code 101
+   * @throws Failure `missing`
    */
   list(question: Question): string | undefined {
     if (this.#asked !== undefined && !covers(this.#asked, question)) this.#answer();
@@ -94,7 +94,7 @@ export class Restore {
     return this.#answer();
   }
 
-  /** Has a transaction made; `finish` waits for it. Throws CniError code 101. */
+  /** Has a transaction made; `finish` waits for it. Throws Failure `missing`. */
   begin(transaction: string): void {
     if (transaction.length <= pipeCapacity) {
       this.#give(transaction);

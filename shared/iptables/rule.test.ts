@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { CniError } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { commentOf, joinRule, sameRule, splitRule, targetOf } from "./rule.ts";
 
 const saved =
@@ -45,7 +45,8 @@ test("a word that would start a second command is refused", () => {
   for (const word of ["a\nCOMMIT", "a\rb", "a\0b", "a\tb"]) {
     assert.throws(
       () => joinRule(["-m", "comment", "--comment", word]),
-      (error) => error instanceof CniError && error.code === 7 && error.message.includes("control character"),
+      (error) =>
+        error instanceof Failure && error.kind === "invalid" && error.message.includes("control character"),
     );
   }
 });

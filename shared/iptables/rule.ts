@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 
 /**
  * The words of a rule, in the form and order in which `iptables-save` prints them after `-A CHAIN`, without quotes:
@@ -58,21 +58,17 @@ const bareWord = /^[A-Za-z0-9_.,:;/!@%+=*[\]-]+$/;
 /**
  * Writes a rule as iptables-restore reads it.
  *
- * @throws CniError code 7 when a word holds a control character: a newline would start another command.
+ * @throws Failure `invalid` when a word holds a control character: a newline would start another command.
  */
 export function joinRule(rule: Rule): string {
   return rule.map(quoteWord).join(" ");
 }
 
-/** One word as iptables-restore reads it. Throws CniError code 7 when it holds a control character. */
+/** One word as iptables-restore reads it. Throws Failure `invalid` when it holds a control character. */
 export function quoteWord(word: string): string {
   if (bareWord.test(word)) return word;
   if (hasControlCharacter(word)) {
-    throw new CniError(
-      ErrorCode.invalidConfig,
-      `control character in iptables argument ${JSON.stringify(word)}`,
-      "remove it from the config",
-    );
+    throw new Failure("invalid", `control character in iptables argument ${JSON.stringify(word)}`);
   }
   return `"${word.replaceAll(/["\\]/g, "\\$&")}"`;
 }

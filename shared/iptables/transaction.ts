@@ -46,7 +46,7 @@ export class Transaction {
     this.#operations.push({ kind: "deleteChain", chain });
   }
 
-  /** The input of `iptables-restore --noflush`. Throws CniError code 7 on a control character. */
+  /** The input of `iptables-restore --noflush`. Throws Failure `invalid` on a control character. */
   toText(table: string): string {
     const lines = this.#operations.map(line);
     return [`*${table}`, ...lines, "COMMIT", ""].join("\n");

@@ -1,5 +1,5 @@
 import { accessSync, closeSync, constants, openSync, readlinkSync, statSync } from "node:fs";
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { asSystemError, nodeErrno } from "../errors/system-error.ts";
 import { IptablesUnavailable } from "./unavailable.ts";
 
@@ -49,18 +49,16 @@ export function hasIptables(family: Family): boolean {
  * them: the one beside it, unless that is plainly of the other variant; else itself under that name, since most are
  * programs of many names; else one of its variant from anywhere in PATH.
  *
- * @throws IptablesUnavailable (code 101) when there is no `iptables`; CniError (101) when none goes with it.
+ * @throws IptablesUnavailable when there is no `iptables`; Failure `missing` when none goes with it.
  */
 export function findProgram(family: Family, kind: ProgramKind, ask: Ask): Program {
   const name = programName(family);
   const iptables = findIptables(family);
   if (iptables === undefined) {
     const path = searchPath(process.env["PATH"]).join(":");
-    throw new IptablesUnavailable(
-      ErrorCode.programMissing,
-      `${name} not found: it is not in ${path}`,
-      'install the package "iptables"',
-    );
+    throw new IptablesUnavailable("missing", `${name} not found: it is not in ${path}`, {
+      advice: 'install the package "iptables"',
+    });
   }
   const beside = `${iptables}-${kind}`;
   const isBeside = isExecutable(beside);
@@ -77,10 +75,10 @@ export function findProgram(family: Family, kind: ProgramKind, ask: Ask): Progra
   if (isBeside && (variant === undefined || variant === besides)) return { file: beside };
   const found = findOfVariant(`${name}-${kind}`, variant);
   if (found !== undefined) return found;
-  throw new CniError(
-    ErrorCode.programMissing,
+  throw new Failure(
+    "missing",
     `${name}-${kind} not found: none goes with ${iptables}${variant === undefined ? "" : `, which is of the variant ${variant}`}`,
-    `install the rest of that iptables, or link ${beside} to its ${name}-${kind}`,
+    { advice: `install the rest of that iptables, or link ${beside} to its ${name}-${kind}` },
   );
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { decodeSparse, type Piece } from "./sparse-file.ts";
 
 /**
@@ -39,7 +39,7 @@ export const ADDON_ASSET = "koffi.node";
 let addon: Addon | undefined;
 let library: Libc | undefined;
 
-/** The C library, opened on the first call (about 1 ms). Throws a `CniError` that names each place tried. */
+/** The C library, opened on the first call (about 1 ms). Throws a `Failure` that names each place tried. */
 export function libc(): Libc {
   library ??= loaded().load(null);
   return library;
@@ -92,12 +92,11 @@ function openAsset(pieces: readonly Piece[]): Addon {
       failures.push(`${folder}: ${reason(error)}`);
     }
   }
-  throw new CniError(
-    ErrorCode.ioFailure,
-    `cannot load the native part of this executable: ${failures.join("; ")}`,
-    "One of these folders must allow new files and running them (a file system that is neither read-only, full " +
+  throw new Failure("unusable", `cannot load the native part of this executable: ${failures.join("; ")}`, {
+    advice:
+      "One of these folders must allow new files and running them (a file system that is neither read-only, full " +
       "nor mounted noexec, and knows O_TMPFILE), and /proc must be mounted.",
-  );
+  });
 }
 
 function openFrom(folder: string, pieces: readonly Piece[]): Addon {

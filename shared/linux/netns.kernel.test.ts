@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { hostFor } from "../../conformance/harness/host.ts";
-import { CniError } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { inNetns, openNetns, ownNetns } from "./netns.ts";
 
@@ -46,7 +46,7 @@ function opened<T>(path: string, work: (netns: ReturnType<typeof openNetns>) => 
 }
 
 function isInvalid(error: unknown, msg: RegExp): boolean {
-  return error instanceof CniError && error.code === 8 && msg.test(error.message) && error.details !== "";
+  return error instanceof Failure && error.kind === "netns" && msg.test(error.message);
 }
 
 test("work is done in the namespace, by children as well, and the thread comes back", async (t) => {

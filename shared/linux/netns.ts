@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, statfsSync, statSync } from "node:fs";
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { nodeErrno, SystemError } from "../errors/system-error.ts";
 import { call } from "./libc.ts";
 
@@ -34,7 +34,7 @@ export class Netns {
 /**
  * Opens the network namespace that a file stands for.
  *
- * @throws CniError code 8: a SystemError with errno ENOENT or its like when the file cannot be opened.
+ * @throws Failure `netns`: a SystemError with errno ENOENT or its like when the file cannot be opened.
  */
 export function openNetns(path: string): Netns {
   const operation = `failed to open netns ${JSON.stringify(path)}`;
@@ -46,10 +46,9 @@ export function openNetns(path: string): Netns {
   }
   // The check comes first: opening a device or a fifo could block or have effects.
   if (type !== NSFS_MAGIC && type !== PROC_SUPER_MAGIC) {
-    throw new CniError(
-      ErrorCode.invalidNetns,
+    throw new Failure(
+      "netns",
       `${operation}: it is not a network namespace (unknown FS magic ${type.toString(16)})`,
-      "CNI_NETNS must be a file like /run/netns/NAME or /proc/PID/ns/net",
     );
   }
   try {
@@ -63,10 +62,8 @@ export function openNetns(path: string): Netns {
 function cannotOpen(operation: string, error: unknown): SystemError {
   const hasProc = statSync(ownPath, { throwIfNoEntry: false }) !== undefined;
   return new SystemError(operation, nodeErrno(error) ?? "EIO", "", {
-    code: hasProc ? ErrorCode.invalidNetns : ErrorCode.ioFailure,
-    details: !hasProc
-      ? "/proc is not mounted where the plugin runs, which needs it"
-      : "CNI_NETNS must be the path of the container's network namespace, as the runtime or `ip netns add` made it",
+    kind: hasProc ? "netns" : "unusable",
+    advice: hasProc ? undefined : "/proc is not mounted where the plugin runs, which needs it",
     cause: error,
   });
 }
@@ -92,7 +89,7 @@ export function ownNetns(): Netns {
  * Runs `work` in a namespace and comes back. `work` must be synchronous: other threads, on which promises of
  * node:fs run, are not moved. Child processes started by it are born in the namespace.
  *
- * @throws CniError code 8 when the file is no network namespace; what `work` throws.
+ * @throws Failure `netns` when the file is no network namespace; what `work` throws.
  */
 export function inNetns<T>(netns: Netns, work: () => T): T {
   const home = ownNetns();
@@ -111,8 +108,8 @@ export function inNetns<T>(netns: Netns, work: () => T): T {
 function enter(netns: Netns): void {
   const outcome = call(setns, netns.fd, CLONE_NEWNET);
   if (outcome >= 0) return;
-  const { message, details } = new SystemError(`error switching to ns ${netns.path}`, outcome);
-  throw new CniError(ErrorCode.invalidNetns, message, details || "it must be a network namespace");
+  const cause = new SystemError(`error switching to ns ${netns.path}`, outcome);
+  throw new Failure("netns", cause.message, { cause });
 }
 
 function comeBack(home: Netns): void {

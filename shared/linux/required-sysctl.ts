@@ -1,4 +1,4 @@
-import { CniError } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { ensureSysctl } from "./sysctl.ts";
 
@@ -12,7 +12,7 @@ export function isUnwritable(error: unknown): error is SystemError {
  * error names the key that somebody has to preset.
  *
  * @param otherwise what else helps, as a part of a sentence.
- * @throws SystemError, CniError
+ * @throws SystemError, Failure
  */
 export function requireSysctl(path: string, value: string, otherwise = ""): void {
   try {
@@ -22,9 +22,10 @@ export function requireSysctl(path: string, value: string, otherwise = ""): void
   }
 }
 
-function withPreset(cause: SystemError, path: string, value: string, otherwise: string): CniError {
+function withPreset(cause: SystemError, path: string, value: string, otherwise: string): Failure {
   const advice = `/proc/sys cannot be written here: preset the key where it can, with "sysctl -w ${path}=${value}"`;
-  return new CniError(cause.code, cause.message, `${advice}${otherwise === "" ? "" : `, or ${otherwise}`}`, {
+  return new Failure(cause.kind, cause.message, {
+    advice: `${advice}${otherwise === "" ? "" : `, or ${otherwise}`}`,
     cause,
   });
 }

@@ -26,9 +26,9 @@ test("a file may have as many bytes as the limit says, and no more", (t) => {
   const file = join(folderFor(t), "file");
   writeFileSync(file, "12345678");
   assert.equal(readSmallFile(file, 8), "12345678");
-  assert.throws(() => readSmallFile(file, 7), { code: 5, message: `${file} has more than 7 bytes` });
+  assert.throws(() => readSmallFile(file, 7), { kind: "unusable", message: `${file} has more than 7 bytes` });
   truncateSync(file, 2 ** 40);
-  assert.throws(() => readSmallFile(file), { code: 5, message: /has more than 1048576 bytes/ });
+  assert.throws(() => readSmallFile(file), { kind: "unusable", message: /has more than 1048576 bytes/ });
 });
 
 test("what is no regular file is neither read nor waited for", (t) => {
@@ -36,7 +36,7 @@ test("what is no regular file is neither read nor waited for", (t) => {
   const pipe = join(folder, "pipe");
   execFileSync("mkfifo", [pipe]);
   for (const path of [pipe, "/dev/zero", folder]) {
-    assert.throws(() => readSmallFile(path), { code: 5, message: `${path} is not a regular file` });
+    assert.throws(() => readSmallFile(path), { kind: "unusable", message: `${path} is not a regular file` });
   }
   assert.throws(() => readSmallFile(join(folder, "none")), { code: "ENOENT" });
 });

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 
 /** More than any file that a person or a plugin writes has. */
 const usualLimit = 1024 * 1024;
@@ -9,7 +9,7 @@ const usualLimit = 1024 * 1024;
  * end or never begin.
  *
  * @param limit bytes that the file may have.
- * @throws CniError code 5 for what is no regular file, or a larger one; node:fs's errors.
+ * @throws Failure `unusable` for anything but a regular file, or for a larger one; node:fs's errors.
  */
 export function readSmallFile(path: string, limit = usualLimit): string {
   // Opening a pipe would wait for its other end.
@@ -32,6 +32,6 @@ export function readSmallFile(path: string, limit = usualLimit): string {
   }
 }
 
-function unfit(cause: string, limit: number): CniError {
-  return new CniError(ErrorCode.ioFailure, cause, `it has to be a regular file of at most ${limit} bytes`);
+function unfit(cause: string, limit: number): Failure {
+  return new Failure("unusable", cause, { advice: `it has to be a regular file of at most ${limit} bytes` });
 }

@@ -14,11 +14,11 @@ test("what has run out is for a later try, what is forbidden is the kernel's ref
   const failure = (operation: string, errno: string) =>
     startFailure("/bin/x", new SystemError(operation, errno));
   const full = failure("cannot run /bin/x", "EAGAIN");
-  assert.deepEqual([full.code, full.message], [11, "cannot run /bin/x: EAGAIN"]);
+  assert.deepEqual([full.kind, full.message], ["busy", "cannot run /bin/x: EAGAIN"]);
   const memory = failure("cannot make a file in memory", "ENOMEM");
-  assert.equal(memory.code, 11);
+  assert.equal(memory.kind, "busy");
   assert.match(memory.message, /^cannot run \/bin\/x: cannot make a file in memory: ENOMEM/);
   const forbidden = failure("cannot make a file in memory", "EPERM");
-  assert.equal(forbidden.code, 100);
-  assert.doesNotMatch(forbidden.details, /root/);
+  assert.equal(forbidden.kind, "refused");
+  assert.match(forbidden.advice ?? "", /^the program is there/);
 });

@@ -1,4 +1,4 @@
-import { CniError, ErrorCode, errorText } from "../errors/cni-error.ts";
+import { errorText, Failure } from "../errors/failure.ts";
 import { isErrno } from "../errors/system-error.ts";
 
 /** What a machine, a cgroup or a process has run out of, or is busy with: execve(2), clone(2), memfd_create(2). */
@@ -9,24 +9,19 @@ export function isNoProgram(error: unknown): boolean {
   return isErrno(error, "ENOENT", "ENOEXEC");
 }
 
-/**
- * The error for a program that is there and could not be started: code 11 (try again later) when something has run out,
- * else 100.
- */
-export function startFailure(file: string, error: unknown): CniError {
+/** The error for a program that exists and could not be started: `busy` when something has run out, else `refused`. */
+export function startFailure(file: string, error: unknown): Failure {
   const what = `cannot run ${file}: ${errorText(error).replace(/^cannot run .*?: /, "")}`;
   if (isErrno(error, ...passing)) {
-    return new CniError(
-      ErrorCode.tryAgainLater,
-      what,
-      "processes, open files or memory have run out: see pids.max and memory.max of the cgroup, ulimit, and fs.file-max",
-      { cause: error },
-    );
+    return new Failure("busy", what, {
+      advice:
+        "processes, open files or memory have run out: see pids.max and memory.max of the cgroup, ulimit, and fs.file-max",
+      cause: error,
+    });
   }
-  return new CniError(
-    ErrorCode.kernelRefused,
-    what,
-    "the program is there, but this process may not start it: look for seccomp, a security module, or a mount with noexec",
-    { cause: error },
-  );
+  return new Failure("refused", what, {
+    advice:
+      "the program is there, but this process may not start it: look for seccomp, a security module, or a mount with noexec",
+    cause: error,
+  });
 }

@@ -1,5 +1,4 @@
 import { closeSync, constants, openSync, readlinkSync, readSync, writeSync } from "node:fs";
-import { ErrorCode } from "../errors/cni-error.ts";
 import { asSystemError, SystemError } from "../errors/system-error.ts";
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
@@ -60,8 +59,8 @@ function withParameter<T>(operation: string, path: string, flags: number, work: 
 function refuseOtherPlaces(operation: string, path: string): void {
   if (path.split("/").every(isSafePart)) return;
   throw new SystemError(operation, "EINVAL", "", {
-    code: ErrorCode.invalidConfig,
-    details: 'no part of the path may be empty, "." or ".."',
+    kind: "invalid",
+    advice: 'no part of the path may be empty, "." or ".."',
   });
 }
 

@@ -1,5 +1,5 @@
 import { fstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { isErrno, nodeErrno } from "../errors/system-error.ts";
 import { type Netns, openNetns, ownNetns } from "./netns.ts";
 
@@ -67,7 +67,7 @@ function passing(work: () => void): "done" | "gone" | "forbidden" {
     const is = (...names: string[]) => isErrno(error, ...names) || names.includes(nodeErrno(error) ?? "");
     if (is("EACCES", "EPERM")) return "forbidden";
     // Below another mount there may be anything at the path.
-    const isOther = error instanceof CniError && error.code === ErrorCode.invalidNetns;
+    const isOther = error instanceof Failure && error.kind === "netns";
     if (is("ENOENT", "ESRCH", "ENOTDIR") || isOther) return "gone";
     throw error;
   }

@@ -78,7 +78,7 @@ test("the error tells which part of a command was refused", async (t) => {
     noSet.message,
     "cannot add rule to chain inet cni_test postrouting (at lookup @absent): ENOENT, no such file or directory",
   );
-  assert.equal(noSet.details, "");
+  assert.equal(noSet.advice, undefined);
 
   const noChain = refused(() => nftables.apply([rule(words.verdict("jump", "absent"))]));
   assert.match(noChain.message, /postrouting \(at jump absent\): ENOENT/);
@@ -112,7 +112,7 @@ test("what the kernel was built without is named", async (t) => {
     nftables.apply([addTable(bridge), addChain(chain), addRule(chain, { expressions })]),
   );
   assert.match(error.message, /^cannot add rule to chain bridge cni_test c \(at meta ibrname\): EOPNOTSUPP/);
-  assert.equal(error.details, "the kernel lacks this kind of expression: CONFIG_NFT_BRIDGE_META");
+  assert.equal(error.advice, "the kernel lacks this kind of expression: CONFIG_NFT_BRIDGE_META");
 });
 
 test("a kind of chain that the family does not have is named", async (t) => {
@@ -121,7 +121,7 @@ test("a kind of chain that the family does not have is named", async (t) => {
   const chain = { ...postrouting, table: bridge };
   const error = refused(() => nftables.apply([addTable(bridge), addChain(chain)]));
   assert.match(error.message, /^cannot add chain bridge cni_test postrouting: ENOENT/);
-  assert.match(error.details, /CONFIG_NF_TABLES_BRIDGE/);
+  assert.match(error.advice ?? "", /CONFIG_NF_TABLES_BRIDGE/);
 });
 
 test("a thousand elements with comments in one batch, read back whole and one by one", async (t) => {

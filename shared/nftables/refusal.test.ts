@@ -33,24 +33,24 @@ test("a kind of expression that the kernel lacks is named with its option", () =
       error.message,
       `cannot add rule to chain inet t c (at ${name}): ENOENT, no such file or directory`,
     );
-    assert.match(error.details, new RegExp(option));
+    assert.match(error.advice ?? "", new RegExp(option));
   }
 });
 
 test("other failures at an expression say nothing of options", () => {
   const verdict = { kind: "verdict", verdict: { kind: "jump", chain: "x" } } as const;
-  assert.equal(atLast(2, verdict).details, "");
-  assert.equal(atLast(22, { kind: "masq", flags: 0 }).details, "");
+  assert.equal(atLast(2, verdict).advice, undefined);
+  assert.equal(atLast(22, { kind: "masq", flags: 0 }).advice, undefined);
 });
 
 test("chains of a kind that the kernel lacks are named with the options", () => {
   for (const errno of [95, 97]) {
     const error = refusal([addChain({ ...chain, base })], { index: 0, errno, explanation: "" });
-    assert.match(error.details, /CONFIG_NF_TABLES_INET, and CONFIG_NFT_NAT/);
+    assert.match(error.advice ?? "", /CONFIG_NF_TABLES_INET, and CONFIG_NFT_NAT/);
   }
   // A table that is not there.
   const error = refusal([addChain({ ...chain, base })], { index: 0, errno: 2, explanation: "", offset: 0 });
-  assert.equal(error.details, "");
+  assert.equal(error.advice, undefined);
 });
 
 test("the kernel's own words are told", () => {
@@ -64,7 +64,7 @@ test("the kernel's own words are told", () => {
 test("a batch that nobody takes names nf_tables", () => {
   const error = refusal([deleteChain(chain)], { index: -1, errno: 95, explanation: "" });
   assert.match(error.message, /^cannot change the nf_tables ruleset: EOPNOTSUPP/);
-  assert.match(error.details, /CONFIG_NF_TABLES/);
+  assert.match(error.advice ?? "", /CONFIG_NF_TABLES/);
   const perm = refusal([deleteChain(chain)], { index: -1, errno: 1, explanation: "" });
-  assert.match(perm.details, /CAP_NET_ADMIN/);
+  assert.equal(perm.advice, undefined);
 });

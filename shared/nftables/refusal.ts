@@ -11,12 +11,9 @@ const NFTA_CHAIN_TYPE = 7;
 
 /** The kernel refused a batch of nf_tables; nothing of it was applied. */
 export class NftablesRefusal extends SystemError {
-  declare readonly details: string;
-
-  constructor(operation: string, errno: number | string, explanation: string, details: string) {
-    super(operation, errno, explanation);
+  constructor(operation: string, errno: number | string, explanation: string, advice: string) {
+    super(operation, errno, explanation, advice === "" ? {} : { advice });
     this.name = "NftablesRefusal";
-    if (details !== "") this.details = details;
   }
 }
 

@@ -3,7 +3,7 @@ import { type TestContext, test } from "node:test";
 import { hostFor } from "../../conformance/harness/host.ts";
 import { ipJson } from "../../conformance/harness/inspect.ts";
 import { asObject, type JsonObject } from "../../conformance/harness/json.ts";
-import { CniError } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
 import { openRtnetlink } from "./client.ts";
@@ -90,7 +90,7 @@ test("what does not exist is undefined, or an error that names it", async (t) =>
   assert.equal(findLinkByIndex(rt, 4711), undefined);
   assert.throws(
     () => requireLink(rt, "none"),
-    (error) => error instanceof CniError && error.code === 100 && /"none".*ENODEV/.test(error.message),
+    (error) => error instanceof Failure && error.kind === "refused" && /"none".*ENODEV/.test(error.message),
   );
 });
 

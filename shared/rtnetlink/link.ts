@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../errors/cni-error.ts";
+import { Failure } from "../errors/failure.ts";
 import { isErrno } from "../errors/system-error.ts";
 import {
   Attributes,
@@ -141,11 +141,11 @@ export function findLinkByIndex(rt: NetlinkSocket, index: number): Link | undefi
   return getLink(rt, `cannot look up link ${index}`, body, isIt);
 }
 
-/** The link of this name. Throws CniError when there is none. */
+/** The link of this name. Throws Failure when there is none. */
 export function requireLink(rt: NetlinkSocket, name: string): Link {
   const link = findLink(rt, name);
   if (link !== undefined) return link;
-  throw new CniError(ErrorCode.kernelRefused, `failed to lookup "${name}": ENODEV, link not found`);
+  throw new Failure("refused", `failed to lookup "${name}": ENODEV, link not found`);
 }
 
 /** Links have alternative names as well, by which they are found (ip-link(8), altname). */
@@ -241,7 +241,7 @@ function decodeBridge(link: Attributes): BridgeSettings {
   };
 }
 
-/** Changes a link in one request. Throws SystemError; CniError code 7 for a malformed MAC. */
+/** Changes a link in one request. Throws SystemError; Failure `invalid` for a malformed MAC. */
 export function setLink(
   rt: NetlinkSocket,
   link: { index: number; name: string },
@@ -274,15 +274,13 @@ function describe(changes: LinkChanges): string {
     .join(", ");
 }
 
-/** The bytes of a MAC. Throws CniError code 7. */
+/** The bytes of a MAC. Throws Failure `invalid`. */
 export function requireMac(text: string): Uint8Array {
   const bytes = parseMac(text);
   if (bytes !== undefined) return bytes;
-  throw new CniError(
-    ErrorCode.invalidConfig,
-    `address ${text}: invalid MAC address`,
-    "write it as six pairs of hex digits, for example 02:00:00:00:00:01",
-  );
+  throw new Failure("invalid", `address ${text}: invalid MAC address`, {
+    advice: "write it as six pairs of hex digits, for example 02:00:00:00:00:01",
+  });
 }
 
 /** Deletes a link; nothing happens when it is gone already. Throws SystemError. */

@@ -1,7 +1,7 @@
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../../shared/cni/prev-result.ts";
 import type { Result } from "../../../shared/cni/result.ts";
-import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
 import { withNftables } from "../../../shared/nftables/client.ts";
 import { requireGatewaysReached } from "../bridge-netfilter.ts";

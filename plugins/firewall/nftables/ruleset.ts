@@ -1,6 +1,6 @@
 import type { Attachment } from "../../../shared/cni/attachments.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
 import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comment.ts";
-import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
 import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../../shared/nftables/client.ts";
 import type { Owner } from "../owner.ts";
 import { isolationTable } from "./isolation-table.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CniError } from "../../../shared/errors/cni-error.ts";
+import { CniError } from "../../../shared/cni/errors/cni-error.ts";
 import { compileRule } from "../../../shared/nftables/statement.ts";
 import { parseConditions } from "./conditions.ts";
 

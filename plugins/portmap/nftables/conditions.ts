@@ -1,4 +1,4 @@
-import { CniError, ErrorCode } from "../../../shared/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
 import { type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
 import { interfaceValue, markValue } from "../../../shared/nftables/data-type.ts";
 import { inPrefix, matches, type Statement } from "../../../shared/nftables/statement.ts";

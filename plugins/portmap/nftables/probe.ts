@@ -1,4 +1,4 @@
-import { errorText } from "../../../shared/errors/cni-error.ts";
+import { errorText } from "../../../shared/errors/failure.ts";
 import { isErrno } from "../../../shared/errors/system-error.ts";
 import { type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
 import { openNftables } from "../../../shared/nftables/client.ts";

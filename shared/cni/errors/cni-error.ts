@@ -48,16 +48,3 @@ export class CniError extends Error {
     this.details = details;
   }
 }
-
-/** Puts "context: " in front of a failure's message and keeps its code and details. */
-export function withContext(context: string, error: unknown): unknown {
-  if (error instanceof CniError) {
-    return new CniError(error.code, `${context}: ${error.message}`, error.details, { cause: error });
-  }
-  return error;
-}
-
-/** The text of any thrown value. */
-export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
