@@ -4,19 +4,19 @@ import { forgetConnectionsOf } from "../../shared/conntrack/client.ts";
 import { lazy } from "../../shared/errors/lazy.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
+import { type Family, hasIptables } from "../../shared/iptables/client.ts";
+import { chainMayExist } from "../../shared/iptables/presence.ts";
+import type { Doomed } from "../../shared/iptables/removal.ts";
+import { parseRuleset, type Ruleset } from "../../shared/iptables/ruleset.ts";
+import type { Transaction } from "../../shared/iptables/transaction.ts";
 import {
   changeRules,
   changeRulesIfAvailable,
-  type Family,
-  hasIptables,
   readRules,
-  type StartedChange,
+  removeChains,
+  type Started,
   startChange,
-} from "../../shared/iptables/client.ts";
-import { chainMayExist } from "../../shared/iptables/presence.ts";
-import { type Doomed, removeChains } from "../../shared/iptables/removal.ts";
-import { parseRuleset, type Ruleset } from "../../shared/iptables/ruleset.ts";
-import type { Transaction } from "../../shared/iptables/transaction.ts";
+} from "../../shared/iptables/transitional.ts";
 import {
   type ChainOwner,
   chainName,
@@ -107,7 +107,7 @@ interface Removal {
   readonly guess: Transaction | undefined;
 }
 
-function tryToStart({ family, isThere, guess }: Removal): StartedChange | undefined {
+function tryToStart({ family, isThere, guess }: Removal): Started | undefined {
   try {
     if (guess === undefined || !isThere()) return undefined;
     forgetSources(guess);

@@ -10,7 +10,7 @@ import {
   changeRulesetPrepared,
   hasNftables,
   type Nftables,
-  withNftables,
+  openNftables,
 } from "../../shared/nftables/client.ts";
 import type { Command } from "../../shared/nftables/command.ts";
 import { addElements, deleteElements, type Element } from "../../shared/nftables/element.ts";
@@ -33,7 +33,8 @@ import { peerChain, peerCommentStart, peerNetworkStart } from "./peer-masquerade
 /** Masquerades what these addresses send beyond their own networks. Throws SystemError. */
 export function addElementsOf(owner: Owner, addresses: readonly IpPrefix[], undo: UndoStack): void {
   const comment = ownerComment(owner);
-  withNftables((nftables) => changeRuleset(nftables, () => planAdd(nftables, comment, addresses)));
+  const nftables = openNftables();
+  changeRuleset(nftables, () => ({ commands: planAdd(nftables, comment, addresses) }));
   undo.push(() => removeElementsOf(owner));
 }
 
@@ -59,11 +60,10 @@ function planAdd(nftables: Nftables, comment: string, addresses: readonly IpPref
 /** True when the address of an attachment has its element, or a rule of the Go plugin. Throws SystemError. */
 export function hasElement(owner: Owner, address: IpAddress): boolean {
   if (!hasNftables()) return false;
-  return withNftables((nftables) => {
-    const element = nftables.getElement(sources[address.family], { key: sourceKey(address) });
-    if (element?.comment === ownerComment(owner)) return true;
-    return nftables.findRules(peerChain.table, peerChain.name, peerCommentStart(owner)).length > 0;
-  });
+  const nftables = openNftables();
+  const element = nftables.getElement(sources[address.family], { key: sourceKey(address) });
+  if (element?.comment === ownerComment(owner)) return true;
+  return nftables.findRules(peerChain.table, peerChain.name, peerCommentStart(owner)).length > 0;
 }
 
 /** Removes what masquerades an attachment, the Go plugin's rules included. Throws SystemError. */
@@ -113,30 +113,30 @@ interface Selection {
 
 function removeWhere(selection: Selection): void {
   if (!hasNftables()) return;
-  withNftables((nftables) => {
-    const isThere = [masqueradeTable, peerChain.table].some(
-      (table) => nftables.getTable(table) !== undefined,
-    );
-    if (!isThere) return;
-    const plan = () => {
-      const released = new Map<string, IpAddress>();
-      return { commands: planRemoval(nftables, selection, released), released };
-    };
-    // Translated connections would go on with the address's next owner. When only they are left nothing tells of them:
-    // a call that is killed in between must find the elements, so they are forgotten before as well.
-    const forget = ({ released }: ReturnType<typeof plan>) => {
-      if (selection.keepsConnections !== true) forgetConnectionsOf([...released.values()]);
-    };
-    forget(changeRulesetPrepared(nftables, plan, forget));
-  });
+  const nftables = openNftables();
+  const tables = [masqueradeTable, peerChain.table];
+  if (!tables.some((table) => nftables.getTable(table) !== undefined)) return;
+  // Translated connections would go on with the address's next owner. When only they are left nothing tells of them:
+  // a call that is killed in between must find the elements, so they are forgotten before as well.
+  const forget = ({ released }: Removal) => {
+    if (selection.keepsConnections !== true) forgetConnectionsOf(released);
+  };
+  forget(changeRulesetPrepared(nftables, () => planRemoval(nftables, selection), forget));
 }
 
-function planRemoval(nftables: Nftables, selection: Selection, released: Map<string, IpAddress>): Command[] {
+interface Removal {
+  readonly commands: readonly Command[];
+  /** Addresses that are no longer masqueraded by our table. */
+  readonly released: readonly IpAddress[];
+}
+
+function planRemoval(nftables: Nftables, selection: Selection): Removal {
   const peers = nftables
     .findRules(peerChain.table, peerChain.name, selection.peerStart)
     .filter(selection.isPeerMeant);
   const peerCommands = peers.map(deleteRule);
-  if (nftables.getTable(masqueradeTable) === undefined) return peerCommands;
+  if (nftables.getTable(masqueradeTable) === undefined) return { commands: peerCommands, released: [] };
+  const released = new Map<string, IpAddress>();
   const commands: Command[] = [];
   const leaving = new Map<string, number>();
   for (const set of [sources[4], sources[6]]) {
@@ -152,10 +152,10 @@ function planRemoval(nftables: Nftables, selection: Selection, released: Map<str
   }
   const unused = unusedChains(nftables, leaving);
   // With the last container goes the table.
-  if (unused.length > 0 && unused.length === subnetChains(nftables))
-    return [...peerCommands, deleteTable(masqueradeTable)];
+  const isLast = unused.length > 0 && unused.length === subnetChains(nftables);
   const chainCommands = unused.flatMap((chain) => [flushChain(chain), deleteChain(chain)]);
-  return [...peerCommands, ...commands, ...chainCommands];
+  const ownCommands = isLast ? [deleteTable(masqueradeTable)] : [...commands, ...chainCommands];
+  return { commands: [...peerCommands, ...ownCommands], released: [...released.values()] };
 }
 
 function subnetChains(nftables: Nftables): number {

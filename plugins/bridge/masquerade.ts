@@ -3,7 +3,7 @@ import { runAll, type UndoStack } from "../../shared/cni/undo-stack.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { hasIptables } from "../../shared/iptables/client.ts";
-import { startEarly } from "../../shared/iptables/restore.ts";
+import { startEarly } from "../../shared/iptables/transitional.ts";
 import { hasNftables } from "../../shared/nftables/client.ts";
 import type { MasqueradeBackend } from "./config.ts";
 import { addRules, collectRules, hasEntryRule, startRemovingRules } from "./masquerade-iptables.ts";

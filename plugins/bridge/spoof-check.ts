@@ -6,8 +6,8 @@ import {
   changeRuleset,
   hasNftables,
   type Nftables,
+  openNftables,
   removeFromTables,
-  withNftables,
 } from "../../shared/nftables/client.ts";
 import type { Command } from "../../shared/nftables/command.ts";
 import { addElements, deleteElements, type Element } from "../../shared/nftables/element.ts";
@@ -31,15 +31,16 @@ export function addSpoofCheck(owner: Owner, port: string, mac: string, undo: Und
   const comment = ownerComment(owner);
   const guarded = guardedElement(port, comment);
   const sender = senderElement(port, requireMac(mac), comment);
-  withNftables((nftables) =>
-    changeRuleset(nftables, () => [
+  const nftables = openNftables();
+  changeRuleset(nftables, () => ({
+    commands: [
       ...completeTable(spoofCheckDefinition(), readTableState(nftables, spoofCheckDefinition())),
       // A port of this name that is gone by now may have left some.
       ...planRemoval(nftables, (element) => element.comment === comment, comment, false),
       ...addElements(guardedPorts, [guarded]),
       ...addElements(senders, [sender]),
-    ]),
-  );
+    ],
+  }));
   undo.push(() => removeSpoofCheck(owner));
 }
 
@@ -49,38 +50,39 @@ export function addSpoofCheck(owner: Owner, port: string, mac: string, undo: Und
  */
 export function spoofChecker(owner: Owner, port: string, mac: string): "ours" | "Go" | undefined {
   if (!hasNftables()) return undefined;
-  return withNftables((nftables) => {
-    const comment = ownerComment(owner);
-    const isGuarded = nftables.getElement(guardedPorts, guardedElement(port, comment)) !== undefined;
-    const sender = senderElement(port, requireMac(mac), comment);
-    if (isGuarded && nftables.getElement(senders, sender) !== undefined) return "ours";
-    return peerJumps(nftables, owner).length > 0 ? "Go" : undefined;
-  });
+  const nftables = openNftables();
+  const comment = ownerComment(owner);
+  const isGuarded = nftables.getElement(guardedPorts, guardedElement(port, comment)) !== undefined;
+  const sender = senderElement(port, requireMac(mac), comment);
+  if (isGuarded && nftables.getElement(senders, sender) !== undefined) return "ours";
+  return peerJumps(nftables, owner).length > 0 ? "Go" : undefined;
 }
 
 /** Removes an attachment's check, also one that the Go plugin has made. Throws SystemError. */
 export function removeSpoofCheck(owner: Owner): void {
   const comment = ownerComment(owner);
-  removeFromTables([spoofCheckTable, peerTable], (nftables) => [
-    ...planPeerRemoval(nftables, owner),
-    ...planRemoval(nftables, (element) => element.comment === comment, comment, true),
-  ]);
+  removeFromTables([spoofCheckTable, peerTable], (nftables) => ({
+    commands: [
+      ...planPeerRemoval(nftables, owner),
+      ...planRemoval(nftables, (element) => element.comment === comment, comment, true),
+    ],
+  }));
 }
 
 /** Removes the checks of attachments of a network that are not listed. Throws SystemError. */
 export function collectSpoofChecks(network: string, valid: readonly Attachment[]): void {
   const live = new Set(valid.map((attachment) => ownerComment({ network, ...attachment })));
   const isStale = ({ comment = "" }: Element): boolean => !live.has(comment);
-  removeFromTables([spoofCheckTable], (nftables) =>
-    planRemoval(nftables, isStale, ownerCommentStart(network), true),
-  );
+  removeFromTables([spoofCheckTable], (nftables) => ({
+    commands: planRemoval(nftables, isStale, ownerCommentStart(network), true),
+  }));
 }
 
 /** Removes our own checks of owners who are gone. Throws SystemError. */
 export function sweepSpoofChecks(isGone: (comment: string) => boolean): void {
-  removeFromTables([spoofCheckTable], (nftables) =>
-    planRemoval(nftables, ({ comment = "" }) => isGone(comment), "", true),
-  );
+  removeFromTables([spoofCheckTable], (nftables) => ({
+    commands: planRemoval(nftables, ({ comment = "" }) => isGone(comment), "", true),
+  }));
 }
 
 /** @param withTable the table goes with its last port. */

@@ -1,8 +1,9 @@
 import type { IpAddress } from "../../shared/ip/address.ts";
-import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.ts";
+import { IptablesUnavailable } from "../../shared/iptables/client.ts";
 import { ruleNames } from "../../shared/iptables/presence.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import type { Transaction } from "../../shared/iptables/transaction.ts";
+import { changeRules } from "../../shared/iptables/transitional.ts";
 import { families } from "./attachment.ts";
 import type { Bindings } from "./bindings.ts";
 import { unusedBridges } from "./isolation-users.ts";

@@ -1,6 +1,6 @@
 import type { Request } from "../../shared/cni/plugin.ts";
 import { likelyFamilies } from "../../shared/cni/prev-result.ts";
-import { startEarly } from "../../shared/iptables/restore.ts";
+import { startEarly } from "../../shared/iptables/transitional.ts";
 
 /** Starts iptables-restore where no other backend is asked for. */
 export function prepare(request: Request): void {

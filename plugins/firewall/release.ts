@@ -1,11 +1,12 @@
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { formatIp, type IpAddress, sameIp } from "../../shared/ip/address.ts";
-import { changeRules, IptablesUnavailable } from "../../shared/iptables/client.ts";
+import { IptablesUnavailable } from "../../shared/iptables/client.ts";
 import { legacyTableExists } from "../../shared/iptables/legacy-table.ts";
 import { ruleNames } from "../../shared/iptables/presence.ts";
 import { outOfReach } from "../../shared/iptables/removal.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import type { Operation } from "../../shared/iptables/transaction.ts";
+import { changeRules } from "../../shared/iptables/transitional.ts";
 import type { Family } from "../../shared/iptables/which.ts";
 import { distinct, families, ofFamily } from "./attachment.ts";
 import type { Bindings } from "./bindings.ts";

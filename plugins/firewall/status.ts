@@ -1,8 +1,8 @@
 import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { readRules } from "../../shared/iptables/client.ts";
 import { iptablesProgram } from "../../shared/iptables/program.ts";
+import { readRules } from "../../shared/iptables/transitional.ts";
 import { requireWritableDirectory } from "../../shared/linux/writable-directory.ts";
 import { usesNftables } from "./backend.ts";
 import { decodeConfig, type FirewallConfig } from "./config.ts";

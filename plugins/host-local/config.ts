@@ -142,6 +142,7 @@ const configSchema = configObject({
  * @throws CniError code 4 (CNI_ARGS), 6 or 7.
  */
 export function loadConfig(request: Request, ranges: "required" | "optional" = "required"): Config {
+  const store = storeSettings(request);
   const { ipam, args, runtimeConfig } = decode(configSchema, request.document);
   if (ipam === undefined) throw missingIpam();
   checkSeconds("lockTimeout", ipam.lockTimeout, "how many seconds to wait for the lock");
@@ -158,7 +159,7 @@ export function loadConfig(request: Request, ranges: "required" | "optional" = "
   refuseSeveralPerFamily(sets, request.cniVersion);
   refuseOverlap(sets);
   return {
-    ...storeSettings(request),
+    ...store,
     sets,
     requested,
     routes: (ipam.routes ?? []).map(asRoute),

@@ -5,8 +5,6 @@ import { prevResult } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { type UndoStack, withUndo } from "../../shared/cni/undo-stack.ts";
 import {
-  changeRules,
-  changeRulesIfAvailable,
   hasIptables,
   IptablesUnavailable,
   requireIptables,
@@ -15,7 +13,8 @@ import {
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import type { Transaction } from "../../shared/iptables/transaction.ts";
-import { hasNftables, withNftables } from "../../shared/nftables/client.ts";
+import { changeRules, changeRulesIfAvailable } from "../../shared/iptables/transitional.ts";
+import { hasNftables, openNftables } from "../../shared/nftables/client.ts";
 import { containerAddresses } from "./addresses.ts";
 import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
@@ -89,10 +88,9 @@ function publishByNftables(
 ): void {
   clearPortsInIptables(request, config, families, holders);
   const containers = families.map(({ address }) => address);
-  const done = withNftables((nftables) =>
-    holders.decide(() => publish(nftables, config, containers, ownerComment(request), holders)),
-  );
-  undo.push(() => withNftables((nftables) => unpublish(nftables, done)));
+  const nftables = openNftables();
+  const done = holders.decide(() => publish(nftables, config, containers, ownerComment(request), holders));
+  undo.push(() => unpublish(nftables, done));
   forgetTakenOver(done.takenOver);
 }
 
@@ -130,10 +128,9 @@ function publishByIptables(
   const unconditional = families.filter(({ family }) => config.conditions[family].length === 0);
   const containers = unconditional.map(({ address }) => address);
   if (hasNftables()) {
+    const nftables = openNftables();
     forgetTakenOver(
-      withNftables((nftables) =>
-        holders.decide(() => clearPorts(nftables, config, containers, ownerComment(request), holders)),
-      ),
+      holders.decide(() => clearPorts(nftables, config, containers, ownerComment(request), holders)),
     );
   }
   for (const { family, address } of families) {

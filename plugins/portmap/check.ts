@@ -2,11 +2,12 @@ import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { ownerComment } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../shared/cni/prev-result.ts";
-import { hasIptables, readRules } from "../../shared/iptables/client.ts";
+import { hasIptables } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import { joinRule, type Rule } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
-import { hasNftables, withNftables } from "../../shared/nftables/client.ts";
+import { readRules } from "../../shared/iptables/transitional.ts";
+import { hasNftables, openNftables } from "../../shared/nftables/client.ts";
 import type { PortmapConfig } from "./config.ts";
 import { type PublishedFamily, publishedFamilies } from "./families.ts";
 import { localhostFamily, localhostRefusal } from "./localhost-access.ts";
@@ -52,7 +53,7 @@ function missingIn(
     const desired = desiredRules(request, config, address);
     return firstMissing(readRules(family, "nat", [desired.chain, ...sharedChainsOf(desired)]), desired);
   }
-  return withNftables((nftables) => firstMissingElement(nftables, config, address, ownerComment(request)));
+  return firstMissingElement(openNftables(), config, address, ownerComment(request));
 }
 
 /** Whether the other backend publishes the same: it was in use when the container was added. */
@@ -69,7 +70,7 @@ function isInOther(request: Request, config: PortmapConfig, published: Published
 
 /** Whether the Go plugin has published it with nftables: the executable was replaced since. */
 function isByGo({ containerId }: Request, config: PortmapConfig, { address }: PublishedFamily): boolean {
-  return hasNftables() && withNftables((nftables) => isPublishedByGo(nftables, config, address, containerId));
+  return hasNftables() && isPublishedByGo(openNftables(), config, address, containerId);
 }
 
 /** What is missing, in words; undefined when all is there. */

@@ -1,6 +1,6 @@
 import type { IpAddress } from "../../shared/ip/address.ts";
 import { legacyTableExists } from "../../shared/iptables/legacy-table.ts";
-import { hasNftables, type Nftables, withNftables } from "../../shared/nftables/client.ts";
+import { hasNftables, type Nftables, openNftables } from "../../shared/nftables/client.ts";
 import type { TableName } from "../../shared/nftables/command.ts";
 import { addressValue } from "../../shared/nftables/data-type.ts";
 import { containerChainPrefix, dnatChain } from "./names.ts";
@@ -19,9 +19,7 @@ export function mayLeadTo(address: IpAddress, own: string): boolean {
   if (legacyTableExists(family, "nat")) return true;
   if (!hasNftables()) return false;
   const table = { family: family === 4 ? "ip" : "ip6", name: "nat" } as const;
-  return withNftables((nftables) =>
-    chainsLeadingTo(nftables, table, addressValue(address)).some((chain) => chain !== own),
-  );
+  return chainsLeadingTo(openNftables(), table, addressValue(address)).some((chain) => chain !== own);
 }
 
 function chainsLeadingTo(nftables: Nftables, table: TableName, address: Uint8Array): string[] {

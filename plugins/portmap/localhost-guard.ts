@@ -1,6 +1,6 @@
 import { isErrno } from "../../shared/errors/system-error.ts";
-import { changeRules, changeRulesIfAvailable } from "../../shared/iptables/client.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
+import { changeRules, changeRulesIfAvailable } from "../../shared/iptables/transitional.ts";
 import { requireSysctl } from "../../shared/linux/required-sysctl.ts";
 import { ensureSysctl, linkSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
 import { addChain, deleteChain, flushChain } from "../../shared/nftables/chain.ts";
@@ -8,8 +8,8 @@ import {
   changeRuleset,
   hasNftables,
   type Nftables,
+  openNftables,
   removeFromTables,
-  withNftables,
 } from "../../shared/nftables/client.ts";
 import type { Command } from "../../shared/nftables/command.ts";
 import { addElements, deleteElements, type Element } from "../../shared/nftables/element.ts";
@@ -52,9 +52,10 @@ export function isOpen(name: string): boolean {
  */
 export function openFor(owner: string, name: string): void {
   // The rule comes first and goes last.
-  if (hasNftables())
-    withNftables((nftables) => changeRuleset(nftables, () => planOpen(nftables, owner, name)));
-  else changeRules(4, "filter", (current) => planGuard(current, owner, name, !isOpen(name)));
+  if (hasNftables()) {
+    const nftables = openNftables();
+    changeRuleset(nftables, () => ({ commands: planOpen(nftables, owner, name) }));
+  } else changeRules(4, "filter", (current) => planGuard(current, owner, name, !isOpen(name)));
   if (!isOpen(name)) requireSysctl(routeLocalnet(name), "1", otherwise);
 }
 
@@ -79,7 +80,7 @@ function planOpen(nftables: Nftables, owner: string, name: string): Command[] {
 
 /** Whether containers behind an interface are kept from the host's 127.0.0.1. Throws SystemError. */
 export function isGuarded(owner: string, name: string): boolean {
-  return !hasNftables() || withNftables((nftables) => planOpen(nftables, owner, name).length === 0);
+  return !hasNftables() || planOpen(openNftables(), owner, name).length === 0;
 }
 
 /** Takes back what was opened for an attachment, unless others need it. Throws SystemError. */
@@ -110,25 +111,31 @@ function closeRules(leaves: (owner: string) => boolean): void {
 }
 
 function close(find: (nftables: Nftables) => Element[]): void {
-  let closed: string[] = [];
-  removeFromTables([localhostTable], (nftables) => {
-    closed = [];
-    const leaving = find(nftables);
-    const interfaces = nftables.listElements(openInterfaces);
-    const unused = interfaces.filter((element) => isUnused(nftables, element, leaving));
-    const going =
-      unused.length === 0 || othersPublish(nftables)
-        ? []
-        : unused.filter((element) => canClose(element, closed));
-    if (going.length > 0 && going.length === interfaces.length) return [deleteTable(localhostTable)];
-    const chains = going.map((element) => interfaceChain(interfaceOf(element)));
-    return [
-      ...deleteElements(publishers, leaving),
-      ...deleteElements(openInterfaces, going),
-      ...chains.flatMap((chain) => [flushChain(chain), deleteChain(chain)]),
-    ];
-  });
-  for (const name of closed) openAgain(name);
+  const done = removeFromTables([localhostTable], (nftables) => planClosing(nftables, find(nftables)));
+  for (const name of done?.closed ?? []) openAgain(name);
+}
+
+/**
+ * Closes interfaces while it plans: one that cannot be closed has to stay guarded. Returns those that were open until
+ * then, which an attempt that is made again does not see: they are closed by now.
+ */
+function planClosing(nftables: Nftables, leaving: readonly Element[]) {
+  const interfaces = nftables.listElements(openInterfaces);
+  const unused = interfaces.filter((element) => isUnused(nftables, element, leaving));
+  const isTried = unused.length > 0 && !othersPublish(nftables);
+  const tried = isTried ? unused.map((element) => ({ element, state: stateAfterClosing(element) })) : [];
+  const going = tried.filter(({ state }) => state !== "refused").map(({ element }) => element);
+  const closed = tried.filter(({ state }) => state === "closed").map(({ element }) => interfaceOf(element));
+  const isLast = going.length > 0 && going.length === interfaces.length;
+  const chains = going.map((element) => interfaceChain(interfaceOf(element)));
+  const commands = isLast
+    ? [deleteTable(localhostTable)]
+    : [
+        ...deleteElements(publishers, leaving),
+        ...deleteElements(openInterfaces, going),
+        ...chains.flatMap((chain) => [flushChain(chain), deleteChain(chain)]),
+      ];
+  return { commands, closed };
 }
 
 /** The kernel counts a chain's rules and what leads to it. */
@@ -139,16 +146,14 @@ function isUnused(nftables: Nftables, element: Element, leaving: readonly Elemen
   return uses === rules + 1 + leaving.filter((one) => chainOf(one) === chain).length;
 }
 
-/** False when the interface stays open though it should not: then it stays guarded as well. */
-function canClose(element: Element, closed: string[]): boolean {
-  if (!isOpenedByUs(element)) return true;
-  const name = interfaceOf(element);
-  const result = tryToClose(name);
-  if (result === "closed") closed.push(name);
-  return result !== "refused";
+type Closing = "closed" | "was closed" | "refused";
+
+/** An interface that others had opened before us stays as it is. */
+function stateAfterClosing(element: Element): Closing {
+  return isOpenedByUs(element) ? tryToClose(interfaceOf(element)) : "was closed";
 }
 
-function tryToClose(name: string): "closed" | "was closed" | "refused" {
+function tryToClose(name: string): Closing {
   try {
     return ensureSysctl(routeLocalnet(name), "0") ? "closed" : "was closed";
   } catch (error) {
@@ -159,6 +164,6 @@ function tryToClose(name: string): "closed" | "was closed" | "refused" {
 
 /** Somebody may have come to publish ports there before the change was made, but after it was decided. */
 function openAgain(name: string): void {
-  const isUsed = withNftables((nftables) => nftables.getChain(interfaceChain(name)) !== undefined);
+  const isUsed = openNftables().getChain(interfaceChain(name)) !== undefined;
   if (isUsed) ensureSysctl(routeLocalnet(name), "1");
 }

@@ -1,6 +1,6 @@
-import { readRules } from "../../shared/iptables/client.ts";
 import { chainMayExist, nftChainExists } from "../../shared/iptables/presence.ts";
 import { targetOf } from "../../shared/iptables/rule.ts";
+import { readRules } from "../../shared/iptables/transitional.ts";
 import type { Nftables } from "../../shared/nftables/client.ts";
 import { publishers } from "./localhost-table.ts";
 import { containerChain, dnatChain } from "./names.ts";

@@ -1,9 +1,10 @@
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
-import { changeRulesIfAvailable, type TablePart } from "../../shared/iptables/client.ts";
+import type { TablePart } from "../../shared/iptables/client.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import type { Transaction } from "../../shared/iptables/transaction.ts";
-import { hasNftables, withNftables } from "../../shared/nftables/client.ts";
+import { changeRulesIfAvailable } from "../../shared/iptables/transitional.ts";
+import { hasNftables, openNftables } from "../../shared/nftables/client.ts";
 import type { Holders } from "./holders.ts";
 import { mayLeadTo } from "./iptables-address.ts";
 import { holdersAt, leadsOnlyTo } from "./iptables-holders.ts";
@@ -21,7 +22,7 @@ import { forgetLeftConnections } from "./stale-connections.ts";
 /** Clears the way to an address in nf_tables. Throws CniError. */
 export function makeWayInNftables(request: Request, address: IpAddress, holders: Holders): void {
   if (!hasNftables()) return;
-  const left = withNftables((nftables) => clearAddress(nftables, address, request, holders));
+  const left = clearAddress(openNftables(), address, request, holders);
   forgetLeftConnections(address.family, left);
 }
 

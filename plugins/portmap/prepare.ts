@@ -1,7 +1,7 @@
 import { isJsonObject } from "../../shared/cni/json-read.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { likelyFamilies } from "../../shared/cni/prev-result.ts";
-import { startEarly } from "../../shared/iptables/restore.ts";
+import { startEarly } from "../../shared/iptables/transitional.ts";
 import { usualChains } from "./rules.ts";
 
 /** Starts iptables-restore where ports are to be published by it. DEL finds out first whether something is there. */

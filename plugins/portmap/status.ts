@@ -1,13 +1,9 @@
 import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import {
-  hasIptables,
-  IptablesUnavailable,
-  readRules,
-  requireIptables,
-} from "../../shared/iptables/client.ts";
+import { hasIptables, IptablesUnavailable, requireIptables } from "../../shared/iptables/client.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
+import { readRules } from "../../shared/iptables/transitional.ts";
 import { hasNftables } from "../../shared/nftables/client.ts";
 import { decodeConfig, type PortmapConfig } from "./config.ts";
 import { probe } from "./nftables/probe.ts";

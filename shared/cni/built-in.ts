@@ -13,10 +13,10 @@ interface Counterpart {
   readonly isByName: boolean;
 }
 
-const builtIns: { readonly counterpart: Counterpart; readonly plugin: Plugin<unknown> }[] = [];
+const builtIns: { readonly counterpart: Counterpart; readonly plugin: Plugin }[] = [];
 
 /** Called by what the build puts before a program that has a plugin inside. */
-export function addBuiltIn(counterpart: Counterpart, plugin: Plugin<unknown>): void {
+export function addBuiltIn(counterpart: Counterpart, plugin: Plugin): void {
   builtIns.push({ counterpart, plugin });
 }
 

@@ -27,11 +27,7 @@ export interface Answer {
  * @param variables the environment; `CNI_COMMAND` is in it.
  * @param readStdin is called when the configuration is needed.
  */
-export function callPlugin<Config>(
-  plugin: Plugin<Config>,
-  variables: Variables,
-  readStdin: () => Buffer,
-): Answer {
+export function callPlugin(plugin: Plugin, variables: Variables, readStdin: () => Buffer): Answer {
   try {
     return perform(plugin, readEnvironment(variables), readStdin);
   } catch (error) {
@@ -48,7 +44,7 @@ export function failure(error: unknown): Answer {
   return { text, status: 1 };
 }
 
-function perform<Config>(plugin: Plugin<Config>, environment: Environment, readStdin: () => Buffer): Answer {
+function perform(plugin: Plugin, environment: Environment, readStdin: () => Buffer): Answer {
   if (environment.command === "VERSION") {
     const text = printJsonLine({ cniVersion: newestVersion, supportedVersions: plugin.versions });
     return { text: `${text}\n`, status: 0 };
@@ -57,20 +53,18 @@ function perform<Config>(plugin: Plugin<Config>, environment: Environment, readS
   checkVersion(request.command, request.cniVersion, plugin.versions);
   if (request.command === "ADD") {
     refuseOwnNetns(request);
-    plugin.prepare?.(request);
     return performAdd(plugin, request);
   }
   performOther(plugin, request);
   return { text: "", status: 0 };
 }
 
-function performAdd<Config>(plugin: Plugin<Config>, request: Request): Answer {
-  const result = plugin.add(request, plugin.decode(request));
+function performAdd(plugin: Plugin, request: Request): Answer {
+  const result = plugin.add(request);
   // Nobody is left then who could know what was made, or call DEL for it.
   const undo = (): void => {
     try {
-      const del: Request = { ...request, command: "DEL" };
-      plugin.del(del, plugin.decode(del));
+      plugin.del({ ...request, command: "DEL" });
     } catch {
       // Nobody is left to be told.
     }
@@ -84,16 +78,14 @@ function performAdd<Config>(plugin: Plugin<Config>, request: Request): Answer {
   }
 }
 
-function performOther<Config>(plugin: Plugin<Config>, request: Request): void {
+function performOther(plugin: Plugin, request: Request): void {
   switch (request.command) {
     case "DEL":
-      plugin.prepare?.(request);
-      plugin.del(request, plugin.decode(request));
+      plugin.del(request);
       return;
     case "CHECK":
       refuseOwnNetns(request);
-      plugin.prepare?.(request);
-      plugin.check(request, plugin.decode(request));
+      plugin.check(request);
       return;
     case "GC": {
       const valid = validAttachments(request.document);

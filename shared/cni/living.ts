@@ -4,7 +4,7 @@ import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
 import { listAddresses } from "../rtnetlink/address.ts";
 import { openRtnetlink } from "../rtnetlink/client.ts";
 import { findLink } from "../rtnetlink/link.ts";
-import type { Plugin, Reapplied, Request } from "./plugin.ts";
+import type { Reapplied, Request } from "./plugin.ts";
 import { requirePrevResult } from "./prev-result.ts";
 import type { Result } from "./result.ts";
 
@@ -22,18 +22,14 @@ export function ifAlive(request: Request, make: (result: Result) => readonly str
   return gone === undefined ? { made: make(result) } : { gone };
 }
 
-/** For plugins whose CHECK sees all that their ADD makes, which makes no more than is missing. */
-export function reapplyWhatCheckMisses<Config>({
-  check,
-  add,
-}: Pick<Plugin<Config>, "check" | "add">): Required<Plugin<Config>>["reapply"] {
-  return (request, config) =>
-    ifAlive(request, () => {
-      const missing = failureOf(() => check(request, config));
-      if (missing === undefined) return [];
-      add(request, config);
-      return [missing];
-    });
+/** For plugins whose CHECK sees all that their ADD makes, and whose ADD makes no more than is missing. */
+export function reapplyWhatCheckMisses(request: Request, check: () => void, add: () => void): Reapplied {
+  return ifAlive(request, () => {
+    const missing = failureOf(check);
+    if (missing === undefined) return [];
+    add();
+    return [missing];
+  });
 }
 
 function failureOf(work: () => void): string | undefined {

@@ -35,24 +35,17 @@ export interface RepeatedKey {
 /** What came of an attachment: what was missing and is made again, or why it is not alive. For people. */
 export type Reapplied = { readonly made: readonly string[] } | { readonly gone: string };
 
-/** A plugin: what it is called and what it does for each command. The skeleton does the rest. */
-export interface Plugin<Config> {
+/**
+ * A plugin: its name and what it does for each command; `callPlugin` does the rest. Each command decodes as much of the
+ * configuration as it needs: a container must be removable even if its configuration is wrong. Commands throw CniError.
+ */
+export interface Plugin {
   readonly name: string;
   /** Specification versions, ascending. */
   readonly versions: readonly string[];
-  /**
-   * Starts what ADD, DEL or CHECK will probably need, such as a program, while the configuration is decoded. It has only
-   * the document to guess from, which may be wrong in any way. Never throws, and changes nothing.
-   */
-  readonly prepare?: (request: Request) => void;
-  /**
-   * Decodes and validates the configuration. Called for ADD, DEL and CHECK before the handler. For DEL it should look
-   * at no more than DEL needs: a container must be removable also when its configuration is wrong. Throws CniError.
-   */
-  readonly decode: (request: Request) => Config;
-  readonly add: (request: Request, config: Config) => Result;
-  readonly del: (request: Request, config: Config) => void;
-  readonly check: (request: Request, config: Config) => void;
+  readonly add: (request: Request) => Result;
+  readonly del: (request: Request) => void;
+  readonly check: (request: Request) => void;
   /** Releases what belongs to attachments of this network that are not listed. */
   readonly gc: (request: Request, valid: readonly Attachment[]) => void;
   readonly status: (request: Request) => void;
@@ -60,7 +53,7 @@ export interface Plugin<Config> {
    * Makes again what others may have removed from the host of an attachment, such as flushed rules, if it is alive. The
    * request is that of its ADD, with the whole list's result as `prevResult`. Changes nothing where nothing is missing.
    */
-  readonly reapply?: (request: Request, config: Config) => Reapplied;
+  readonly reapply?: (request: Request) => Reapplied;
   /**
    * Removes from the plugin's own tables what belongs to attachments that are gone, and returns a report for people. The
    * parameter is libcni's cache; undefined for the usual place. Throws CniError.

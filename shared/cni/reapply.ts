@@ -11,8 +11,8 @@ import type { Plugin } from "./plugin.ts";
  * @returns a report for people, a line for each attachment.
  * @throws CniError when one of them failed, or a cached result cannot be read; with the report in its details.
  */
-export function reapplyAll<Config>(
-  plugin: Pick<Plugin<Config>, "name" | "decode"> & Required<Pick<Plugin<Config>, "reapply">>,
+export function reapplyAll(
+  plugin: Required<Pick<Plugin, "name" | "reapply">>,
   cacheDirectory = usualCache,
 ): string {
   const { attachments, unreadable } = cachedAttachments(cacheDirectory, plugin.name);
@@ -22,7 +22,7 @@ export function reapplyAll<Config>(
   for (const { request, name } of attachments) {
     const said = (text: string) => lines.push(`${plugin.name}: ${name}: ${text}`);
     try {
-      const done = plugin.reapply(request, plugin.decode(request));
+      const done = plugin.reapply(request);
       if ("gone" in done) said(`not alive: ${done.gone}`);
       else said(done.made.length === 0 ? "in place" : `made again: ${done.made.join(", ")}`);
       if ("made" in done) isAnyAlive = true;

@@ -52,7 +52,6 @@ function fixture(t: TestContext, handlers = "") {
     runPlugin({
       name: "fixture",
       versions: ["0.4.0", "1.0.0", "1.1.0"],
-      decode: () => ({}),
       add: () => { note("ADD"); return empty; },
       del: () => note("DEL"),
       check: () => note("CHECK"),
@@ -154,8 +153,9 @@ test("what goes wrong while an error is told is an error object as well", (t) =>
   failed(999, "unspeakable", call({ CNI_COMMAND: "DEL" }));
 });
 
-test("an error in decoding is reported and no handler runs", (t) => {
-  const { call, ran } = fixture(t, 'decode: () => { throw new CniError(7, "bad config"); },');
+test("an error in decoding is reported", (t) => {
+  const refuse = '() => { throw new CniError(7, "bad config"); }';
+  const { call, ran } = fixture(t, ["add", "del", "check"].map((name) => `${name}: ${refuse},`).join(""));
   for (const CNI_COMMAND of ["ADD", "DEL", "CHECK"]) failed(7, "bad config", call({ CNI_COMMAND }));
   assert.ok(!ran());
 });
@@ -265,7 +265,7 @@ test("a result that cannot be delivered is a failure, and the ADD is undone", (t
 });
 
 test("ADD and CHECK refuse the plugin's own namespace before anything runs", (t) => {
-  const { call, ran } = fixture(t, 'decode: () => { note("decode"); return {}; },');
+  const { call, ran } = fixture(t);
   const text = "plugin's netns and netns from CNI_NETNS should not be the same";
   for (const CNI_NETNS of ["/proc/self/ns/net", `/proc/${process.pid}/ns/net`]) {
     for (const CNI_COMMAND of ["ADD", "CHECK"]) failed(8, text, call({ CNI_COMMAND, CNI_NETNS }));

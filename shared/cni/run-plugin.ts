@@ -17,7 +17,7 @@ declare const CNI_PLUGINS_VERSION: string | undefined;
 declare const CNI_PLUGINS_BUILD: string | undefined;
 
 /** Has a process be the plugin: see answerCall. */
-export function runPlugin<Config>(plugin: Plugin<Config>): void {
+export function runPlugin(plugin: Plugin): void {
   atStart(() => answerCall(plugin));
 }
 
@@ -28,7 +28,7 @@ export function runPlugin<Config>(plugin: Plugin<Config>): void {
  * `PLUGIN sweep [CACHE-DIRECTORY]` removes from our own tables what belongs to nobody any more, and `PLUGIN --build-info`
  * tells what the executable is built from.
  */
-export function answerCall<Config>(plugin: Plugin<Config>): never {
+export function answerCall(plugin: Plugin): never {
   try {
     return answerAndExit(plugin);
   } catch (error) {
@@ -38,7 +38,7 @@ export function answerCall<Config>(plugin: Plugin<Config>): never {
   }
 }
 
-function answerAndExit<Config>(plugin: Plugin<Config>): never {
+function answerAndExit(plugin: Plugin): never {
   const isCalled = (process.env["CNI_COMMAND"] ?? "") !== "";
   const answer = isCalled ? callPlugin(plugin, process.env, readStdin) : answerByHand(plugin);
   let { status } = answer;
@@ -71,7 +71,7 @@ export function runUnknownName(): void {
   });
 }
 
-function answerByHand<Config>(plugin: Plugin<Config>): Answer {
+function answerByHand(plugin: Plugin): Answer {
   try {
     const { reapply } = plugin;
     if (reapply !== undefined && process.argv[2] === "reapply") {
@@ -90,7 +90,7 @@ function answerByHand<Config>(plugin: Plugin<Config>): Answer {
   }
 }
 
-function aboutText<Config>(plugin: Plugin<Config>): string {
+function aboutText(plugin: Plugin): string {
   return `CNI ${plugin.name} plugin ${versionText()}\nCNI protocol versions supported: ${plugin.versions.join(", ")}\n`;
 }
 

@@ -7,12 +7,30 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { Failure } from "../errors/failure.ts";
 import { lockExclusive } from "../linux/flock.ts";
 import { inNetns, type Netns, openNetns } from "../linux/netns.ts";
-import { changeRules, changeRulesIfAvailable, type Family, hasIptables, readRules } from "./client.ts";
-import { lockFile, startEarly } from "./restore.ts";
+import { type Family, hasIptables, Iptables, type Shortcut, type Table } from "./client.ts";
+import { lockFile } from "./restore.ts";
 import { hasRule, type Ruleset } from "./ruleset.ts";
 import { Transaction } from "./transaction.ts";
 
 const originalPath = process.env["PATH"];
+
+const client = new Iptables();
+
+type Plan = (current: Ruleset) => Transaction;
+
+/** Changes a table by a plan that finds out nothing else, and returns what was done. */
+function changeRules(
+  family: Family,
+  table: Table,
+  plan: Plan,
+  { guess, part }: { guess?: Transaction; part?: Shortcut<never>["part"] } = {},
+) {
+  const { transaction } = client.change(family, table, (current) => ({ transaction: plan(current) }), {
+    ...{ guess: guess && { transaction: guess } },
+    ...(part && { part }),
+  });
+  return transaction.operations;
+}
 
 for (const flavour of ["nft", "legacy"]) {
   describe(`iptables-${flavour}`, () => {
@@ -54,10 +72,10 @@ for (const flavour of ["nft", "legacy"]) {
             run("-A", chain, "-m", "comment", "--comment", 'of "a" kind', "-j", "ACCEPT");
           }
           const rule = ["-m", "comment", "--comment", 'of "a" kind', "-j", "ACCEPT"];
-          const part = readRules(family, "nat", ["CNI-A", "POSTROUTING"]);
+          const part = client.read(family, "nat", ["CNI-A", "POSTROUTING"]);
           assert.deepEqual([part.rules("CNI-A"), part.rules("POSTROUTING")], [[rule], []]);
           assert.deepEqual([part.has("POSTROUTING"), part.has("CNI-B")], [true, false]);
-          const all = readRules(family, "nat", ["CNI-A", "CNI-C"]);
+          const all = client.read(family, "nat", ["CNI-A", "CNI-C"]);
           assert.deepEqual(
             [all.rules("CNI-A"), all.rules("CNI-B"), all.has("CNI-C")],
             [[rule], [rule], false],
@@ -70,8 +88,8 @@ for (const flavour of ["nft", "legacy"]) {
           const program = family === 4 ? "iptables" : "ip6tables";
           for (const chain of ["CNI-A", "CNI-B"]) execFileSync(program, ["-t", "nat", "-N", chain]);
           const read = (early: readonly string[], chains: readonly string[]) => {
-            startEarly(family, "reading", { table: "nat", chains: early });
-            const rules = readRules(family, "nat", chains);
+            client.startEarly(family, "reading", { table: "nat", chains: early });
+            const rules = client.read(family, "nat", chains);
             return ["CNI-A", "CNI-B", "OUTPUT"].filter((chain) => rules.has(chain));
           };
           assert.deepEqual(read(["CNI-A", "OUTPUT"], ["OUTPUT"]), ["CNI-A", "OUTPUT"]);
@@ -79,8 +97,8 @@ for (const flavour of ["nft", "legacy"]) {
           assert.deepEqual(read(["CNI-C"], ["CNI-B"]), ["CNI-B"]);
           assert.deepEqual(read([], ["CNI-B"]), ["CNI-A", "CNI-B", "OUTPUT"]);
           // What only changes need waits for them.
-          startEarly(family, "changing");
-          assert.ok(readRules(family, "nat", ["CNI-A"]).has("CNI-A"));
+          client.startEarly(family, "changing");
+          assert.ok(client.read(family, "nat", ["CNI-A"]).has("CNI-A"));
           changeRules(family, "nat", () => {
             const transaction = new Transaction();
             transaction.deleteChain("CNI-A");
@@ -105,7 +123,7 @@ for (const flavour of ["nft", "legacy"]) {
           const part = { chains: ["POSTROUTING"], suffices: () => true };
           changeRules(family, "nat", plan, { part });
           assert.deepEqual(seen, [false, true]);
-          assert.deepEqual(readRules(family, "nat").rules("CNI-OWN"), [["-j", "ACCEPT"]]);
+          assert.deepEqual(client.read(family, "nat").rules("CNI-OWN"), [["-j", "ACCEPT"]]);
           changeRules(family, "nat", plan, { part: { ...part, suffices: () => false } });
           assert.deepEqual(seen, [false, true, true]);
         });
@@ -113,8 +131,8 @@ for (const flavour of ["nft", "legacy"]) {
 
       test(`IPv${family}: reading makes nothing`, () => {
         inNetns(host, () => {
-          readRules(family, "filter");
-          readRules(family, "nat", ["POSTROUTING"]);
+          client.read(family, "filter");
+          client.read(family, "nat", ["POSTROUTING"]);
           assert.equal(execFileSync("nft", ["list", "ruleset"], { encoding: "utf8" }), "");
         });
       });
@@ -129,8 +147,8 @@ for (const flavour of ["nft", "legacy"]) {
         });
         assert.ok(lockExclusive(fd, 0));
         inNetns(host, () => {
-          assert.deepEqual(readRules(family, "filter", ["FORWARD"]).rules("FORWARD"), []);
-          assert.deepEqual(readRules(family, "filter").rules("FORWARD"), []);
+          assert.deepEqual(client.read(family, "filter", ["FORWARD"]).rules("FORWARD"), []);
+          assert.deepEqual(client.read(family, "filter").rules("FORWARD"), []);
         });
       });
 
@@ -147,7 +165,7 @@ for (const flavour of ["nft", "legacy"]) {
             return transaction;
           });
           assert.equal(done.length, 3);
-          const made = readRules(family, "nat");
+          const made = client.read(family, "nat");
           assert.deepEqual(made.rules("CNI-X"), [["-p", "tcp", ...comment, "-j", "RETURN"]]);
           assert.ok(hasRule(made, "OUTPUT", ["-j", "CNI-X"]));
           changeRules(family, "nat", (current) => {
@@ -157,7 +175,7 @@ for (const flavour of ["nft", "legacy"]) {
             transaction.deleteChain("CNI-X");
             return transaction;
           });
-          const left = readRules(family, "nat");
+          const left = client.read(family, "nat");
           assert.ok(!left.has("CNI-X"));
           assert.deepEqual(left.rules("OUTPUT"), []);
         });
@@ -176,7 +194,7 @@ for (const flavour of ["nft", "legacy"]) {
             }),
           (error) => error instanceof Failure && error.kind === "failed" && error.message.includes("70000"),
         );
-        assert.ok(!readRules(4, "nat").has("CNI-X"));
+        assert.ok(!client.read(4, "nat").has("CNI-X"));
       });
     });
 
@@ -191,7 +209,7 @@ for (const flavour of ["nft", "legacy"]) {
             return transaction;
           });
           assert.equal(done.length, chains.length);
-          const left = readRules(4, "nat");
+          const left = client.read(4, "nat");
           assert.equal(chains.filter((chain) => left.has(chain)).length, kind === "newChain" ? 2_000 : 0);
         }
       });
@@ -200,7 +218,8 @@ for (const flavour of ["nft", "legacy"]) {
     test("an empty plan changes nothing", () => {
       inNetns(host, () => {
         assert.deepEqual(
-          changeRulesIfAvailable(4, "nat", () => new Transaction()),
+          client.changeIfAvailable(4, "nat", () => ({ transaction: new Transaction() }))?.transaction
+            .operations,
           [],
         );
       });
@@ -224,8 +243,8 @@ for (const flavour of ["nft", "legacy"]) {
           return transaction;
         });
         assert.equal(plans, 2);
-        assert.deepEqual(readRules(4, "nat").rules("SHARED"), [["-j", "RETURN"]]);
-        assert.ok(readRules(4, "nat").has("THEIRS"));
+        assert.deepEqual(client.read(4, "nat").rules("SHARED"), [["-j", "RETURN"]]);
+        assert.ok(client.read(4, "nat").has("THEIRS"));
       });
     });
   });
@@ -240,7 +259,7 @@ test("a table that iptables cannot tell is not taken for an empty one", () => {
       execFileSync("iptables-nft", ["-t", "nat", "-A", "PREROUTING", "-j", "RETURN"]);
       execFileSync("nft", ["add", "rule", "ip", "nat", "PREROUTING", "ct", "state", "new", "accept"]);
       assert.throws(
-        () => changeRulesIfAvailable(4, "nat", () => new Transaction()),
+        () => client.changeIfAvailable(4, "nat", () => ({ transaction: new Transaction() })),
         (error) =>
           error instanceof Failure && error.kind === "failed" && /only nft understands/.test(error.message),
       );
@@ -308,7 +327,7 @@ test("an iptables-restore that has made the rules is not waited for, and the nex
       for (const pid of pids) process.kill(Number(pid), "SIGKILL");
       assert.equal(pids.length, 2);
       script("");
-      const { chains } = readRules(4, "nat");
+      const { chains } = client.read(4, "nat");
       assert.ok(chains.includes("CNI-A") && chains.includes("CNI-B"));
       // One that fails says nothing of the kind.
       assert.throws(() => add("CNI-A"), Failure);
@@ -341,7 +360,7 @@ test("an iptables-restore that repeats no comments makes the rules all the same"
       };
       execFileSync("iptables-nft", ["-t", "nat", "-A", "OUTPUT", "-j", "ACCEPT"]);
       changeRules(4, "nat", plan, { part });
-      assert.ok(readRules(4, "nat").has("CNI-B"));
+      assert.ok(client.read(4, "nat").has("CNI-B"));
     });
   } finally {
     process.env["PATH"] = originalPath;

@@ -1,9 +1,9 @@
 import { Failure } from "../errors/failure.ts";
 import { sleep } from "../linux/wait.ts";
 import { iptablesProgram, type Outcome, programFailure, requireIptables, startProgram } from "./program.ts";
-import { type Restore, takeRestore } from "./restore.ts";
+import { type Purpose, type Question, Restore } from "./restore.ts";
 import { parseRuleset, type Ruleset, sameRulesetText } from "./ruleset.ts";
-import type { Operation, Transaction } from "./transaction.ts";
+import type { Transaction } from "./transaction.ts";
 import { IptablesUnavailable } from "./unavailable.ts";
 import { type Family, programName } from "./which.ts";
 
@@ -16,126 +16,164 @@ export type Table = "nat" | "filter";
 const attempts = 10;
 
 /**
- * What spares reading the whole table, where a thousand containers have five thousand rules. Each must be such that
- * the transaction fails as a whole where the rest of the table is not as expected: it makes chains that are not there,
- * removes rules that are, and the chains that are then empty and unused.
+ * Ways to avoid reading the whole table, where a thousand containers have five thousand rules. Each must be safe: the
+ * transaction fails as a whole if the table is not as assumed. It creates chains that do not exist, removes rules that
+ * do, and the chains that are then empty and unused.
  */
-export interface Shortcut {
-  /** A plan for what the table probably holds: it is tried without reading. */
-  readonly guess?: Transaction | undefined;
+export interface Shortcut<Plan> {
+  /** A plan for what the table probably holds, which is tried without reading. */
+  readonly guess?: Plan | undefined;
   /** Such a plan that is being tried already. */
-  readonly started?: StartedChange | undefined;
+  readonly started?: StartedChange<Plan> | undefined;
   readonly part?: TablePart;
 }
 
-/** Chains to look at first; the others are left out of what the plan gets to see if `suffices` says so of these. */
+/** Chains to look at first; a plan does not see the others if `suffices` says so of these. */
 export interface TablePart {
   readonly chains: readonly string[];
   suffices(current: Ruleset): boolean;
 }
 
+/** A change of a table, with whatever else its plan has found out. */
+export interface PlannedRules {
+  readonly transaction: Transaction;
+}
+
 /** A transaction on its way. */
-export interface StartedChange {
-  readonly operations: readonly Operation[];
+export interface StartedChange<Plan> {
+  readonly plan: Plan;
   /** Waits for its end. False when it did not fit, and nothing was changed. */
   finish(): boolean;
 }
 
 /**
- * Starts a transaction without waiting until it is made. To be told to `changeRules` afterwards, which looks whether it
- * went well. Until then nobody else of ours makes a change.
- *
- * @throws Failure `missing` (program not installed)
+ * iptables, as one call of a plugin uses it. Its program takes longer to start than to work: who expects to need it says
+ * so with `startEarly`, as soon as possible, and the first method that needs such a program takes it.
  */
-export function startChange(family: Family, table: Table, guess: Transaction): StartedChange {
-  const restore = takeRestore(family, "changing");
-  try {
-    restore.lock();
-    restore.begin(guess.toText(table));
-  } catch (error) {
-    restore.close();
-    throw error;
-  }
-  const finish = (): boolean => {
-    const { status } = restore.finish();
-    restore.close();
-    return status === 0;
-  };
-  return { operations: guess.operations, finish };
-}
+export class Iptables {
+  readonly #early = new Map<Family, Restore>();
 
-/**
- * Changes one table of one family: reads it, lets `plan` decide, applies the transaction in one atomic
- * iptables-restore. Nothing is changed when the plan is empty. When somebody else changed the table in between so that
- * the transaction no longer fits, it is read and planned again.
- *
- * @returns what was done.
- * @throws Failure `missing` (programs not installed) or `failed` (a program failed); what `plan` throws.
- */
-export function changeRules(
-  family: Family,
-  table: Table,
-  plan: (current: Ruleset) => Transaction,
-  { guess, started, part }: Shortcut = {},
-): readonly Operation[] {
-  if (started?.finish() === true) return started.operations;
-  const program = requireIptables(family);
-  const restore = takeRestore(family, "changing");
-  const apply = (transaction: Transaction) => {
-    restore.begin(transaction.toText(table));
-    return restore.finish();
-  };
-  try {
-    restore.lock();
-    if (guess !== undefined && apply(guess).status === 0) return guess.operations;
-    const listed = part && listChains(restore, table, part.chains);
-    let before =
-      listed !== undefined && part?.suffices(listed.rules) ? listed : readTable(restore, family, table);
-    for (let attempt = 1; ; attempt++) {
-      const transaction = plan(before.rules);
-      if (transaction.isEmpty) return [];
-      const outcome = apply(transaction);
-      if (outcome.status === 0) return transaction.operations;
-      const after = readTable(restore, family, table);
-      if (attempt === attempts || sameRulesetText(before.text, after.text)) {
-        const what = `${programName(family)} refused the rules for table ${table}`;
-        throw programFailure(what, program, withLine(outcome));
-      }
-      sleep(Math.random() * 5 * attempt);
-      before = after;
+  /**
+   * Starts a program for later. A failure is reported by the method that needs the program.
+   *
+   * @param question what will probably be read first; not for changes, which read when nobody else makes any.
+   */
+  startEarly(family: Family, purpose: Purpose, question?: Question): void {
+    if (this.#early.has(family)) return;
+    const restore = new Restore(family, purpose);
+    this.#early.set(family, restore);
+    try {
+      if (question === undefined) restore.start();
+      else restore.ask(question);
+    } catch {
+      // Whoever needs the program reports it.
     }
-  } finally {
-    restore.close();
   }
-}
 
-/** As `changeRules`, but does nothing where iptables cannot have been used at all: for DEL and GC. */
-export function changeRulesIfAvailable(
-  family: Family,
-  table: Table,
-  plan: (current: Ruleset) => Transaction,
-  shortcut?: Shortcut,
-): readonly Operation[] {
-  try {
-    return changeRules(family, table, plan, shortcut);
-  } catch (error) {
-    if (error instanceof IptablesUnavailable) return [];
-    throw error;
+  /**
+   * Starts a change without waiting until it is made. Pass the result to `change`, which waits for it and falls back if it
+   * failed. Until then no other process of ours makes a change.
+   *
+   * @throws Failure `missing` (program not installed)
+   */
+  startChange<Plan extends PlannedRules>(family: Family, table: Table, plan: Plan): StartedChange<Plan> {
+    const restore = this.#take(family, "changing");
+    try {
+      restore.lock();
+      restore.begin(plan.transaction.toText(table));
+    } catch (error) {
+      restore.close();
+      throw error;
+    }
+    const finish = (): boolean => {
+      const { status } = restore.finish();
+      restore.close();
+      return status === 0;
+    };
+    return { plan, finish };
   }
-}
 
-/**
- * The chains and rules of one table. Throws Failure `missing` (program not installed) or `failed` (it failed).
- *
- * @param chains the only ones that matter: when all of them exist, the others may be left out.
- */
-export function readRules(family: Family, table: Table, chains?: readonly string[]): Ruleset {
-  const restore = takeRestore(family, "reading");
-  try {
-    const part = chains && listChains(restore, table, chains);
-    return (part ?? readTable(restore, family, table)).rules;
-  } finally {
-    restore.close();
+  /**
+   * Changes one table of one family: reads it, lets `plan` decide, applies the transaction in one atomic
+   * iptables-restore. Nothing is changed when the plan is empty. When somebody else changed the table in between so that
+   * the transaction no longer fits, it is read and planned again.
+   *
+   * @returns the plan that was applied.
+   * @throws Failure `missing` (programs not installed) or `failed` (a program failed); what `plan` throws.
+   */
+  change<Plan extends PlannedRules>(
+    family: Family,
+    table: Table,
+    plan: (current: Ruleset) => Plan,
+    { guess, started, part }: Shortcut<Plan> = {},
+  ): Plan {
+    if (started?.finish() === true) return started.plan;
+    const program = requireIptables(family);
+    const restore = this.#take(family, "changing");
+    const apply = ({ transaction }: Plan) => {
+      restore.begin(transaction.toText(table));
+      return restore.finish();
+    };
+    try {
+      restore.lock();
+      if (guess !== undefined && apply(guess).status === 0) return guess;
+      const listed = part && listChains(restore, table, part.chains);
+      let before =
+        listed !== undefined && part?.suffices(listed.rules) ? listed : readTable(restore, family, table);
+      for (let attempt = 1; ; attempt++) {
+        const planned = plan(before.rules);
+        if (planned.transaction.isEmpty) return planned;
+        const outcome = apply(planned);
+        if (outcome.status === 0) return planned;
+        const after = readTable(restore, family, table);
+        if (attempt === attempts || sameRulesetText(before.text, after.text)) {
+          const what = `${programName(family)} refused the rules for table ${table}`;
+          throw programFailure(what, program, withLine(outcome));
+        }
+        sleep(Math.random() * 5 * attempt);
+        before = after;
+      }
+    } finally {
+      restore.close();
+    }
+  }
+
+  /** As `change`, but does nothing and returns undefined where iptables cannot have been used at all: for DEL and GC. */
+  changeIfAvailable<Plan extends PlannedRules>(
+    family: Family,
+    table: Table,
+    plan: (current: Ruleset) => Plan,
+    shortcut?: Shortcut<Plan>,
+  ): Plan | undefined {
+    try {
+      return this.change(family, table, plan, shortcut);
+    } catch (error) {
+      if (error instanceof IptablesUnavailable) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * The chains and rules of one table. Throws Failure `missing` (program not installed) or `failed` (it failed).
+   *
+   * @param chains the only ones that matter: when all of them exist, the others may be left out.
+   */
+  read(family: Family, table: Table, chains?: readonly string[]): Ruleset {
+    const restore = this.#take(family, "reading");
+    try {
+      const part = chains && listChains(restore, table, chains);
+      return (part ?? readTable(restore, family, table)).rules;
+    } finally {
+      restore.close();
+    }
+  }
+
+  /** One that was started early, or a new one. To be closed. */
+  #take(family: Family, purpose: Purpose): Restore {
+    const started = this.#early.get(family);
+    if (started?.purpose !== purpose) return new Restore(family, purpose);
+    this.#early.delete(family);
+    return started;
   }
 }
 

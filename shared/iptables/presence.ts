@@ -1,6 +1,6 @@
 import { type IpAddress, ipToBytes } from "../ip/address.ts";
 import { sameBytes } from "../nftables/bytes.ts";
-import { hasNftables, type Nftables, withNftables } from "../nftables/client.ts";
+import { hasNftables, type Nftables, openNftables } from "../nftables/client.ts";
 import type { TableName } from "../nftables/command.ts";
 import { legacyChainExists, legacyRuleNames } from "./legacy-table.ts";
 import type { Family } from "./which.ts";
@@ -69,7 +69,7 @@ function nftTable(family: Family, table: "nat" | "filter"): TableName {
 /** Undefined when the kernel does not tell: the programs will say why in words. */
 function fromNftables(ask: (nftables: Nftables) => boolean): boolean | undefined {
   try {
-    return hasNftables() ? withNftables(ask) : undefined;
+    return hasNftables() ? ask(openNftables()) : undefined;
   } catch {
     return undefined;
   }

@@ -1,9 +1,9 @@
 import { Failure } from "../errors/failure.ts";
-import { changeRules, type Shortcut } from "./client.ts";
+import type { Iptables, PlannedRules, Shortcut } from "./client.ts";
 import { legacyTableExists } from "./legacy-table.ts";
 import { chainExists } from "./presence.ts";
 import type { Ruleset } from "./ruleset.ts";
-import type { Operation, Transaction } from "./transaction.ts";
+import type { Operation } from "./transaction.ts";
 import { IptablesUnavailable } from "./unavailable.ts";
 import { type Family, programName } from "./which.ts";
 
@@ -15,35 +15,51 @@ export interface Doomed {
 }
 
 /**
- * As `changeRules`, to remove chains: does nothing where iptables cannot have been used at all. What is known to be there
- * and out of reach is an error, which a retry mends once it is in reach: the programs were uninstalled meanwhile, or
+ * As `change` of Iptables, to remove chains: does nothing where iptables cannot have been used at all. What is known to be
+ * there and out of reach is an error, which a retry mends once it is in reach: the programs were uninstalled meanwhile, or
  * `iptables` is of the other variant now, which does not see these chains.
  *
- * @throws Failure `missing` or `otherVariant`, and as `changeRules`.
+ * @returns the plan that was applied; undefined when iptables cannot have been used.
+ * @throws Failure `missing`, and as `change`.
  */
-export function removeChains(
+export function removeChains<Plan extends PlannedRules>(
+  iptables: Iptables,
   { family, table, chains }: Doomed,
-  plan: (current: Ruleset) => Transaction,
-  shortcut?: Shortcut,
-): readonly Operation[] {
-  let seen: readonly string[] = [];
-  const watched = (current: Ruleset): Transaction => {
-    seen = chains.filter((chain) => current.has(chain));
-    return plan(current);
-  };
-  const isThere = (chain: string) => chainExists(family, table, chain) === true;
-  let done: readonly Operation[];
+  plan: (current: Ruleset) => Plan,
+  { guess, started }: Pick<Shortcut<Plan>, "guess" | "started"> = {},
+): Plan | undefined {
+  const exists = (chain: string) => chainExists(family, table, chain) === true;
   try {
-    done = changeRules(family, table, watched, shortcut);
+    const watched = (current: Ruleset): Watched<Plan> => ({
+      ...withoutSight(plan(current)),
+      seen: chains.filter((chain) => current.has(chain)),
+    });
+    const done = iptables.change(family, table, watched, {
+      guess: guess && withoutSight(guess),
+      started: started && { plan: withoutSight(started.plan), finish: started.finish },
+    });
+    const mayBeLeft = (chain: string): boolean =>
+      isDeleted(done.transaction.operations, chain)
+        ? legacyTableExists(family, table)
+        : !done.seen.includes(chain);
+    const left = chains.filter((chain) => mayBeLeft(chain) && exists(chain));
+    if (left.length > 0) throw outOfReach(family, `chain ${left.join(", ")} of table ${table}`);
+    return done.plan;
   } catch (error) {
-    if (!(error instanceof IptablesUnavailable) || chains.some(isThere)) throw error;
-    return [];
+    if (!(error instanceof IptablesUnavailable) || chains.some(exists)) throw error;
+    return undefined;
   }
-  const mayBeLeft = (chain: string): boolean =>
-    isDeleted(done, chain) ? legacyTableExists(family, table) : !seen.includes(chain);
-  const left = chains.filter((chain) => mayBeLeft(chain) && isThere(chain));
-  if (left.length > 0) throw outOfReach(family, `chain ${left.join(", ")} of table ${table}`);
-  return done;
+}
+
+/** A plan, with those of the chains that it has seen in the table. */
+interface Watched<Plan> extends PlannedRules {
+  readonly plan: Plan;
+  readonly seen: readonly string[];
+}
+
+/** A guess has not looked at the table. */
+function withoutSight<Plan extends PlannedRules>(plan: Plan): Watched<Plan> {
+  return { transaction: plan.transaction, plan, seen: [] };
 }
 
 function isDeleted(operations: readonly Operation[], chain: string): boolean {

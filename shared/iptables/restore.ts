@@ -159,31 +159,3 @@ export class Restore {
     return outcome;
   }
 }
-
-const early = new Map<Family, Restore>();
-
-/**
- * Starts the program for `takeRestore` later, which saves its start: for a plugin that has not found out yet whether it
- * is needed, but expects so. Whatever stands against it comes up again later.
- *
- * @param question what will probably be read first; not for changes, which read when nobody else makes any.
- */
-export function startEarly(family: Family, purpose: Purpose, question?: Question): void {
-  if (early.has(family)) return;
-  const restore = new Restore(family, purpose);
-  early.set(family, restore);
-  try {
-    if (question === undefined) restore.start();
-    else restore.ask(question);
-  } catch {
-    // It is said when it is needed.
-  }
-}
-
-/** One that was started early, or a new one. To be closed. */
-export function takeRestore(family: Family, purpose: Purpose): Restore {
-  const started = early.get(family);
-  if (started?.purpose !== purpose) return new Restore(family, purpose);
-  early.delete(family);
-  return started;
-}

@@ -6,7 +6,6 @@ import { isErrno } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
 import { addChain, deleteChain, flushChain } from "./chain.ts";
 import { changeRuleset, hasNftables, type Nftables, openNftables } from "./client.ts";
-import type { Command } from "./command.ts";
 import { addElements, createElements, deleteElements, type Element, flushSet } from "./element.ts";
 import { NftablesRefusal } from "./refusal.ts";
 import { addRule, deleteRule, insertRule } from "./rule.ts";
@@ -220,7 +219,9 @@ test("the rules of the Go plugins' nft calls are found by their comments", async
     add rule bridge nat PREROUTING iifname "veth1" jump cni-br-iface-one-eth0 comment "macspoofchk-one-eth0"`;
   host.inNetns("n", "nft", ["-f", "-"], { input });
   const theirs = { family: "inet", name: "cni_plugins_masquerade" } as const;
-  changeRuleset(nftables, () => nftables.findRules(theirs, "masq_checks", "6fd9-287f,").map(deleteRule));
+  changeRuleset(nftables, () => ({
+    commands: nftables.findRules(theirs, "masq_checks", "6fd9-287f,").map(deleteRule),
+  }));
   const left = nftables.listRules(theirs, "masq_checks").map(({ comment }) => comment);
   assert.deepEqual(left, ["6fd9-acb1, net: n, if: net1, id: three"]);
   const spoofCheck = nftables.listRules({ family: "bridge", name: "nat" });
@@ -247,7 +248,7 @@ test("a change that is based on an older state is refused, and planned again", a
       nft(host, "delete element inet cni_test addresses { 10.0.0.1 }");
       nft(host, 'add element inet cni_test addresses { 10.0.0.1 comment "new owner" }');
     }
-    return deleteElements(addresses, mine);
+    return { commands: deleteElements(addresses, mine) };
   });
   assert.equal(plans, 2);
   assert.deepEqual(nftables.listElements(addresses), [number(1, "new owner")]);
@@ -259,7 +260,7 @@ test("who changes other tables all the time keeps no change from being made", as
   let plans = 0;
   changeRuleset(nftables, () => {
     nft(host, `add table inet others${++plans}`);
-    return addElements(addresses, [number(1)]);
+    return { commands: addElements(addresses, [number(1)]) };
   });
   assert.ok(plans < 20, String(plans));
   assert.deepEqual(nftables.listElements(addresses), [number(1)]);
@@ -269,9 +270,9 @@ test("a refusal that has nothing to do with others is not tried again", async (t
   const { nftables } = await rulesetFor(t);
   let plans = 0;
   const error = refused(() =>
-    changeRuleset(nftables, (): Command[] => {
+    changeRuleset(nftables, () => {
       plans++;
-      return [deleteTable(table)];
+      return { commands: [deleteTable(table)] };
     }),
   );
   assert.match(error.message, /^cannot delete table inet cni_test: ENOENT/);
@@ -334,11 +335,11 @@ test("processes that change the same table at the same time all succeed", async 
     const worker = Number(process.argv[1]);
     for (let index = 0; index < 20; index++) {
       const element = { key: Uint8Array.of(10, 0, worker, index), comment: "worker " + worker };
-      changeRuleset(nftables, () => [...complete(), ...addElements(set, [element])]);
+      changeRuleset(nftables, () => ({ commands: [...complete(), ...addElements(set, [element])] }));
       if (index % 2 === 1) {
         changeRuleset(nftables, () => {
           const mine = nftables.listElements(set).filter(({ comment }) => comment === element.comment);
-          return deleteElements(set, mine.slice(0, 1));
+          return { commands: deleteElements(set, mine.slice(0, 1)) };
         });
       }
     }

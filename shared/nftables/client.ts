@@ -283,11 +283,6 @@ export function openNftables(): Nftables {
   }
 }
 
-/** Works on the ruleset of the calling thread's namespace. */
-export function withNftables<T>(work: (nftables: Nftables) => T): T {
-  return work(openNftables());
-}
-
 const answering = new WeakSet<Nftables>();
 
 /**
@@ -307,27 +302,28 @@ export function hasNftables(): boolean {
   }
 }
 
-/**
- * Changes the ruleset: lets `plan` read what it needs and decide, and applies its commands in one atomic batch, to
- * exactly the state that it read. When somebody else changed the ruleset in between, it is planned again. Nothing is
- * sent when the plan is empty.
- *
- * @throws NftablesRefusal when the kernel refuses a command; what `plan` throws.
- */
-export function changeRuleset(nftables: Nftables, plan: () => readonly Command[]): void {
-  withLockFile(lockFile, lockPatience, (_fd, isLocked) => changeInTime(nftables, plan, isLocked));
-}
-
-/** What `plan` wants to be changed. */
+/** A change of the ruleset, with whatever else its plan has found out. */
 export interface Planned {
   readonly commands: readonly Command[];
 }
 
 /**
- * As `changeRuleset`, but `prepare` does something with the plan before it is carried out, while nobody waits for the
+ * Changes the ruleset: lets `plan` read what it needs and decide, and applies its commands in one atomic batch, to
+ * exactly the state that it read. When somebody else changed the ruleset in between, it is planned again. Nothing is
+ * sent when the plan is empty.
+ *
+ * @returns the plan that was applied.
+ * @throws NftablesRefusal when the kernel refuses a command; what `plan` throws.
+ */
+export function changeRuleset<Plan extends Planned>(nftables: Nftables, plan: () => Plan): Plan {
+  return withLockFile(lockFile, lockPatience, (_fd, isLocked) => changeInTime(nftables, plan, isLocked));
+}
+
+/**
+ * As `changeRuleset`, but `prepare` does something with the plan before it is applied, while nobody waits for the
  * lock. Others may change the ruleset meanwhile: then it is planned again, and not prepared again.
  *
- * @returns the plan that was carried out.
+ * @returns the plan that was applied.
  */
 export function changeRulesetPrepared<Plan extends Planned>(
   nftables: Nftables,
@@ -335,43 +331,41 @@ export function changeRulesetPrepared<Plan extends Planned>(
   prepare: (planned: Plan) => void,
 ): Plan {
   const generation = nftables.generation();
-  let planned = plan();
+  const planned = plan();
   if (planned.commands.length === 0) return planned;
   prepare(planned);
-  changeRuleset(nftables, () => {
-    if (nftables.generation() !== generation) planned = plan();
-    return planned.commands;
-  });
-  return planned;
+  return changeRuleset(nftables, () => (nftables.generation() === generation ? planned : plan()));
 }
 
 /**
- * As `changeRuleset` with a socket of its own, for a plan that only removes what is in these tables: where none of them
- * exists, or there is no nf_tables, nothing is done, and no lock is taken or made.
+ * As `changeRuleset`, for a plan that only removes what is in these tables: where none of them exists, or the kernel has
+ * no nf_tables, nothing is done, and no lock is taken or made.
+ *
+ * @returns the plan that was applied; undefined when nothing was planned.
  */
-export function removeFromTables(
+export function removeFromTables<Plan extends Planned>(
   tables: readonly TableName[],
-  plan: (nftables: Nftables) => readonly Command[],
-): void {
-  if (!hasNftables()) return;
-  withNftables((nftables) => {
-    const isThere = tables.some((table) => nftables.getTable(table) !== undefined);
-    if (isThere) changeRuleset(nftables, () => plan(nftables));
-  });
+  plan: (nftables: Nftables) => Plan,
+): Plan | undefined {
+  if (!hasNftables()) return undefined;
+  const nftables = openNftables();
+  const hasTable = tables.some((table) => nftables.getTable(table) !== undefined);
+  return hasTable ? changeRuleset(nftables, () => plan(nftables)) : undefined;
 }
 
-function changeInTime(nftables: Nftables, plan: () => readonly Command[], isLocked: boolean): void {
+function changeInTime<Plan extends Planned>(nftables: Nftables, plan: () => Plan, isLocked: boolean): Plan {
   const start = monotonicNow();
   let last: readonly Command[] = [];
   let same = 0;
   for (let attempt = 1; ; attempt++) {
     const generation = nftables.generation();
-    const commands = plan();
+    const planned = plan();
+    const { commands } = planned;
     same = sameCommands(commands, last) ? same + 1 : 0;
     last = commands;
     try {
       nftables.apply(commands, isLocked && same >= sameEnough ? undefined : generation);
-      return;
+      return planned;
     } catch (error) {
       // Kernels before 4.10 do not compare generations: there a refusal may come from the change.
       const isOutdated = isErrno(error, "ERESTART") || nftables.generation() !== generation;

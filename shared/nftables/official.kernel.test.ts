@@ -88,7 +88,7 @@ for (const [name, pair] of Object.entries(pairs)) {
     host.inNetns("theirs", "nft", ["-f", "-"], { input: pair.text });
     inside("ours", () => {
       const nftables = openNftables();
-      changeRuleset(nftables, () => commandsOf(pair));
+      changeRuleset(nftables, () => ({ commands: commandsOf(pair) }));
     });
 
     const text = (netns: string) => host.inNetns(netns, "nft", ["list", "ruleset"]).stdout;

@@ -173,8 +173,11 @@ for (const [family, net] of [
     await serveHttp(host, "far", 80, "far");
     const outside = url(outsideAddresses.outside[family]);
     const add = (owner: string, address: string) =>
-      changeRuleset(nftables, () => planAdd(nftables, { owner, address, subnet: net.subnet }));
-    const remove = (owner: string) => changeRuleset(nftables, () => planDelete(nftables, owner));
+      changeRuleset(nftables, () => ({
+        commands: planAdd(nftables, { owner, address, subnet: net.subnet }),
+      }));
+    const remove = (owner: string) =>
+      changeRuleset(nftables, () => ({ commands: planDelete(nftables, owner) }));
 
     assert.ok(isUnreachable(host, outside, { netns: "c1" }), "without it nobody knows the way back");
     add("net1/one/eth0", net.c1);
@@ -206,9 +209,11 @@ for (const [family, net] of [
     const { host, nftables } = await hostWithContainers(t);
     await serveHttp(host, "outside", 80, "outside");
     for (const owner of ["net1/dead/eth0", "net1/alive/eth0"]) {
-      changeRuleset(nftables, () => planAdd(nftables, { owner, address: net.c1, subnet: net.subnet }));
+      changeRuleset(nftables, () => ({
+        commands: planAdd(nftables, { owner, address: net.c1, subnet: net.subnet }),
+      }));
     }
-    changeRuleset(nftables, () => planDelete(nftables, "net1/dead/eth0"));
+    changeRuleset(nftables, () => ({ commands: planDelete(nftables, "net1/dead/eth0") }));
     const { client } = fetchPage(host, url(outsideAddresses.outside[family]), { netns: "c1" });
     assert.equal(client, outsideAddresses.host[family]);
   });
@@ -253,32 +258,34 @@ for (const [family, net] of [
     };
     const hostAddress = outsideAddresses.host[family];
     const tcp = protocolValue(6);
-    changeRuleset(nftables, () => [
-      ...completeTable(definition, readTableState(nftables, definition)),
-      ...addElements(byPort, [
-        {
-          key: concatenate(tcp, portValue(8001)),
-          data: { value: concatenate(bytes(net.c1), portValue(80)) },
-          comment: "net1/one/eth0",
-        },
-      ]),
-      ...addElements(byAddress, [
-        {
-          key: concatenate(bytes(hostAddress), tcp, portValue(8002)),
-          data: { value: concatenate(bytes(net.c2), portValue(8080)) },
-        },
-        {
-          key: concatenate(bytes(outsideAddresses.outside[family]), tcp, portValue(8003)),
-          data: { value: concatenate(bytes(net.c2), portValue(8080)) },
-        },
-      ]),
-    ]);
+    changeRuleset(nftables, () => ({
+      commands: [
+        ...completeTable(definition, readTableState(nftables, definition)),
+        ...addElements(byPort, [
+          {
+            key: concatenate(tcp, portValue(8001)),
+            data: { value: concatenate(bytes(net.c1), portValue(80)) },
+            comment: "net1/one/eth0",
+          },
+        ]),
+        ...addElements(byAddress, [
+          {
+            key: concatenate(bytes(hostAddress), tcp, portValue(8002)),
+            data: { value: concatenate(bytes(net.c2), portValue(8080)) },
+          },
+          {
+            key: concatenate(bytes(outsideAddresses.outside[family]), tcp, portValue(8003)),
+            data: { value: concatenate(bytes(net.c2), portValue(8080)) },
+          },
+        ]),
+      ],
+    }));
     const from = { netns: "outside" };
     const client = outsideAddresses.outside[family];
     assert.deepEqual(fetchPage(host, url(hostAddress, 8001), from), { page: "c1", client });
     assert.deepEqual(fetchPage(host, url(hostAddress, 8002), from), { page: "c2", client });
     assert.ok(isUnreachable(host, url(hostAddress, 8003), from), "mapped for another address");
-    changeRuleset(nftables, () => deleteElements(byPort, nftables.listElements(byPort)));
+    changeRuleset(nftables, () => ({ commands: deleteElements(byPort, nftables.listElements(byPort)) }));
     assert.ok(isUnreachable(host, url(hostAddress, 8001), from));
   });
 }

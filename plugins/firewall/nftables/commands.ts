@@ -3,7 +3,7 @@ import type { Request } from "../../../shared/cni/plugin.ts";
 import { requirePrevResult } from "../../../shared/cni/prev-result.ts";
 import type { Result } from "../../../shared/cni/result.ts";
 import type { IpAddress } from "../../../shared/ip/address.ts";
-import { withNftables } from "../../../shared/nftables/client.ts";
+import { openNftables } from "../../../shared/nftables/client.ts";
 import { requireGatewaysReached } from "../bridge-netfilter.ts";
 import type { FirewallConfig } from "../config.ts";
 import { requireNoVlans } from "../vlan-gateways.ts";
@@ -38,22 +38,21 @@ export function checkWithNftables(request: Request, config: FirewallConfig): voi
   const wanted = wantedBy(request, config, result);
   if (wanted.addresses.length === 0) return;
   requireNftables();
-  withNftables((nftables) => {
-    const difference = differenceFrom(nftables, wanted);
-    if (difference !== undefined) {
-      throw new CniError(
-        ErrorCode.checkMismatch,
-        difference,
-        'see "nft list ruleset"; after a flush "firewall reapply" makes it again',
-      );
-    }
-    const families = [...new Set(wanted.addresses.map(({ family }) => family))];
-    const drop = findForwardDrop(nftables, families, bridgeOf(result));
-    if (drop !== undefined) throw new CniError(ErrorCode.checkMismatch, drop, adviceOnDrop);
-    if (wanted.isolation === undefined) return;
-    for (const family of families) requireGatewaysReached(family, wanted.isolation);
-    requireNoVlans(wanted.isolation.bridge, result);
-  });
+  const nftables = openNftables();
+  const difference = differenceFrom(nftables, wanted);
+  if (difference !== undefined) {
+    throw new CniError(
+      ErrorCode.checkMismatch,
+      difference,
+      'see "nft list ruleset"; after a flush "firewall reapply" makes it again',
+    );
+  }
+  const families = [...new Set(wanted.addresses.map(({ family }) => family))];
+  const drop = findForwardDrop(nftables, families, bridgeOf(result));
+  if (drop !== undefined) throw new CniError(ErrorCode.checkMismatch, drop, adviceOnDrop);
+  if (wanted.isolation === undefined) return;
+  for (const family of families) requireGatewaysReached(family, wanted.isolation);
+  requireNoVlans(wanted.isolation.bridge, result);
 }
 
 /**
@@ -64,7 +63,7 @@ export function checkWithNftables(request: Request, config: FirewallConfig): voi
  */
 export function requireWorkingNftables(): void {
   requireNftables();
-  const drop = withNftables((nftables) => findForwardDrop(nftables, [4]));
+  const drop = findForwardDrop(openNftables(), [4]);
   if (drop !== undefined) throw new CniError(ErrorCode.pluginNotAvailable, drop, adviceOnDrop);
 }
 

@@ -1,6 +1,6 @@
 import { isErrno } from "../../../shared/errors/system-error.ts";
 import { sameBytes } from "../../../shared/nftables/bytes.ts";
-import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../../shared/nftables/client.ts";
+import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { differenceOfGateways, differenceOfPorts } from "./difference.ts";
 import { isolationTable, portElement, portMap } from "./isolation-table.ts";
@@ -19,15 +19,14 @@ import type { BridgePolicy } from "./wanted.ts";
  */
 export function isolatePorts(comment: string, isolation: BridgePolicy | undefined): void {
   if (!hasNftables()) return;
-  withNftables((nftables) => {
-    // Without the table there is nothing to take back.
-    if (isolation?.policy !== "isolated" && nftables.getTable(isolationTable) === undefined) return;
-    try {
-      changeRuleset(nftables, () => plan(nftables, comment, isolation));
-    } catch (error) {
-      if (!isErrno(error, "EOPNOTSUPP", "EAFNOSUPPORT", "EPROTONOSUPPORT", "ENOENT")) throw error;
-    }
-  });
+  const nftables = openNftables();
+  // Without the table there is nothing to take back.
+  if (isolation?.policy !== "isolated" && nftables.getTable(isolationTable) === undefined) return;
+  try {
+    changeRuleset(nftables, () => ({ commands: plan(nftables, comment, isolation) }));
+  } catch (error) {
+    if (!isErrno(error, "EOPNOTSUPP", "EAFNOSUPPORT", "EPROTONOSUPPORT", "ENOENT")) throw error;
+  }
 }
 
 function plan(nftables: Nftables, comment: string, isolation: BridgePolicy | undefined): Command[] {
@@ -46,11 +45,11 @@ function plan(nftables: Nftables, comment: string, isolation: BridgePolicy | und
 /** What keeps an attachment's ports from being isolated, in words; undefined when they are. Throws SystemError. */
 export function notIsolated(comment: string, isolation: BridgePolicy): string | undefined {
   if (!hasNftables()) return "the kernel has no nf_tables";
-  return withNftables((nftables) => differenceOfPorts(nftables, isolation, comment));
+  return differenceOfPorts(openNftables(), isolation, comment);
 }
 
 /** What keeps isolated ports from the gateways of their VLANs, in words; undefined when nothing does. Throws SystemError. */
 export function notReached(isolation: BridgePolicy): string | undefined {
   if (isolation.ports.length === 0 || !hasNftables()) return undefined;
-  return withNftables((nftables) => differenceOfGateways(nftables, isolation));
+  return differenceOfGateways(openNftables(), isolation);
 }

@@ -4,7 +4,7 @@ import { type TestContext, test } from "node:test";
 import { type Host, hostFor } from "../../../conformance/harness/host.ts";
 import { parseIp } from "../../../shared/ip/address.ts";
 import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
-import { openNftables, withNftables } from "../../../shared/nftables/client.ts";
+import { openNftables } from "../../../shared/nftables/client.ts";
 import type { IsolationPolicy } from "../rules.ts";
 import { differenceFrom } from "./difference.ts";
 import { addToRuleset, collectInRuleset, removeFromRuleset, sweepRuleset } from "./ruleset.ts";
@@ -188,8 +188,7 @@ test("a table of earlier builds becomes the present one with the next ADD, and g
   const { inside, list, nft } = await ruleset(t);
   const plain = wanted("a", ["10.0.0.2"], "isolated");
   const behind = behindGateway("b", "cni0", 10, "gw10");
-  const differenceOf = (what: Wanted) =>
-    inside(() => withNftables((nftables) => differenceFrom(nftables, what)));
+  const differenceOf = (what: Wanted) => inside(() => differenceFrom(openNftables(), what));
   inside(() => addToRuleset(plain));
   const whole = list("table", "bridge", "cni_firewall");
   asEarlierBuilds(nft);

@@ -1,7 +1,7 @@
 import type { Attachment } from "../../../shared/cni/attachments.ts";
 import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
 import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comment.ts";
-import { changeRuleset, hasNftables, type Nftables, withNftables } from "../../../shared/nftables/client.ts";
+import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../../shared/nftables/client.ts";
 import type { Owner } from "../owner.ts";
 import { isolationTable } from "./isolation-table.ts";
 import { type Held, heldBy } from "./owners.ts";
@@ -13,7 +13,8 @@ import type { Wanted } from "./wanted.ts";
 /** Makes what an attachment needs, in one change. Throws SystemError, or CniError when there is no nf_tables. */
 export function addToRuleset(wanted: Wanted): void {
   try {
-    withNftables((nftables) => changeRuleset(nftables, () => planAdd(nftables, wanted)));
+    const nftables = openNftables();
+    changeRuleset(nftables, () => ({ commands: planAdd(nftables, wanted) }));
   } catch (error) {
     requireNftables();
     throw error;
@@ -34,9 +35,9 @@ export function removeFromRuleset(owner: Owner): boolean {
 /** Whether an attachment has its place in the tables. Throws SystemError. */
 export function isInRuleset(owner: Owner): boolean {
   if (!hasNftables()) return false;
-  return withNftables(
-    (nftables) =>
-      nftables.getTable(firewallTable) !== undefined && heldBy(nftables, ownerComment(owner)) !== undefined,
+  const nftables = openNftables();
+  return (
+    nftables.getTable(firewallTable) !== undefined && heldBy(nftables, ownerComment(owner)) !== undefined
   );
 }
 
@@ -53,27 +54,21 @@ export function sweepRuleset(isGone: (comment: string) => boolean): void {
 
 function remove(find: (nftables: Nftables) => Held): boolean {
   try {
-    return withNftables((nftables) => {
-      const tables = [firewallTable, isolationTable].filter(
-        (table) => nftables.getTable(table) !== undefined,
-      );
-      return tables.length > 0 && removeElements(nftables, find);
-    });
+    const nftables = openNftables();
+    const tables = [firewallTable, isolationTable];
+    const hasTable = tables.some((table) => nftables.getTable(table) !== undefined);
+    return hasTable && changeRuleset(nftables, () => planRemoval(nftables, find)).isFound;
   } catch (error) {
     if (hasNftables()) throw error;
     return false;
   }
 }
 
-function removeElements(nftables: Nftables, find: (nftables: Nftables) => Held): boolean {
-  let found = false;
-  changeRuleset(nftables, () => {
-    const leaving = find(nftables);
-    const { addresses, ports, entries } = leaving;
-    found = [addresses[4], addresses[6], ports, entries].some((list) => list.length > 0);
-    return planRelease(nftables, leaving);
-  });
-  return found;
+function planRemoval(nftables: Nftables, find: (nftables: Nftables) => Held) {
+  const leaving = find(nftables);
+  const { addresses, ports, entries } = leaving;
+  const isFound = [addresses[4], addresses[6], ports, entries].some((list) => list.length > 0);
+  return { commands: planRelease(nftables, leaving), isFound };
 }
 
 /** Throws CniError code 100 when the kernel has no nf_tables or this process may not use it. */

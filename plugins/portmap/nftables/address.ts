@@ -29,15 +29,7 @@ export function clearAddress(
 ): readonly PublishedPort[] {
   const plan = () => planClearing(nftables, address, owner, holders);
   if (holders.decide(plan).commands.length === 0) return [];
-  let published: readonly PublishedPort[] = [];
-  holders.decide(() =>
-    changeRuleset(nftables, () => {
-      const { commands, takenOver } = plan();
-      published = takenOver;
-      return commands;
-    }),
-  );
-  return published;
+  return holders.decide(() => changeRuleset(nftables, plan)).takenOver;
 }
 
 interface Clearing {

@@ -51,20 +51,19 @@ export function publish(
   holders: Holders,
 ): Published {
   if (containers.some(({ address }) => hasFormerChains(nftables, config, address.family))) {
-    changeRuleset(nftables, () =>
-      containers.flatMap(({ address }) => planRenewal(nftables, config, address.family)),
-    );
+    changeRuleset(nftables, () => ({
+      commands: containers.flatMap(({ address }) => planRenewal(nftables, config, address.family)),
+    }));
   }
-  let plans: FamilyPlan[] = [];
-  changeRuleset(nftables, () => {
-    plans = containers.map((container) => planFamily(nftables, config, container, comment, holders));
-    return plans.flatMap(({ commands }) => commands);
+  return changeRuleset(nftables, () => {
+    const plans = containers.map((container) => planFamily(nftables, config, container, comment, holders));
+    return {
+      commands: plans.flatMap(({ commands }) => commands),
+      added: plans.flatMap(({ added }) => added),
+      madeTables: plans.flatMap(({ madeTable }) => madeTable),
+      takenOver: plans.flatMap(({ takenOver }) => takenOver),
+    };
   });
-  return {
-    added: plans.flatMap(({ added }) => added),
-    madeTables: plans.flatMap(({ madeTable }) => madeTable),
-    takenOver: plans.flatMap(({ takenOver }) => takenOver),
-  };
 }
 
 /**
@@ -81,27 +80,31 @@ export function clearPorts(
   comment: string,
   holders: Holders,
 ): PublishedPort[] {
-  let takenOver: PublishedPort[] = [];
-  changeRuleset(nftables, () => {
-    takenOver = [];
-    return containers.flatMap((container) => {
+  const done = changeRuleset(nftables, () => {
+    const plans = containers.map((container) => {
       const { family } = container.address;
       const mappings = mappingElements(config, container, comment);
       const ofGo = takeoverOfGo(nftables, config, container, comment, holders);
-      const isThere = nftables.getTable(tableOf(family)) !== undefined;
-      const dead = isThere ? deadElements(nftables, mappings, container, comment, holders) : [];
-      const own = isThere ? elementsOf(nftables, family, comment) : [];
-      takenOver.push(...ofGo.takenOver, ...portsOf([...dead, ...own]));
-      return [...ofGo.commands, ...planRemoval(nftables, family, [...dead, ...own])];
+      const hasTable = nftables.getTable(tableOf(family)) !== undefined;
+      const dead = hasTable ? deadElements(nftables, mappings, container, comment, holders) : [];
+      const own = hasTable ? elementsOf(nftables, family, comment) : [];
+      return {
+        commands: [...ofGo.commands, ...planRemoval(nftables, family, [...dead, ...own])],
+        takenOver: [...ofGo.takenOver, ...portsOf([...dead, ...own])],
+      };
     });
+    return {
+      commands: plans.flatMap(({ commands }) => commands),
+      takenOver: plans.flatMap(({ takenOver }) => takenOver),
+    };
   });
-  return takenOver;
+  return done.takenOver;
 }
 
 /** Takes back what an ADD has done, but nothing that somebody else has begun to use since. */
 export function unpublish(nftables: Nftables, { added, madeTables }: Published): void {
-  changeRuleset(nftables, () =>
-    ([4, 6] as const).flatMap((family) => {
+  changeRuleset(nftables, () => ({
+    commands: ([4, 6] as const).flatMap((family) => {
       const { name, family: tableFamily } = tableOf(family);
       const present = added.filter(({ map, element }) => {
         if (map.table.family !== tableFamily) return false;
@@ -117,7 +120,7 @@ export function unpublish(nftables: Nftables, { added, madeTables }: Published):
       if (madeTables.includes(family) && isLast()) return [deleteTable({ family: tableFamily, name })];
       return planRemoval(nftables, family, present);
     }),
-  );
+  }));
 }
 
 interface FamilyPlan {

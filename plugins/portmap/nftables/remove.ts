@@ -6,7 +6,7 @@ import {
   changeRulesetPrepared,
   hasNftables,
   type Nftables,
-  withNftables,
+  openNftables,
 } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
@@ -32,12 +32,11 @@ type Owner = Attachment & { readonly network: string };
 export function removeAttachment(owner: Owner, addresses: readonly IpAddress[]): boolean {
   const comment = ownerComment(owner);
   if (!hasNftables()) return false;
-  return withNftables((nftables) =>
-    remove(
-      nftables,
-      (family) => elementsOf(nftables, family, comment),
-      (family) => planGoRemoval(nftables, family, owner.containerId, addresses),
-    ),
+  const nftables = openNftables();
+  return remove(
+    nftables,
+    (family) => elementsOf(nftables, family, comment),
+    (family) => planGoRemoval(nftables, family, owner.containerId, addresses),
   );
 }
 
@@ -55,19 +54,18 @@ export function removeStale(network: string, valid: readonly Attachment[]): void
 /** The same of owners whose comment begins so and who are gone. Throws SystemError. */
 export function removeGone(commentStart: string, isGone: (owner: string) => boolean): void {
   if (!hasNftables()) return;
-  withNftables((nftables) => {
-    remove(
-      nftables,
-      (family) => findElements(nftables, family, commentStart, isGone),
-      () => ({ commands: [], published: [] }),
-    );
-    changeRuleset(nftables, () =>
-      families
-        .filter((family) => nftables.getTable(tableOf(family)) !== undefined)
-        .filter((family) => allMaps(family).every((map) => nftables.listElements(map).length === 0))
-        .map((family) => deleteTable(tableOf(family))),
-    );
-  });
+  const nftables = openNftables();
+  remove(
+    nftables,
+    (family) => findElements(nftables, family, commentStart, isGone),
+    () => ({ commands: [], published: [] }),
+  );
+  changeRuleset(nftables, () => ({
+    commands: families
+      .filter((family) => nftables.getTable(tableOf(family)) !== undefined)
+      .filter((family) => allMaps(family).every((map) => nftables.listElements(map).length === 0))
+      .map((family) => deleteTable(tableOf(family))),
+  }));
 }
 
 function remove(
