@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import packageJson from "../package.json" with { type: "json" };
 import packageLock from "../package-lock.json" with { type: "json" };
-import { lazy } from "../shared/errors/lazy.ts";
+import { lazy } from "../shared/basics/lazy.ts";
 
 /** What an executable tells of itself by `--build-info`. */
 export interface BuildInfo {

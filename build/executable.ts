@@ -13,10 +13,10 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import pkgSea from "@yao-pkg/pkg/lib-es5/sea.js";
-import { lazy } from "../shared/errors/lazy.ts";
+import { lazy } from "../shared/basics/lazy.ts";
+import { encodeSparse } from "../shared/executable/sparse-file.ts";
+import { checkSamples, formatStamp, stampLength } from "../shared/executable/stamp.ts";
 import { ADDON_ASSET } from "../shared/linux/koffi.ts";
-import { encodeSparse } from "../shared/linux/sparse-file.ts";
-import { checkSamples, formatStamp, stampLength } from "../shared/linux/stamp.ts";
 import { type BuiltInSource, bundle, bundleAsWritten, bundleForSnapshot } from "./bundle.ts";
 import type { ColdFunctions } from "./cold-functions.ts";
 import { withoutTrampolines } from "./koffi-addon.ts";
@@ -166,7 +166,7 @@ function identityOf(parts: readonly (Uint8Array | string)[]): string {
 
 /**
  * Writes an executable in one go, as an installation does it: a file that was patched together starts 2 ms later, because
- * the page cache holds it in small pieces. Its end is a stamp: see shared/linux/stamp.ts.
+ * the page cache holds it in small pieces. Its end is a stamp: see shared/executable/stamp.ts.
  */
 function write(output: string, bytes: Buffer, identity: string): void {
   const work = join(dirname(output), `.${basename(output)}-${process.pid}`);

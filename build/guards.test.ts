@@ -12,7 +12,7 @@ import { snapshotFailure } from "./snapshot-failure.ts";
 import { snapshotInput } from "./snapshot-input.ts";
 
 const root = join(import.meta.dirname, "..");
-const atStart = `import { atStart } from ${JSON.stringify(join(root, "shared/linux/at-start.ts"))};`;
+const atStart = `import { atStart } from ${JSON.stringify(join(root, "shared/executable/at-start.ts"))};`;
 
 describe("a module that is evaluated when an executable is built", () => {
   let folder = "";

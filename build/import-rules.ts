@@ -14,7 +14,9 @@ const layers = [
   "shared/netlink",
   "shared/ip",
   "shared/linux",
+  "shared/executable",
   "shared/errors",
+  "shared/basics",
   "shared/runtime",
 ];
 

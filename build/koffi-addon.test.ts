@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { encodeSparse } from "../shared/linux/sparse-file.ts";
+import { encodeSparse } from "../shared/executable/sparse-file.ts";
 import { withoutTrampolines } from "./koffi-addon.ts";
 import { koffiAddon } from "./node/binary.ts";
 

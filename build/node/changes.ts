@@ -160,7 +160,7 @@ export const changes: readonly Change[] = [
     source: "src/node_snapshotable.cc, SnapshotDeserializer::Read<v8::StartupData>",
     before: "the snapshot is copied to memory of its own, which is freed in the end",
     after: "it stays where the kernel has mapped it",
-    safe: "the process ends by exit(), which frees nothing: shared/linux/at-start.ts",
+    safe: "the process ends by exit(), which frees nothing: shared/executable/at-start.ts",
     checkedBy: "executable.test.ts",
     saves: 1,
     edits: [

@@ -39,7 +39,7 @@ export interface SlimNode {
 
 /**
  * What koffi's addon takes from the program that loads it, which is Node-API, the functions of OpenSSL that
- * shared/linux/sha512.ts calls, and variables of the C++ library, of which a process must have each once.
+ * shared/cni/sha512.ts calls, and variables of the C++ library, of which a process must have each once.
  */
 function isForOthers(name: string, isFunction: boolean): boolean {
   return isFunction ? /^(napi_|node_api_|SHA512_)/.test(name) : isOfLibrary(name);

@@ -1,9 +1,9 @@
+import { lazy } from "../../shared/basics/lazy.ts";
 import type { Attachment } from "../../shared/cni/attachments.ts";
 import { configObject, decode } from "../../shared/cni/config-schema.ts";
 import { delegateGc } from "../../shared/cni/delegate.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { deleteLink } from "../../shared/rtnetlink/link.ts";
 import { ipamKeys, ipamOf } from "./config.ts";

@@ -1,9 +1,9 @@
+import { sha512 } from "../../shared/cni/sha512.ts";
 import { bitLength, formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, networkOf } from "../../shared/ip/prefix.ts";
 import { commentOf, type Rule, sameRule, targetOf } from "../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
 import { type Operation, Transaction } from "../../shared/iptables/transaction.ts";
-import { sha512 } from "../../shared/linux/sha512.ts";
 
 /**
  * Masquerading in table nat, with the names and rules of the Go plugin so that both understand each other's: one

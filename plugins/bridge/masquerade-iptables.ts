@@ -1,7 +1,7 @@
+import { lazy } from "../../shared/basics/lazy.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { forgetConnectionsOf } from "../../shared/conntrack/client.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { type Family, hasIptables } from "../../shared/iptables/client.ts";

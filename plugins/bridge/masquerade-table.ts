@@ -1,4 +1,4 @@
-import { lazy } from "../../shared/errors/lazy.ts";
+import { lazy } from "../../shared/basics/lazy.ts";
 import type { IpAddress } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, networkOf, parsePrefix } from "../../shared/ip/prefix.ts";
 import type { ChainName } from "../../shared/nftables/chain.ts";

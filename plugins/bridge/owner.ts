@@ -1,5 +1,5 @@
 import { type Owner, ownerAlias } from "../../shared/cni/owner-alias.ts";
-import { sha512 } from "../../shared/linux/sha512.ts";
+import { sha512 } from "../../shared/cni/sha512.ts";
 
 export type { Owner } from "../../shared/cni/owner-alias.ts";
 

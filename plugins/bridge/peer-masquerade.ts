@@ -1,4 +1,4 @@
-import { sha512 } from "../../shared/linux/sha512.ts";
+import { sha512 } from "../../shared/cni/sha512.ts";
 import type { ChainName } from "../../shared/nftables/chain.ts";
 import type { Owner } from "./owner.ts";
 

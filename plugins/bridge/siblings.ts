@@ -1,6 +1,6 @@
+import { lazy } from "../../shared/basics/lazy.ts";
 import { leaseHolder } from "../../shared/cni/leases.ts";
 import { isAliasOfContainer, isAliasOfNetwork, ownerAlias } from "../../shared/cni/owner-alias.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { type IpAddress, sameIp } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";

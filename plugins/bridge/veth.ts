@@ -1,9 +1,9 @@
+import { lazy } from "../../shared/basics/lazy.ts";
 import type { Attachment } from "../../shared/cni/attachments.ts";
 import { withContext } from "../../shared/cni/errors/as-cni-error.ts";
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { groupOfNetwork, isAliasOfNetwork, ownerAlias } from "../../shared/cni/owner-alias.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { setBridgePort } from "../../shared/rtnetlink/bridge.ts";

@@ -1,8 +1,8 @@
 import { existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import * as z from "zod/mini";
+import { lazy } from "../../shared/basics/lazy.ts";
 import { configObject, decode, optionalText, text } from "../../shared/cni/config-schema.ts";
 import { readJson } from "../../shared/cni/json-read.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { makeDirectory } from "../../shared/linux/make-directory.ts";
 import { readSmallFile } from "../../shared/linux/small-file.ts";

@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
+import { fnv1a } from "../../shared/basics/fnv1a.ts";
 import { type BootToken, isBootToken } from "./boot.ts";
 import type { DirectoryMark } from "./directory-mark.ts";
 
@@ -76,13 +77,9 @@ export function writeState(path: string, state: IndexState): void {
   }
 }
 
-/** FNV-1a of 32 bits, for a reader without the lock that comes in the middle of a write. 8 hex digits. */
+/** For a reader without the lock that comes in the middle of a write. */
 function checksum(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  }
-  return (hash >>> 0).toString(16).padStart(8, "0");
+  return fnv1a(Buffer.from(text, "latin1"));
 }
 
 function isState(value: unknown): value is IndexState {

@@ -1,9 +1,9 @@
+import { lazy } from "../../shared/basics/lazy.ts";
 import { ownerComment } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import type { Result } from "../../shared/cni/result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { chainMayExist } from "../../shared/iptables/presence.ts";
 import type { Ruleset } from "../../shared/iptables/ruleset.ts";
 import { removeChains, startEarly } from "../../shared/iptables/transitional.ts";

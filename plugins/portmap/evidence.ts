@@ -1,5 +1,5 @@
+import { lazy } from "../../shared/basics/lazy.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import { openNetnsIfPresent } from "../../shared/linux/netns.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { listLinks } from "../../shared/rtnetlink/link.ts";

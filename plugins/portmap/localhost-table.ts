@@ -1,6 +1,6 @@
-import { lazy } from "../../shared/errors/lazy.ts";
+import { lazy } from "../../shared/basics/lazy.ts";
+import { sha512 } from "../../shared/cni/sha512.ts";
 import { parsePrefix } from "../../shared/ip/prefix.ts";
-import { sha512 } from "../../shared/linux/sha512.ts";
 import { type ChainName, priority } from "../../shared/nftables/chain.ts";
 import type { TableName } from "../../shared/nftables/command.ts";
 import type { Verdict } from "../../shared/nftables/data.ts";

@@ -1,4 +1,4 @@
-import { sha512 } from "../../shared/linux/sha512.ts";
+import { sha512 } from "../../shared/cni/sha512.ts";
 
 /** Shared by all containers; made with the first one and never removed. */
 export const dnatChain = "CNI-HOSTPORT-DNAT";

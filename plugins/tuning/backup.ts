@@ -1,3 +1,4 @@
+import { lazy } from "../../shared/basics/lazy.ts";
 import {
   configObject,
   decode,
@@ -6,7 +7,6 @@ import {
   optionalText,
 } from "../../shared/cni/config-schema.ts";
 import { readJson } from "../../shared/cni/json-read.ts";
-import { lazy } from "../../shared/errors/lazy.ts";
 import type { LinkSettings } from "./link-settings.ts";
 
 // The Go plugin reads and writes the same files: an interface that one of them tuned, the other can restore.

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { lazy } from "../errors/lazy.ts";
+import { lazy } from "../basics/lazy.ts";
 import { configObject, decode, text } from "./config-schema.ts";
 import { jsonText } from "./json-print.ts";
 import type { JsonObject, JsonValue } from "./json-read.ts";

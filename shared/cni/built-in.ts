@@ -1,7 +1,7 @@
 import { basename } from "node:path";
+import { wouldRun } from "../executable/stamp.ts";
 import type { ChildOutcome } from "../linux/child.ts";
 import type { KnownChildOptions } from "../linux/child-process.ts";
-import { wouldRun } from "../linux/stamp.ts";
 import { callPlugin } from "./call-plugin.ts";
 import type { Plugin } from "./plugin.ts";
 import { pluginNamed } from "./plugin-names.ts";

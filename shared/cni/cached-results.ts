@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { lazy } from "../basics/lazy.ts";
 import { errorText } from "../errors/failure.ts";
-import { lazy } from "../errors/lazy.ts";
 import { asSystemError, nodeErrno } from "../errors/system-error.ts";
 import { readSmallFile } from "../linux/small-file.ts";
 import { anyObject, configObject, decode, optionalText, text } from "./config-schema.ts";

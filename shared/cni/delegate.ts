@@ -1,7 +1,7 @@
 import { statSync, writeSync } from "node:fs";
 import { constants } from "node:os";
+import { lazy } from "../basics/lazy.ts";
 import { errorText } from "../errors/failure.ts";
-import { lazy } from "../errors/lazy.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import type { ChildOutcome } from "../linux/child.ts";
 import { type KnownChildOptions, runChild } from "../linux/child-process.ts";

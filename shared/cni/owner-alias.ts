@@ -1,5 +1,5 @@
-import { sha512 } from "../linux/sha512.ts";
 import type { Attachment } from "./attachments.ts";
+import { sha512 } from "./sha512.ts";
 
 /** Whose a host-side link is: the attachment and its network. */
 export interface Owner extends Attachment {

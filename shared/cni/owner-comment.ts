@@ -1,5 +1,5 @@
-import { sha512 } from "../linux/sha512.ts";
 import type { Attachment } from "./attachments.ts";
+import { sha512 } from "./sha512.ts";
 
 /** nf_tables comments hold 128 bytes. */
 const maxLength = 128;

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { lazy } from "../errors/lazy.ts";
+import { lazy } from "../basics/lazy.ts";
 import { configObject, decode, optionalInteger, optionalIp, optionalText, prefix } from "./config-schema.ts";
 import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import type { JsonObject } from "./json-read.ts";

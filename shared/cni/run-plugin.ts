@@ -1,7 +1,7 @@
 import { readSync, writeSync } from "node:fs";
 import { errorText } from "../errors/failure.ts";
 import { nodeErrno } from "../errors/system-error.ts";
-import { atStart } from "../linux/at-start.ts";
+import { atStart } from "../executable/at-start.ts";
 import { exit } from "../linux/exit.ts";
 import { sleep } from "../linux/wait.ts";
 import { type Answer, callPlugin, failure } from "./call-plugin.ts";

@@ -1,6 +1,6 @@
 import { constants } from "node:os";
+import { lazy } from "../basics/lazy.ts";
 import { Failure, type FailureKind, type FailureOptions } from "./failure.ts";
-import { lazy } from "./lazy.ts";
 
 /** Kernel header asm-generic/errno-base.h: what calls that succeed come across. */
 const frequent: Readonly<Record<number, string>> = {

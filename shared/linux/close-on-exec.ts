@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { lazy } from "../errors/lazy.ts";
+import { lazy } from "../basics/lazy.ts";
 import { call } from "./libc.ts";
 
 // asm-generic/unistd.h: the same number on all architectures. glibc has a function for it since 2.34 only.

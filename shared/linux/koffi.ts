@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
 import { Failure } from "../errors/failure.ts";
-import { decodeSparse, type Piece } from "./sparse-file.ts";
+import { decodeSparse, type Piece } from "../executable/sparse-file.ts";
 
 /**
  * A value that a C function accepts. A `Uint8Array` is passed by address, so C may also write into it; a list becomes

@@ -1,4 +1,4 @@
-import { lazy } from "../errors/lazy.ts";
+import { lazy } from "../basics/lazy.ts";
 import { call } from "../linux/libc.ts";
 
 // sys/socket.h, linux/netlink.h, asm-generic/errno.h

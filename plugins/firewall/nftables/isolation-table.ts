@@ -1,4 +1,4 @@
-import { lazy } from "../../../shared/errors/lazy.ts";
+import { lazy } from "../../../shared/basics/lazy.ts";
 import type { ChainName } from "../../../shared/nftables/chain.ts";
 import type { TableName } from "../../../shared/nftables/command.ts";
 import { interfaceValue } from "../../../shared/nftables/data-type.ts";

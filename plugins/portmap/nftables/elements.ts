@@ -1,6 +1,6 @@
+import { sha512 } from "../../../shared/cni/sha512.ts";
 import { type IpAddress, ipFromBytes } from "../../../shared/ip/address.ts";
 import type { IpPrefix } from "../../../shared/ip/prefix.ts";
-import { sha512 } from "../../../shared/linux/sha512.ts";
 import { ByteReader } from "../../../shared/netlink/attribute-reader.ts";
 import {
   addressValue,

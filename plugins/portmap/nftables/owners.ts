@@ -1,4 +1,4 @@
-import { sha512 } from "../../../shared/linux/sha512.ts";
+import { sha512 } from "../../../shared/cni/sha512.ts";
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import { concatenate, interfaceValue, markValue } from "../../../shared/nftables/data-type.ts";
 import type { Element } from "../../../shared/nftables/element.ts";

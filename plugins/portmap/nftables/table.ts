@@ -1,5 +1,5 @@
+import { sha512 } from "../../../shared/cni/sha512.ts";
 import { type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
-import { sha512 } from "../../../shared/linux/sha512.ts";
 import { priority } from "../../../shared/nftables/chain.ts";
 import type { TableName } from "../../../shared/nftables/command.ts";
 import type { DataType } from "../../../shared/nftables/data-type.ts";

@@ -1,4 +1,4 @@
-import { native } from "./libc.ts";
+import { native } from "../linux/libc.ts";
 
 // openssl/sha.h: the Node binary exports the functions of the OpenSSL that it contains. SHA512() itself does the same
 // by way of OpenSSL's providers, and getting those ready takes 0.9 ms.
