@@ -7,15 +7,15 @@
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { snapshotNode } from "./node/binary.ts";
 import {
   buildExecutable,
   buildLinkedExecutable,
   buildNodeExecutable,
   buildStockExecutable,
-} from "./executable.ts";
-import { snapshotNode } from "./node/binary.ts";
-import { pluginNames } from "./plugin-names.ts";
-import { linkedPrograms, programOf } from "./plugins.ts";
+} from "./program/executable.ts";
+import { pluginNames } from "./program/plugin-names.ts";
+import { linkedPrograms, programOf } from "./program/plugins.ts";
 
 const suite = "conformance";
 const root = join(import.meta.dirname, "..");

@@ -10,11 +10,11 @@ import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
-import { sourceFiles } from "./source-files.ts";
-import { isTestKind, type TestKind, testKind } from "./test-kinds.ts";
-import { cacheFile } from "./test-run/cache-file.ts";
-import { heaviestFirst } from "./test-run/heaviest-first.ts";
-import { keepSeconds, readLastSeconds } from "./test-run/last-seconds.ts";
+import { sourceFiles } from "./sources/source-files.ts";
+import { cacheFile } from "./test/cache-file.ts";
+import { heaviestFirst } from "./test/heaviest-first.ts";
+import { keepSeconds, readLastSeconds } from "./test/last-seconds.ts";
+import { isTestKind, type TestKind, testKind } from "./test/test-kinds.ts";
 
 const root = join(import.meta.dirname, "..");
 const [kind, ...parts] = process.argv.slice(2);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { withoutTrampolines } from "../koffi-addon.ts";
 import { linkAddon } from "./addon.ts";
 import { assembly, code } from "./addon-code.ts";
 import { assembled } from "./assembled.ts";
 import { koffiAddon, pinnedNode } from "./binary.ts";
 import { symbolsOf } from "./elf.ts";
 import { PF } from "./image.ts";
+import { withoutTrampolines } from "./koffi-addon.ts";
 import { endOf } from "./slim.ts";
 
 const isX64 = process.arch === "x64";

@@ -159,7 +159,7 @@ function linkageStubs(elf: Buffer): ReadonlyMap<string, number> {
 
 /**
  * An addon's memory from an address on, and access to it by address. Tables of ld.so and what unwinds stacks are left
- * out, and pages of zeros in code: build/koffi-addon.ts leaves them.
+ * out, and pages of zeros in code: build/node/koffi-addon.ts leaves them.
  */
 function loadedParts(
   addon: Buffer,

@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { withoutTrampolines } from "../koffi-addon.ts";
 import { linkAddon } from "./addon.ts";
 import { applyChanges } from "./apply.ts";
 import { changes, changesForBuilding } from "./changes.ts";
 import { mapped, symbolsOf } from "./elf.ts";
+import { withoutTrampolines } from "./koffi-addon.ts";
 import { replaceScript, scriptsOf } from "./scripts.ts";
 import { seaFuse } from "./sea-blob.ts";
 import { endOf, type SlimNode, slimNode } from "./slim.ts";

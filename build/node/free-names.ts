@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 import { parse } from "@babel/parser";
-import { isNode, type Node } from "../syntax-tree.ts";
+import { isNode, type Node } from "../sources/syntax-tree.ts";
 
 /** The names that JavaScript itself has. */
 const globals = new Set<unknown>(Reflect.ownKeys(Object(runInNewContext("globalThis"))));

@@ -12,7 +12,7 @@ import { type Row, rowOf, type Sample } from "./rows.ts";
 /** How the page cache holds a file makes its start some percent faster or slower: copies of each take turns. */
 const copies = 4;
 const warmUps = copies;
-const builder = join(import.meta.dirname, "../../build/start-probes.ts");
+const builder = join(import.meta.dirname, "../../build/program/start-probes.ts");
 
 /** The row of an empty program that is packaged with all of Node, as pkg does it. */
 export const emptyNode = "empty, all of Node";

@@ -119,7 +119,7 @@ interface NodeProcess {
 }
 
 declare global {
-  // What the program's function is called with: see build/snapshot-scripts.ts.
+  // What the program's function is called with: see build/node/snapshot-scripts.ts.
   const internalBinding: <Name extends keyof Bindings>(name: Name) => Bindings[Name];
   const nodeProcess: NodeProcess;
 }

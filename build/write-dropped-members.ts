@@ -1,5 +1,0 @@
-/** `npm run dropped-members`: writes build/dropped-members.txt anew. */
-import { writeFileSync } from "node:fs";
-import { droppedMembersFile, droppedMembersList } from "./dropped-members.ts";
-
-writeFileSync(droppedMembersFile, await droppedMembersList());
