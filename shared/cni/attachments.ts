@@ -1,15 +1,13 @@
 import * as z from "zod/mini";
 import { lazy } from "../basics/lazy.ts";
+import type { AttachmentKey } from "./attachment-key.ts";
 import { configObject, decode, text } from "./config-schema.ts";
 import { jsonText } from "./json-print.ts";
 import type { JsonObject, JsonValue } from "./json-read.ts";
 import type { Request } from "./plugin.ts";
 
-/** One attachment of a network: a container and the interface it has there. */
-export interface Attachment {
-  readonly containerId: string;
-  readonly ifname: string;
-}
+/** An attachment among those of one network: a container and the interface it has there. */
+export type Attachment = Omit<AttachmentKey, "network">;
 
 const attachmentList = lazy(() => z.array(configObject({ containerID: text, ifname: text })));
 

@@ -3,6 +3,7 @@ import { Failure } from "../errors/failure.ts";
 import { asSystemError, nodeErrno } from "../errors/system-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../ip/address.ts";
 import { readSmallFile } from "../linux/small-file.ts";
+import type { AttachmentKey } from "./attachment-key.ts";
 import type { Attachment } from "./attachments.ts";
 import { isJsonObject, type JsonObject } from "./json-read.ts";
 
@@ -11,15 +12,12 @@ import { isJsonObject, type JsonObject } from "./json-read.ts";
 /** Where host-local, the Go plugin as well, keeps leases unless its `dataDir` says otherwise. */
 const usualDirectory = "/var/lib/cni/networks";
 
-/** An attachment of a network, whose name has been validated. */
-export type NetworkAttachment = Attachment & { readonly network: string };
-
 /**
  * The addresses that an attachment has leased from host-local.
  *
  * @throws SystemError when the leases cannot be read; that there are none is no failure.
  */
-export function leasedAddresses(owner: NetworkAttachment): readonly IpAddress[] {
+export function leasedAddresses(owner: AttachmentKey): readonly IpAddress[] {
   const directory = directoryOf(owner);
   return namesIn(directory).flatMap((name) => {
     const address = parseIp(name);
@@ -28,7 +26,7 @@ export function leasedAddresses(owner: NetworkAttachment): readonly IpAddress[] 
 }
 
 /** True when host-local has leased the address to another attachment of the network. Throws SystemError. */
-export function isLeasedToOther(owner: NetworkAttachment, address: IpAddress): boolean {
+export function isLeasedToOther(owner: AttachmentKey, address: IpAddress): boolean {
   const lease = readLease(`${directoryOf(owner)}/${formatIp(address)}`);
   return lease !== undefined && !holds(owner, lease);
 }
@@ -57,7 +55,7 @@ function memberOf(object: JsonObject, folded: string): unknown {
   return Object.entries(object).findLast(([key]) => key.toLowerCase() === folded)?.[1];
 }
 
-function directoryOf({ network }: NetworkAttachment): string {
+function directoryOf({ network }: AttachmentKey): string {
   return `${usualDirectory}/${network}`;
 }
 

@@ -1,10 +1,8 @@
-import type { Attachment } from "./attachments.ts";
+import type { AttachmentKey } from "./attachment-key.ts";
 import { sha512 } from "./sha512.ts";
 
-/** Whose a host-side link is: the attachment and its network. */
-export interface Owner extends Attachment {
-  readonly network: string;
-}
+/** Until its last import is gone. */
+export type { AttachmentKey as Owner } from "./attachment-key.ts";
 
 const maxAlias = 255; // linux/if.h, IFALIASZ less the zero byte
 /** Longer names of networks are cut in an alias that has to be cut. */
@@ -15,14 +13,14 @@ const maxNetwork = 120;
  * namespace and GC find it, also when the link was renamed. Those that are too long end in a hash of the whole, and still
  * begin with their network.
  */
-export function ownerAlias({ network, containerId, ifname }: Owner): string {
+export function ownerAlias({ network, containerId, ifname }: AttachmentKey): string {
   const alias = `cni:${network}:${containerId}:${ifname}`;
   if (Buffer.byteLength(alias) <= maxAlias) return alias;
   return `${`${cutStart(network)}${containerId}:${ifname}`.slice(0, 180)}#${sha512(alias).slice(0, 64)}`;
 }
 
 /** The owner that an alias names; undefined when it is none of ours or was cut. */
-export function ownerOfAlias(alias: string): Owner | undefined {
+export function ownerOfAlias(alias: string): AttachmentKey | undefined {
   // None of the three can hold a colon.
   const match = /^cni:([^:]+):([^:]+):([^:]+)$/.exec(alias);
   if (match === null) return undefined;

@@ -1,4 +1,4 @@
-import type { Attachment } from "./attachments.ts";
+import type { AttachmentKey } from "./attachment-key.ts";
 import { sha512 } from "./sha512.ts";
 
 /** nf_tables comments hold 128 bytes. */
@@ -10,11 +10,7 @@ const maxNetwork = 46;
  * The comment that tells whose a kernel object is: `NETWORK/CONTAINER/IFNAME`. None of the three can hold a slash.
  * Long ones are cut to a hash, so compare whole comments instead of parsing them.
  */
-export function ownerComment({
-  network,
-  containerId,
-  ifname,
-}: Attachment & { readonly network: string }): string {
+export function ownerComment({ network, containerId, ifname }: AttachmentKey): string {
   const comment = `${ownerCommentStart(network)}${containerId}/${ifname}`;
   if (Buffer.byteLength(comment) <= maxLength) return comment;
   return `${ownerCommentStart(network)}#${sha512(`${containerId}/${ifname}`).slice(0, 40)}`;

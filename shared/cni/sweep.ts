@@ -1,8 +1,9 @@
 import { openRtnetlink } from "../rtnetlink/client.ts";
 import { listLinks } from "../rtnetlink/link.ts";
+import type { AttachmentKey } from "./attachment-key.ts";
 import { cachedAttachments, usualCache } from "./cached-results.ts";
 import { isIdentifier } from "./environment.ts";
-import { leasedAddresses, type NetworkAttachment } from "./leases.ts";
+import { leasedAddresses } from "./leases.ts";
 import { whyGone } from "./living.ts";
 import { ownerOfAlias } from "./owner-alias.ts";
 import { ownerComment } from "./owner-comment.ts";
@@ -58,6 +59,6 @@ function linkedOwners(): Set<string> {
 function isReleased(comment: string): boolean {
   const [network = "", containerId = "", ifname = "", ...more] = comment.split("/");
   if (more.length > 0 || ifname === "" || ![network, containerId].every(isIdentifier)) return false;
-  const owner: NetworkAttachment = { network, containerId, ifname };
+  const owner: AttachmentKey = { network, containerId, ifname };
   return leasedAddresses(owner).length === 0;
 }
