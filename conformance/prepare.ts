@@ -2,8 +2,8 @@
  * `node conformance/prepare.ts peers|clients|kernel…`: builds or fetches, once, what tests otherwise do at their first
  * use: the Go plugins and cnitool, the clients that are built from Go modules, the virtual machine's kernel.
  */
-import { ensureGoClients } from "./harness/go-clients.ts";
-import { ensurePeer, peerReleases } from "./harness/peers.ts";
+import { ensureGoClients } from "./harness/clients/go-clients.ts";
+import { ensurePeer, peerReleases } from "./harness/plugins/peers.ts";
 import { ensureKernel } from "./vm/kernel.ts";
 
 const makers: Record<string, () => void> = {

@@ -37,10 +37,10 @@ const allowed = [
   ["shared/netlink/client.ts", "./message.ts"],
   ["shared/linux/flock.ts", "../errors/system-error.ts"],
   ["shared/cni/plugin.ts", "zod/mini"],
-  ["shared/rtnetlink/link.kernel.test.ts", "../../conformance/harness/host.ts"],
-  ["conformance/clients/ctr.test.ts", "../harness/host.ts"],
-  ["build/demo/demo.ts", "../../conformance/harness/host.ts"],
-  ["conformance/harness/forger-tool.ts", "koffi"],
+  ["shared/rtnetlink/link.kernel.test.ts", "../../conformance/harness/host/host.ts"],
+  ["conformance/clients/ctr.blackbox.test.ts", "../harness/host/host.ts"],
+  ["build/demo/demo.ts", "../../conformance/harness/host/host.ts"],
+  ["conformance/harness/fakes/forger-tool.ts", "koffi"],
 ] as const;
 
 for (const [path, name] of allowed) {
@@ -53,13 +53,13 @@ const forbidden = [
   ["shared/cni/delegate.ts", "../../plugins/bridge/plan.ts"],
   ["plugins/bridge/add.ts", "../portmap/config.ts"],
   ["shared/cni/plugin.ts", "../elsewhere/x.ts"],
-  ["shared/cni/plugin.ts", "../../conformance/harness/host.ts"],
+  ["shared/cni/plugin.ts", "../../conformance/harness/host/host.ts"],
   ["shared/cni/plugin.test.ts", "../../conformance/clients/tool.ts"],
   ["shared/cni/plugin.ts", "../../build/node/binary.ts"],
-  ["conformance/harness/host.ts", "../../shared/ip/prefix.ts"],
-  ["conformance/harness/host.ts", "../../build/node/binary.ts"],
+  ["conformance/harness/host/host.ts", "../../../shared/ip/prefix.ts"],
+  ["conformance/harness/host/host.ts", "../../../build/node/binary.ts"],
   ["shared/cni/plugin.ts", "koffi"],
-  ["conformance/harness/host.ts", "koffi"],
+  ["conformance/harness/host/host.ts", "koffi"],
 ] as const;
 
 for (const [path, name] of forbidden) {

@@ -1,14 +1,14 @@
 /**
  * `npm run demo`: connects containers by the network that nerdctl writes, on a scratch host: network, mount and PID
- * namespaces of its own, which vanish with this process however it ends (conformance/harness/host.ts).
+ * namespaces of its own, which vanish with this process however it ends (conformance/harness/host/host.ts).
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Conflist, readConflist } from "../../conformance/harness/conflist.ts";
-import { Host } from "../../conformance/harness/host.ts";
-import { asObject } from "../../conformance/harness/json.ts";
-import { firstAddress } from "../../conformance/harness/result.ts";
-import { addOutside, outsideAddresses } from "../../conformance/harness/traffic.ts";
+import { Host } from "../../conformance/harness/host/host.ts";
+import { asObject } from "../../conformance/harness/host/json.ts";
+import { type Conflist, readConflist } from "../../conformance/harness/plugins/conflist.ts";
+import { firstAddress } from "../../conformance/harness/plugins/result.ts";
+import { addOutside, outsideAddresses } from "../../conformance/harness/traffic/traffic.ts";
 import { type Container, Network } from "./network.ts";
 import { Shell } from "./shell.ts";
 import { compactJson, Story } from "./story.ts";
@@ -139,7 +139,7 @@ async function tell(host: Host, list: Conflist): Promise<void> {
   await story.step("A page of a web server in web, through the published port", async () => {
     // By a path without blanks, wherever the repository is.
     host.bind(root, "/opt/demo");
-    const server = `conformance/harness/traffic-tool.ts http 80 "${page}"`;
+    const server = `conformance/harness/traffic/traffic-tool.ts http 80 "${page}"`;
     await shell.start(`ip netns exec web node_modules/.bin/node ${server}`, "/opt/demo");
     const requests = [
       { place: "", address: "127.0.0.1" },

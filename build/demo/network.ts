@@ -1,7 +1,7 @@
-import { pluginConfig } from "../../conformance/harness/chain.ts";
-import { atLeast, type Conflist } from "../../conformance/harness/conflist.ts";
-import type { Host } from "../../conformance/harness/host.ts";
-import { type JsonObject, parse } from "../../conformance/harness/json.ts";
+import type { Host } from "../../conformance/harness/host/host.ts";
+import { type JsonObject, parse } from "../../conformance/harness/host/json.ts";
+import { pluginConfig } from "../../conformance/harness/plugins/chain.ts";
+import { atLeast, type Conflist } from "../../conformance/harness/plugins/conflist.ts";
 import type { Shell } from "./shell.ts";
 
 export type Container = { id: string; netns: string; capabilityArgs?: JsonObject };

@@ -1,5 +1,5 @@
-import { toolEnvironment } from "../../conformance/harness/command.ts";
-import type { Host } from "../../conformance/harness/host.ts";
+import { toolEnvironment } from "../../conformance/harness/host/command.ts";
+import type { Host } from "../../conformance/harness/host/host.ts";
 import type { Story } from "./story.ts";
 
 /** A shell on the demo's host: each command is shown as it is run, with what it printed. */

@@ -5,16 +5,13 @@ export function isTestKind(text: string | undefined): text is TestKind {
 }
 
 /**
- * Which run a file (its path from the repository's root) belongs to; undefined when it is no test. Kernel tests
- * need root, conformance tests also the executables in dist/bin; the harness of the latter has unit tests as well.
- * Tests of kind vm are conformance tests that need Debian's kernel, or a reboot.
+ * Which run a file belongs to, as its name says; undefined when it is no test. Kernel tests need root, black-box tests
+ * (kind conformance) also the executables in dist/bin. Tests of kind vm are black-box tests that need Debian's kernel,
+ * or a reboot.
  */
 export function testKind(path: string): TestKind | undefined {
   if (!path.endsWith(".test.ts")) return undefined;
   if (path.endsWith(".kernel.test.ts")) return "kernel";
   if (path.endsWith(".vm.test.ts")) return "vm";
-  const blackBox =
-    path.startsWith("conformance/") &&
-    !/^conformance\/(bench|harness|vm|scenario|report|cli|suites)\//.test(path);
-  return blackBox ? "conformance" : "unit";
+  return path.endsWith(".blackbox.test.ts") ? "conformance" : "unit";
 }

@@ -5,8 +5,8 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { pluginNames } from "../harness/binaries.ts";
-import { runCommand } from "../harness/command.ts";
+import { runCommand } from "../harness/host/command.ts";
+import { pluginNames } from "../harness/plugins/binaries.ts";
 import { binDirOf } from "./compare.ts";
 import type { LauncherProgram } from "./launcher.ts";
 import { Place } from "./place.ts";

@@ -1,6 +1,6 @@
 /** The timed part for plugins and chains: every host in turn, round for round. */
-import { pluginFolder } from "../harness/binaries.ts";
-import { ensurePeer } from "../harness/peers.ts";
+import { pluginFolder } from "../harness/plugins/binaries.ts";
+import { ensurePeer } from "../harness/plugins/peers.ts";
 import { fill } from "./fill.ts";
 import type { LauncherProgram } from "./launcher.ts";
 import { type Container, Place } from "./place.ts";

@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { resultAddresses, withoutPrefix } from "../harness/result.ts";
+import { resultAddresses, withoutPrefix } from "../harness/plugins/result.ts";
 import type { Container, Place } from "./place.ts";
 import { type Identity, learn } from "./repeat.ts";
 import { type IptablesStatement, iptablesInput, iptablesStatements, nftStatements } from "./statements.ts";

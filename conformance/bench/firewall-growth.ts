@@ -4,10 +4,10 @@
  * the machine meets them alike. The time for entering the host is measured too and left out.
  */
 import { loadavg } from "node:os";
-import { pluginFolder } from "../harness/binaries.ts";
-import { cacheResult } from "../harness/cached-result.ts";
-import { Host } from "../harness/host.ts";
-import { callPlugin, pluginEnvironment } from "../harness/plugin-call.ts";
+import { Host } from "../harness/host/host.ts";
+import { pluginFolder } from "../harness/plugins/binaries.ts";
+import { cacheResult } from "../harness/plugins/cached-result.ts";
+import { callPlugin, pluginEnvironment } from "../harness/plugins/plugin-call.ts";
 
 const sizes = [1, 100, 1000];
 const runs = Number(process.env["BENCH_RUNS"] ?? 21);

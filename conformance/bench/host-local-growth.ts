@@ -8,9 +8,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { pluginFolder } from "../harness/binaries.ts";
-import { ensurePeer } from "../harness/peers.ts";
-import { pluginEnvironment } from "../harness/plugin-call.ts";
+import { pluginFolder } from "../harness/plugins/binaries.ts";
+import { ensurePeer } from "../harness/plugins/peers.ts";
+import { pluginEnvironment } from "../harness/plugins/plugin-call.ts";
 
 const sizes = [0, 1000, 10_000, 60_000];
 const runs = Number(process.env["BENCH_RUNS"] ?? 31);

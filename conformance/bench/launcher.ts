@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { runGo } from "../harness/go.ts";
-import type { Host } from "../harness/host.ts";
-import { asObject, asString, objectList, parseObject } from "../harness/json.ts";
+import { runGo } from "../harness/go/go.ts";
+import type { Host } from "../harness/host/host.ts";
+import { asObject, asString, objectList, parseObject } from "../harness/host/json.ts";
 
 /** A program to be started: nothing is inherited, and `argv[0]` is an absolute path. */
 export type Call = { argv: readonly string[]; env: Readonly<Record<string, string>>; stdin: string };

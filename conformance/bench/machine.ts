@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { cpus, loadavg, release, totalmem } from "node:os";
-import { toolEnvironment } from "../harness/command.ts";
+import { toolEnvironment } from "../harness/host/command.ts";
 
 export type Machine = Record<
   "processor" | "kernel" | "memory" | "iptables" | "nft" | "commit" | "date",

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { pluginConfig } from "../harness/chain.ts";
-import { toolEnvironment } from "../harness/command.ts";
-import { Host } from "../harness/host.ts";
-import { asObject, type JsonObject, parse } from "../harness/json.ts";
-import { ensurePeer } from "../harness/peers.ts";
-import { pluginEnvironment } from "../harness/plugin-call.ts";
+import { toolEnvironment } from "../harness/host/command.ts";
+import { Host } from "../harness/host/host.ts";
+import { asObject, type JsonObject, parse } from "../harness/host/json.ts";
+import { pluginConfig } from "../harness/plugins/chain.ts";
+import { ensurePeer } from "../harness/plugins/peers.ts";
+import { pluginEnvironment } from "../harness/plugins/plugin-call.ts";
 import { type Call, Launcher, type LauncherProgram, type Outcome, successful } from "./launcher.ts";
 import { capabilityArgs, type Verb, type Workload } from "./workloads.ts";
 

@@ -4,10 +4,10 @@
  * machine meets them alike. A call's time includes some 3 ms for entering the host.
  */
 import { loadavg } from "node:os";
-import { pluginFolder } from "../harness/binaries.ts";
-import { Host } from "../harness/host.ts";
-import { ensurePeer } from "../harness/peers.ts";
-import { callPlugin, callPluginAsync } from "../harness/plugin-call.ts";
+import { Host } from "../harness/host/host.ts";
+import { pluginFolder } from "../harness/plugins/binaries.ts";
+import { ensurePeer } from "../harness/plugins/peers.ts";
+import { callPlugin, callPluginAsync } from "../harness/plugins/plugin-call.ts";
 
 const sizes = [1, 100, 1000];
 const runs = Number(process.env["BENCH_RUNS"] ?? 21);

@@ -3,10 +3,10 @@
  * the Go plugin in the same run. A call's time includes some 3 ms for entering the host.
  */
 import { loadavg } from "node:os";
-import { pluginFolder } from "../harness/binaries.ts";
-import { Host } from "../harness/host.ts";
-import { ensurePeer } from "../harness/peers.ts";
-import { callPlugin } from "../harness/plugin-call.ts";
+import { Host } from "../harness/host/host.ts";
+import { pluginFolder } from "../harness/plugins/binaries.ts";
+import { ensurePeer } from "../harness/plugins/peers.ts";
+import { callPlugin } from "../harness/plugins/plugin-call.ts";
 
 const sizes = (process.env["BENCH_PORTS"] ?? "1,100,300,1000,5000").split(",").map(Number);
 const runs = Number(process.env["BENCH_RUNS"] ?? 5);

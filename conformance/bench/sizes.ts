@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pluginNames } from "../harness/binaries.ts";
+import { pluginNames } from "../harness/plugins/binaries.ts";
 import { binDirOf } from "./compare.ts";
 import { type Maker, makers } from "./rows.ts";
 

@@ -4,8 +4,8 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Host } from "../harness/host.ts";
-import { peerReleases } from "../harness/peers.ts";
+import { Host } from "../harness/host/host.ts";
+import { peerReleases } from "../harness/plugins/peers.ts";
 import { measureCold } from "./cold.ts";
 import { compare } from "./compare.ts";
 import { Launcher, LauncherProgram } from "./launcher.ts";

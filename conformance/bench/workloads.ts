@@ -1,5 +1,5 @@
-import { conflistFiles, readConflist } from "../harness/conflist.ts";
-import { asObject, isObject, type JsonObject } from "../harness/json.ts";
+import { asObject, isObject, type JsonObject } from "../harness/host/json.ts";
+import { conflistFiles, readConflist } from "../harness/plugins/conflist.ts";
 import type { Maker } from "./rows.ts";
 
 export type Verb = "VERSION" | "STATUS" | "ADD" | "CHECK" | "DEL";

@@ -1,6 +1,6 @@
-import { differences } from "../differences.ts";
-import { isObject } from "../harness/json.ts";
-import type { PeerRelease } from "../harness/peers.ts";
+import { differences } from "../differences/differences.ts";
+import { isObject } from "../harness/host/json.ts";
+import type { PeerRelease } from "../harness/plugins/peers.ts";
 import type { Row } from "../report/row.ts";
 import type { Observation } from "../scenario/world.ts";
 
@@ -79,7 +79,7 @@ export function comparisonText({ listed, unlisted, stale }: Comparison): string 
     });
   const parts = [`Meant to differ: ${meant.length}`, ...meant];
   if (unlisted.length > 0) {
-    parts.push("", `Different, and not listed in conformance/differences.ts: ${unlisted.length}`);
+    parts.push("", `Different, and not listed in conformance/differences/differences.ts: ${unlisted.length}`);
     parts.push(
       ...unlisted.map(({ id, aspect, text }) => `! ${id}: ${aspect}\n    ${text.replaceAll("\n", "\n    ")}`),
     );

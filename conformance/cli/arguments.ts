@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { peerReleaseOf, peerReleases } from "../harness/peers.ts";
+import { peerReleaseOf, peerReleases } from "../harness/plugins/peers.ts";
 import { type Need, needs } from "../scenario/scenario.ts";
 
 /** The word of `--may-lack` for a machine that has all. */

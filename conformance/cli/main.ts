@@ -1,5 +1,5 @@
 /** `conformance --bin-dir DIR …`: the conformance suite as a program; see arguments.ts. */
-import { makeTraffic } from "../harness/traffic-modes.ts";
+import { makeTraffic } from "../harness/traffic/traffic-modes.ts";
 import { conformance } from "./conformance.ts";
 import { serveOrders } from "./worker.ts";
 

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
+import { allTasks } from "../plan/plan.ts";
 import { runScenario } from "../scenario/run-scenario.ts";
 import { suites } from "../suites/all.ts";
-import { allTasks } from "./plan.ts";
 import type { Order } from "./workers.ts";
 
 /** Runs the scenarios that standard input asks for, one after the other, and prints their outcomes. */

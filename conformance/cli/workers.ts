@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { Task } from "../plan/plan.ts";
 import type { Row } from "../report/row.ts";
 import type { Outcome, RunOptions } from "../scenario/run-scenario.ts";
-import type { Task } from "./plan.ts";
 import { selfCommand } from "./self.ts";
 
 /** What a worker is asked for, a line of JSON each; it answers with an `Outcome`. */

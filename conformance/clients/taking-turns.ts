@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pluginFolder } from "../harness/binaries.ts";
-import { type ChainStep, listResult, runList } from "../harness/chain.ts";
-import { atLeast, type Conflist, conflistFiles, readConflist } from "../harness/conflist.ts";
-import { type Host, hostFor } from "../harness/host.ts";
-import { assertNothingLeft } from "../harness/leaks.ts";
-import { mixedFolder } from "../harness/mix.ts";
-import { snapshot } from "../harness/snapshot.ts";
+import { type Host, hostFor } from "../harness/host/host.ts";
+import { snapshot } from "../harness/host/snapshot.ts";
+import { pluginFolder } from "../harness/plugins/binaries.ts";
+import { type ChainStep, listResult, runList } from "../harness/plugins/chain.ts";
+import { atLeast, type Conflist, conflistFiles, readConflist } from "../harness/plugins/conflist.ts";
+import { assertNothingLeft } from "../harness/plugins/leaks.ts";
+import { mixedFolder } from "../harness/plugins/mix.ts";
 
 const capabilityArgs = {
   portMappings: [

@@ -1,5 +1,5 @@
 // The programs of real container runtimes, at versions and checksums that are fixed (go.sum). One module for all of
-// them, so that what they share is compiled once. See harness/go-clients.ts.
+// them, so that what they share is compiled once. See harness/clients/go-clients.ts.
 module cni-plugins-ts/go-clients
 
 go 1.24.2

@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { compileCache } from "../harness/command.ts";
+import { compileCache } from "../harness/host/command.ts";
 import { mutants } from "./mutants.ts";
 import type { Mutant } from "./mutation.ts";
 

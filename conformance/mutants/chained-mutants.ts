@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "../harness/json.ts";
+import { isObject, type JsonObject } from "../harness/host/json.ts";
 import {
   afterwards,
   each,

@@ -1,5 +1,5 @@
-import { runCommand, toolEnvironment } from "../harness/command.ts";
-import { isObject, type JsonObject, objectList } from "../harness/json.ts";
+import { runCommand, toolEnvironment } from "../harness/host/command.ts";
+import { isObject, type JsonObject, objectList } from "../harness/host/json.ts";
 
 /** One call, as a plugin is given it. */
 export type Request = { env: Record<string, string>; stdin: string };

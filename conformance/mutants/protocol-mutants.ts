@@ -1,4 +1,4 @@
-import { isObject } from "../harness/json.ts";
+import { isObject } from "../harness/host/json.ts";
 import {
   each,
   type Mutant,

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
-import { standardPath } from "../harness/command.ts";
+import { standardPath } from "../harness/host/command.ts";
 import { callByHand, commandByHand, quoted, writeByHand } from "./by-hand.ts";
 import type { Stdin } from "./scenario.ts";
 

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { standardPath } from "../harness/command.ts";
+import { standardPath } from "../harness/host/command.ts";
 import type { Stdin } from "./scenario.ts";
 
 /**

@@ -1,5 +1,5 @@
-import { isObject, type JsonObject, parse } from "../harness/json.ts";
-import { type Command, type PluginResponse, pluginEnvironment } from "../harness/plugin-call.ts";
+import { isObject, type JsonObject, parse } from "../harness/host/json.ts";
+import { type Command, type PluginResponse, pluginEnvironment } from "../harness/plugins/plugin-call.ts";
 import { callByHand } from "./by-hand.ts";
 import { asPattern, fillPattern, mismatch } from "./match.ts";
 import { observed } from "./observe.ts";

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "../harness/json.ts";
+import { isObject, type JsonObject } from "../harness/host/json.ts";
 
 /**
  * What a value should be like. Plain values are themselves; an object says what must be in it and allows more; an

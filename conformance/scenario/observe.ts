@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { ipJson } from "../harness/inspect.ts";
-import { isObject } from "../harness/json.ts";
-import type { PluginResponse } from "../harness/plugin-call.ts";
-import { sections, snapshot } from "../harness/snapshot.ts";
+import { ipJson } from "../harness/host/inspect.ts";
+import { isObject } from "../harness/host/json.ts";
+import { sections, snapshot } from "../harness/host/snapshot.ts";
+import type { PluginResponse } from "../harness/plugins/plugin-call.ts";
 import type { Observation, World } from "./world.ts";
 
 /** What can be seen after a call: its answer, and what the host and the containers are like. */

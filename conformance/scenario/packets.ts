@@ -1,7 +1,7 @@
-import { type CommandOptions, runCommand } from "../harness/command.ts";
-import type { Place } from "../harness/host.ts";
-import { parseObject } from "../harness/json.ts";
-import { trafficCommand } from "../harness/traffic.ts";
+import { type CommandOptions, runCommand } from "../harness/host/command.ts";
+import type { Place } from "../harness/host/host.ts";
+import { parseObject } from "../harness/host/json.ts";
+import { trafficCommand } from "../harness/traffic/traffic.ts";
 import type { PacketStep, ServeStep } from "./scenario.ts";
 import { filled, StepFailure, type World } from "./world.ts";
 

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
-import { withoutFurniture } from "../harness/furniture.ts";
-import type { Place } from "../harness/host.ts";
-import { iptablesSave } from "../harness/inspect.ts";
-import { isObject, parse } from "../harness/json.ts";
-import { difference, snapshot } from "../harness/snapshot.ts";
+import type { Place } from "../harness/host/host.ts";
+import { iptablesSave } from "../harness/host/inspect.ts";
+import { isObject, parse } from "../harness/host/json.ts";
+import { difference, snapshot } from "../harness/host/snapshot.ts";
+import { withoutFurniture } from "../harness/plugins/furniture.ts";
 import { commandByHand, quoted, writeByHand } from "./by-hand.ts";
 import { isInVersion, performCall, performChain } from "./call.ts";
 import { fillPattern, mismatch, type Pattern } from "./match.ts";

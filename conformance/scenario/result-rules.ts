@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { isObject, type JsonObject } from "../harness/json.ts";
+import { isObject, type JsonObject } from "../harness/host/json.ts";
 import type { ErrorCode } from "./scenario.ts";
 import { isAtLeast } from "./versions.ts";
 

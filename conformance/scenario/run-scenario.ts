@@ -1,8 +1,8 @@
-import { patienceMs } from "../harness/command.ts";
-import { withoutFurniture } from "../harness/furniture.ts";
-import { Host } from "../harness/host.ts";
-import { difference, keepLines, type Section, type Snapshot, snapshot } from "../harness/snapshot.ts";
-import { addOutside } from "../harness/traffic.ts";
+import { patienceMs } from "../harness/host/command.ts";
+import { Host } from "../harness/host/host.ts";
+import { difference, keepLines, type Section, type Snapshot, snapshot } from "../harness/host/snapshot.ts";
+import { withoutFurniture } from "../harness/plugins/furniture.ts";
+import { addOutside } from "../harness/traffic/traffic.ts";
 import { endAll } from "./call.ts";
 import { anyBridge, perform } from "./perform.ts";
 import type { Scenario } from "./scenario.ts";

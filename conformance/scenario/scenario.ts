@@ -1,7 +1,7 @@
-import type { Family } from "../harness/inspect.ts";
-import type { JsonObject } from "../harness/json.ts";
-import type { Command } from "../harness/plugin-call.ts";
-import type { Section } from "../harness/snapshot.ts";
+import type { Family } from "../harness/host/inspect.ts";
+import type { JsonObject } from "../harness/host/json.ts";
+import type { Section } from "../harness/host/snapshot.ts";
+import type { Command } from "../harness/plugins/plugin-call.ts";
 import type { Pattern } from "./match.ts";
 import type { World } from "./world.ts";
 
@@ -27,7 +27,7 @@ export type Scenario = {
   containers?: readonly string[];
   /** Joins a namespace `outside` that stands for the rest of the world (192.0.2.2, 2001:db8:ffff::2). */
   outside?: boolean;
-  /** What may be left after the last DEL, by section of a snapshot, beside host furniture (harness/furniture.ts). */
+  /** What may be left after the last DEL, by section of a snapshot, beside host furniture (harness/plugins/furniture.ts). */
   leaves?: Partial<Record<Section, readonly string[]>>;
   steps: readonly Step[];
 };
@@ -128,7 +128,7 @@ export type LookStep = {
 };
 
 /**
- * Lines of `iptables-save`, each with its table before it (`nat -A POSTROUTING …`); see harness/inspect.ts. `are` is
+ * Lines of `iptables-save`, each with its table before it (`nat -A POSTROUTING …`); see harness/host/inspect.ts. `are` is
  * all of them, in this order within each chain.
  */
 export type RulesStep = {

@@ -1,6 +1,6 @@
-import type { Host } from "../harness/host.ts";
-import type { JsonObject } from "../harness/json.ts";
-import type { Snapshot } from "../harness/snapshot.ts";
+import type { Host } from "../harness/host/host.ts";
+import type { JsonObject } from "../harness/host/json.ts";
+import type { Snapshot } from "../harness/host/snapshot.ts";
 import type { CallStep } from "./scenario.ts";
 
 /** What one call did, to be compared with what another implementation does (see against.ts). */

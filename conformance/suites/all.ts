@@ -1,22 +1,17 @@
 import type { Suite } from "../scenario/scenario.ts";
 import { badInput } from "./bad-input/suite.ts";
-import { bridge } from "./bridge/bridge.ts";
-import { chains } from "./chains/chains.ts";
-import { concurrency } from "./concurrency.ts";
-import { dualStack } from "./dual-stack.ts";
-import { kill } from "./faults/kill.ts";
-import { resources } from "./faults/resources.ts";
-import { firewallLife } from "./firewall/life.ts";
-import { firewallPackets } from "./firewall/packets.ts";
-import { firewallRules } from "./firewall/rules.ts";
-import { hostLocal } from "./host-local.ts";
-import { idempotence } from "./idempotence.ts";
-import { loopback } from "./loopback.ts";
-import { portmapLife } from "./portmap/life.ts";
-import { portmapPackets } from "./portmap/packets.ts";
-import { portmapRules } from "./portmap/rules.ts";
+import { bridge } from "./bridge/suite.ts";
+import { chains } from "./chains/suite.ts";
+import { concurrency } from "./concurrency/suite.ts";
+import { dualStack } from "./dual-stack/suite.ts";
+import { faults } from "./faults/suite.ts";
+import { firewall } from "./firewall/suite.ts";
+import { hostLocal } from "./host-local/suite.ts";
+import { idempotence } from "./idempotence/suite.ts";
+import { loopback } from "./loopback/suite.ts";
+import { portmap } from "./portmap/suite.ts";
 import { protocol } from "./protocol/suite.ts";
-import { tuning } from "./tuning.ts";
+import { tuning } from "./tuning/suite.ts";
 
 /** Every suite, in the order in which they are run and reported. */
 export const suites: readonly Suite[] = [
@@ -27,15 +22,10 @@ export const suites: readonly Suite[] = [
   tuning,
   idempotence,
   bridge,
-  portmapRules,
-  portmapPackets,
-  portmapLife,
-  firewallRules,
-  firewallPackets,
-  firewallLife,
+  ...portmap,
+  ...firewall,
   dualStack,
   chains,
   concurrency,
-  resources,
-  kill,
+  ...faults,
 ];

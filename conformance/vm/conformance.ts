@@ -1,4 +1,4 @@
-import type { Task } from "../cli/plan.ts";
+import type { Task } from "../plan/plan.ts";
 import type { Row } from "../report/row.ts";
 import type { RunOptions } from "../scenario/run-scenario.ts";
 import type { Need } from "../scenario/scenario.ts";

@@ -1,4 +1,4 @@
-import { runCommand } from "../harness/command.ts";
+import { runCommand } from "../harness/host/command.ts";
 
 /** Makes a disk image that holds a folder's content (an empty one without `folder`). Nothing is mounted for it. */
 export function makeExt4(image: string, sizeMb: number, folder?: string): void {

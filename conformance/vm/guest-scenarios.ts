@@ -1,5 +1,5 @@
-import { findAbilities } from "../cli/abilities.ts";
-import { allTasks, whyNot } from "../cli/plan.ts";
+import { findAbilities } from "../plan/abilities.ts";
+import { allTasks, whyNot } from "../plan/plan.ts";
 import { counts, type Row } from "../report/row.ts";
 import { runScenario } from "../scenario/run-scenario.ts";
 import { suites } from "../suites/all.ts";

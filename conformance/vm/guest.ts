@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { uptime } from "node:os";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
-import { asString, parseObject } from "../harness/json.ts";
+import { asString, parseObject } from "../harness/host/json.ts";
 import { boot, isRebootTest } from "./boots.ts";
 import { countsLine } from "./outcome.ts";
 

@@ -15,8 +15,8 @@ import {
 import { tmpdir } from "node:os";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runCommand } from "../harness/command.ts";
-import { isObject, parseObject } from "../harness/json.ts";
+import { runCommand } from "../harness/host/command.ts";
+import { isObject, parseObject } from "../harness/host/json.ts";
 import { cached, cacheFolder, fingerprint } from "./cache.ts";
 import { imageSizeMb, makeExt4 } from "./ext4.ts";
 import { guest, guestInit } from "./guest-init.ts";

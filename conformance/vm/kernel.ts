@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { runCommand } from "../harness/command.ts";
+import { runCommand } from "../harness/host/command.ts";
 import { cached } from "./cache.ts";
 
 export type Kernel = {

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { TestContext } from "node:test";
-import { pluginFolder } from "../harness/binaries.ts";
-import { type Host, hostFor } from "../harness/host.ts";
-import { leases } from "../harness/inspect.ts";
-import { type Command, callPlugin } from "../harness/plugin-call.ts";
-import { firstAddress } from "../harness/result.ts";
+import { type Host, hostFor } from "../harness/host/host.ts";
+import { leases } from "../harness/host/inspect.ts";
+import { pluginFolder } from "../harness/plugins/binaries.ts";
+import { type Command, callPlugin } from "../harness/plugins/plugin-call.ts";
+import { firstAddress } from "../harness/plugins/result.ts";
 import { afterReboot, beforeReboot, survivingFolder } from "./boots.ts";
 
 const config = {

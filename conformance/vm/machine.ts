@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { toolEnvironment } from "../harness/command.ts";
+import { toolEnvironment } from "../harness/host/command.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Outcome, OutcomeReader } from "./outcome.ts";
 

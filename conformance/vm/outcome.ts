@@ -1,4 +1,4 @@
-import { isObject, parse } from "../harness/json.ts";
+import { isObject, parse } from "../harness/host/json.ts";
 import type { Row } from "../report/row.ts";
 
 export type Counts = { passed: number; failed: number; skipped: number };

@@ -9,7 +9,7 @@ import {
   realpathSync,
 } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { runCommand } from "../harness/command.ts";
+import { runCommand } from "../harness/host/command.ts";
 
 /** Debian's packages of the commands that tests and plugins run; the first ones the machine cannot do without. */
 const needed = ["busybox-static", "coreutils", "dash", "iproute2", "iptables", "kmod", "mount", "util-linux"];

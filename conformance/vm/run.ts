@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { pluginFolder } from "../harness/binaries.ts";
+import { pluginFolder } from "../harness/plugins/binaries.ts";
 import { isRebootTest } from "./boots.ts";
 import { makeExt4 } from "./ext4.ts";
 import { pluginsImage, repositoryImage, rootImage } from "./images.ts";

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { release } from "node:os";
 import { test } from "node:test";
-import { pluginFolder } from "../harness/binaries.ts";
-import { hostFor } from "../harness/host.ts";
-import { assertNothingLeft } from "../harness/leaks.ts";
-import { callPlugin } from "../harness/plugin-call.ts";
-import { firstAddress } from "../harness/result.ts";
-import { snapshot } from "../harness/snapshot.ts";
+import { hostFor } from "../harness/host/host.ts";
+import { snapshot } from "../harness/host/snapshot.ts";
+import { pluginFolder } from "../harness/plugins/binaries.ts";
+import { assertNothingLeft } from "../harness/plugins/leaks.ts";
+import { callPlugin } from "../harness/plugins/plugin-call.ts";
+import { firstAddress } from "../harness/plugins/result.ts";
 
 test("this is Debian's kernel", () => {
   assert.equal(process.env["CNI_TEST_VM"], "1");

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { compileCache } from "../../conformance/harness/command.ts";
-import { Host } from "../../conformance/harness/host.ts";
-import { ipJson } from "../../conformance/harness/inspect.ts";
-import { asObject, parseObject } from "../../conformance/harness/json.ts";
-import { type Command, pluginEnvironment } from "../../conformance/harness/plugin-call.ts";
+import { compileCache } from "../../conformance/harness/host/command.ts";
+import { Host } from "../../conformance/harness/host/host.ts";
+import { ipJson } from "../../conformance/harness/host/inspect.ts";
+import { asObject, parseObject } from "../../conformance/harness/host/json.ts";
+import { type Command, pluginEnvironment } from "../../conformance/harness/plugins/plugin-call.ts";
 
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 const originalMac = "02:00:00:00:00:01";

@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { compileCache } from "../../conformance/harness/command.ts";
+import { compileCache } from "../../conformance/harness/host/command.ts";
 
 const config = { cniVersion: "1.0.0", name: "net", type: "fixture" };
 

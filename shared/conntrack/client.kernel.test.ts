@@ -163,7 +163,7 @@ for (const [family, client, host, container, neighbour] of [
   });
 }
 
-const tool = `${import.meta.dirname}/../../conformance/harness/connections-tool.ts`;
+const tool = `${import.meta.dirname}/../../conformance/harness/fakes/connections-tool.ts`;
 
 for (const [family, mine, other, far] of [
   [4, "10.0.0.2", "10.0.0.3", "192.0.2.7"],

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { hostFor } from "../../conformance/harness/host.ts";
+import { hostFor } from "../../conformance/harness/host/host.ts";
 import { Failure } from "../errors/failure.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { inNetns, openNetns, ownNetns } from "./netns.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
-import { hostFor } from "../../conformance/harness/host.ts";
+import { hostFor } from "../../conformance/harness/host/host.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "./netns.ts";
 import { ensureSysctl, linkSysctl, readSysctl, withSysctl, writeSysctl } from "./sysctl.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { closeSync } from "node:fs";
 import { type TestContext, test } from "node:test";
-import { hostFor } from "../../conformance/harness/host.ts";
+import { hostFor } from "../../conformance/harness/host/host.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";

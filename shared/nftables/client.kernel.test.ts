@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Host, hostFor } from "../../conformance/harness/host.ts";
+import { type Host, hostFor } from "../../conformance/harness/host/host.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
 import { addChain, deleteChain, flushChain } from "./chain.ts";

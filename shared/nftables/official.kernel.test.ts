@@ -1,8 +1,8 @@
 /** What this module makes is in the kernel and in print what the official `nft` makes of the same words. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type Host, hostFor } from "../../conformance/harness/host.ts";
-import { asObject, objectList, parseObject } from "../../conformance/harness/json.ts";
+import { type Host, hostFor } from "../../conformance/harness/host/host.ts";
+import { asObject, objectList, parseObject } from "../../conformance/harness/host/json.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
 import { eachAttribute } from "../netlink/attribute-reader.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../netlink/client.ts";

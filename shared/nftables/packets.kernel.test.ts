@@ -1,7 +1,7 @@
 /** Rules made by this module, seen by packets: masquerade and forwarded ports whose containers are elements only. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type Host, hostFor } from "../../conformance/harness/host.ts";
+import { type Host, hostFor } from "../../conformance/harness/host/host.ts";
 import {
   addOutside,
   fetchPage,
@@ -9,7 +9,7 @@ import {
   outsideAddresses,
   serveHttp,
   skipDuplicateDetection,
-} from "../../conformance/harness/traffic.ts";
+} from "../../conformance/harness/traffic/traffic.ts";
 import { ipToBytes, parseIp } from "../ip/address.ts";
 import { parsePrefix } from "../ip/prefix.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";

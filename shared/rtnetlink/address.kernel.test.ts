@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { hostFor } from "../../conformance/harness/host.ts";
-import { ipJson } from "../../conformance/harness/inspect.ts";
-import { objectList } from "../../conformance/harness/json.ts";
+import { hostFor } from "../../conformance/harness/host/host.ts";
+import { ipJson } from "../../conformance/harness/host/inspect.ts";
+import { objectList } from "../../conformance/harness/host/json.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { formatPrefix, type IpPrefix, parsePrefix } from "../ip/prefix.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { hostFor } from "../../conformance/harness/host.ts";
-import { asObject, objectList, parse } from "../../conformance/harness/json.ts";
+import { hostFor } from "../../conformance/harness/host/host.ts";
+import { asObject, objectList, parse } from "../../conformance/harness/host/json.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
 import { createBridge, setBridgePort, setNoLinkLocalLearn } from "./bridge.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hostFor } from "../../conformance/harness/host.ts";
+import { hostFor } from "../../conformance/harness/host/host.ts";
 import { interfaceNameProblem } from "../linux/interface-name.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
 import { createBridge } from "./bridge.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { hostFor } from "../../conformance/harness/host.ts";
-import { ipJson } from "../../conformance/harness/inspect.ts";
-import { asObject, type JsonObject } from "../../conformance/harness/json.ts";
+import { hostFor } from "../../conformance/harness/host/host.ts";
+import { ipJson } from "../../conformance/harness/host/inspect.ts";
+import { asObject, type JsonObject } from "../../conformance/harness/host/json.ts";
 import { Failure } from "../errors/failure.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { type TestContext, test } from "node:test";
-import { hostFor } from "../../conformance/harness/host.ts";
+import { hostFor } from "../../conformance/harness/host/host.ts";
 import { call } from "../linux/libc.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
 import { encodeMessage } from "../netlink/message.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { hostFor } from "../../conformance/harness/host.ts";
-import { ipJson } from "../../conformance/harness/inspect.ts";
+import { hostFor } from "../../conformance/harness/host/host.ts";
+import { ipJson } from "../../conformance/harness/host/inspect.ts";
 import { SystemError } from "../errors/system-error.ts";
 import { formatIp, type IpAddress, parseIp } from "../ip/address.ts";
 import { formatPrefix, type IpPrefix, parsePrefix } from "../ip/prefix.ts";

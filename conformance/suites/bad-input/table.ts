@@ -1,4 +1,4 @@
-import { type JsonObject, parse } from "../../harness/json.ts";
+import { type JsonObject, parse } from "../../harness/host/json.ts";
 import type { CallStep, ErrorCode, Scenario, Stdin, Step } from "../../scenario/scenario.ts";
 import { unplugged } from "../bridge/parts.ts";
 

@@ -1,5 +1,5 @@
 /** What the scenarios of bridge share: its configuration, and the usual looks at what it made. */
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import type { Pattern, PatternObject } from "../../scenario/match.ts";
 import type { LookStep, RunStep, Step, Where } from "../../scenario/scenario.ts";
 

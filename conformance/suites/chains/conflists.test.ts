@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { conflistFiles, readConflist } from "../../harness/conflist.ts";
+import { conflistFiles, readConflist } from "../../harness/plugins/conflist.ts";
 import { embeddedLists } from "./conflists.ts";
 
 test("the embedded configurations are those of the fixtures", () => {

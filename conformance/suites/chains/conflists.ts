@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 
 /** A network configuration as its users have it, embedded so that the packed program needs no files. */
 export type EmbeddedList = {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import { perform } from "../../scenario/perform.ts";
 import type { CallStep, Need, Scenario, Suite } from "../../scenario/scenario.ts";
 import { StepFailure, type World } from "../../scenario/world.ts";

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import type { Step } from "../../scenario/scenario.ts";
 
 export const bridge: JsonObject = { bridge: "br0", isGateway: true };

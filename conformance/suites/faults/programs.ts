@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import type { Scenario, Step } from "../../scenario/scenario.ts";
 import { unplugged } from "../bridge/parts.ts";
 import { hideIptables, showIptables } from "../hidden-iptables.ts";

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import type { CallStep, Expect, Scenario, Step, Suite } from "../../scenario/scenario.ts";
 import { addAlone, resultOf } from "./settings.ts";
 

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import type { CallStep, PacketStep, Step } from "../../scenario/scenario.ts";
 
 /** What a bridge plugin would have said of a container: firewall is tried alone with it. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import type { CallStep, FileStep, Step } from "../../scenario/scenario.ts";
 
 /** Where the leases of the network that scenarios use by default are. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import type { Pattern } from "../../scenario/match.ts";
 import type { Scenario, Step } from "../../scenario/scenario.ts";
 import { calls, full, ipam, lease, leases } from "./calls.ts";

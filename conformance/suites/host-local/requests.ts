@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import type { Scenario } from "../../scenario/scenario.ts";
 import { calls, cursor, ipam, lease } from "./calls.ts";
 

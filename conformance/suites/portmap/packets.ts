@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import type { PacketStep, Scenario, Step, Suite } from "../../scenario/scenario.ts";
 import { hideIptables, showIptables } from "../hidden-iptables.ts";
 import {

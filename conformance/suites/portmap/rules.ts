@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import { asPattern } from "../../scenario/match.ts";
 import type { Scenario, Step, Suite } from "../../scenario/scenario.ts";
 import { addAlone, c1, chainOf, publish, resultOf, tcp, udp, v4, v6 } from "./settings.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { JsonObject } from "../../harness/json.ts";
+import type { JsonObject } from "../../harness/host/json.ts";
 import type { CallStep, Step } from "../../scenario/scenario.ts";
 
 export type Backend = "iptables" | "nftables";

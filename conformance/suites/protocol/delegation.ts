@@ -1,4 +1,4 @@
-import type { Command } from "../../harness/plugin-call.ts";
+import type { Command } from "../../harness/plugins/plugin-call.ts";
 import type { Pattern } from "../../scenario/match.ts";
 import type { CallStep, Scenario, Step } from "../../scenario/scenario.ts";
 import { refused } from "./subjects.ts";

@@ -1,7 +1,7 @@
 /** Whatever is damaged, CHECK says it in words, and the next ADD repairs it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hostFor } from "../../../conformance/harness/host.ts";
+import { hostFor } from "../../../conformance/harness/host/host.ts";
 import { parseIp } from "../../../shared/ip/address.ts";
 import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
 import { openNftables } from "../../../shared/nftables/client.ts";

@@ -1,7 +1,7 @@
 /** What other tables do to containers' packets: reported where it is certain that they are dropped, else not. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hostFor } from "../../../conformance/harness/host.ts";
+import { hostFor } from "../../../conformance/harness/host/host.ts";
 import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
 import { openNftables } from "../../../shared/nftables/client.ts";
 import { findForwardDrop } from "./forward-drop.ts";

@@ -1,14 +1,14 @@
 /** The nftables backend, seen by packets: who reaches whom under every policy, with and without br_netfilter. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type Host, hostFor } from "../../../conformance/harness/host.ts";
+import { type Host, hostFor } from "../../../conformance/harness/host/host.ts";
 import {
   addOutside,
   fetchPage,
   outsideAddresses,
   serveHttp,
   skipDuplicateDetection,
-} from "../../../conformance/harness/traffic.ts";
+} from "../../../conformance/harness/traffic/traffic.ts";
 import { parseIp } from "../../../shared/ip/address.ts";
 import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
 import type { IsolationPolicy } from "../rules.ts";

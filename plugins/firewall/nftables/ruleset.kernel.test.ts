@@ -1,7 +1,7 @@
 /** The nftables backend's table, as a kernel keeps it. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type Host, hostFor } from "../../../conformance/harness/host.ts";
+import { type Host, hostFor } from "../../../conformance/harness/host/host.ts";
 import { parseIp } from "../../../shared/ip/address.ts";
 import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
 import { openNftables } from "../../../shared/nftables/client.ts";

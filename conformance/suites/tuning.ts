@@ -1,6 +1,0 @@
-import type { Suite } from "../scenario/scenario.ts";
-import { settings } from "./tuning/settings.ts";
-import { sysctls } from "./tuning/sysctls.ts";
-
-/** What tuning promises, behind a plugin that made an interface. */
-export const tuning: Suite = { name: "tuning", scenarios: [...settings, ...sysctls] };
