@@ -14,7 +14,8 @@ import {
   IFA_F_TENTATIVE,
   listAddresses,
 } from "../../shared/rtnetlink/address.ts";
-import { openRtnetlinkMonitor, RTMGRP_IPV6_IFADDR } from "../../shared/rtnetlink/client.ts";
+import { openRtnetlinkMonitor } from "../../shared/rtnetlink/client.ts";
+import { RTMGRP_IPV6_IFADDR } from "../../shared/rtnetlink/constants.ts";
 import { type Link, setLink } from "../../shared/rtnetlink/link.ts";
 import { addRoute, type KernelRoute, RT_TABLE_MAIN } from "../../shared/rtnetlink/route.ts";
 import type { BridgeConfig } from "./config.ts";

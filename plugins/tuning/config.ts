@@ -10,6 +10,7 @@ import {
 } from "../../shared/cni/config-schema.ts";
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { isJsonObject, type JsonValue } from "../../shared/cni/json-read.ts";
+import { isSpelling } from "../../shared/cni/key.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
@@ -89,7 +90,7 @@ export function decodeDataDir(request: Request): string {
 
 /** Keys may be repeated in JSON, but which value is meant is then a guess. */
 function refuseRepeatedSysctls(request: Request): void {
-  const isSysctl = (name: string | undefined): boolean => name?.toLowerCase() === "sysctl";
+  const isSysctl = (name = ""): boolean => isSpelling(name, "sysctl");
   const repeated = request.repeatedKeys.find(({ path }) => path.length === 1 && isSysctl(path[0]));
   const entries: [string, JsonValue][] = Object.entries(request.document);
   const objects = entries.filter(([name]) => isSysctl(name)).map(([, value]) => value);

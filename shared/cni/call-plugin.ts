@@ -6,6 +6,7 @@ import { asCniError } from "./errors/as-cni-error.ts";
 import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import { printJson, printJsonLine } from "./json-print.ts";
 import { isJsonObject, type JsonObject, JsonSyntaxError, readJson } from "./json-read.ts";
+import { memberOf } from "./key.ts";
 import type { Plugin, RepeatedKey, Request } from "./plugin.ts";
 import { printResult } from "./result-print.ts";
 import { checkVersion, newestVersion } from "./versions.ts";
@@ -154,8 +155,7 @@ function readDocument(stdin: Buffer, repeatedKeys: RepeatedKey[]): JsonObject {
 
 /** A top-level string; other spellings of the key are legal, as in every CNI configuration. */
 function topLevelText(document: JsonObject, key: string): string {
-  const entry = Object.entries(document).findLast(([name]) => name.toLowerCase() === key.toLowerCase());
-  const value = document[key] ?? entry?.[1] ?? "";
+  const value = memberOf(document, key) ?? "";
   if (typeof value === "string") return value;
   throw new CniError(
     ErrorCode.decodingFailure,

@@ -11,14 +11,15 @@ import {
   type JsonValue,
   mergeMember,
 } from "./json-read.ts";
+import { foldKey, memberOf } from "./key.ts";
 
 // Compiled validators cost more to make than one config costs to check.
 z.config({ jitless: true });
 
 /**
  * An object of a network configuration: keys match without regard to case, `null` means absent and unknown keys are
- * ignored, as in every configuration that the Go plugins read. `decode` sees to it: a step of the schema's own would be
- * two more schemas for each object.
+ * ignored, as in every configuration that the Go plugins read. `decode` folds the case of keys first; as a schema step it
+ * would add a pipe and a transform to each object.
  */
 export function configObject<Shape extends z.core.$ZodShape>(shape: Shape) {
   return z.object(shape);
@@ -64,14 +65,9 @@ function nameFinder(shape: z.core.$ZodShape): (key: string) => string | undefine
   let spellings: Map<string, string> | undefined;
   return (key) => {
     if (Object.hasOwn(shape, key)) return key;
-    spellings ??= new Map(Object.keys(shape).map((name) => [foldCase(name), name]));
-    return spellings.get(foldCase(key));
+    spellings ??= new Map(Object.keys(shape).map((name) => [foldKey(name), name]));
+    return spellings.get(foldKey(key));
   };
-}
-
-function foldCase(key: string): string {
-  const folded = key.toUpperCase().toLowerCase();
-  return folded.length === key.length ? folded : key;
 }
 
 /** A whole number that was written as one: 5.0 and 1e3 are refused, like "5". */
@@ -178,9 +174,7 @@ function valueAt(document: JsonValue, path: readonly PropertyKey[]): JsonValue |
   for (const part of path) {
     if (Array.isArray(value) && typeof part === "number") value = value[part];
     else if (isJsonObject(value) && typeof part === "string") {
-      const wanted = foldCase(part);
-      const entries: [string, JsonValue][] = Object.entries(value);
-      value = value[part] ?? entries.findLast(([key]) => foldCase(key) === wanted)?.[1];
+      value = memberOf(value, part);
     } else return undefined;
   }
   return value ?? undefined;

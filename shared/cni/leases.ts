@@ -6,6 +6,7 @@ import { readSmallFile } from "../linux/small-file.ts";
 import type { AttachmentKey } from "./attachment-key.ts";
 import type { Attachment } from "./attachments.ts";
 import { isJsonObject, type JsonObject } from "./json-read.ts";
+import { isSpelling } from "./key.ts";
 
 // What host-local says of other plugins' attachments. A container cannot write there, as it can give itself an address.
 
@@ -46,13 +47,14 @@ export function leaseHolder(network: string, address: IpAddress, root: string): 
 
 /** The `dataDir` that a network's configuration gives host-local; "" when it gives none. */
 export function leaseRoot(document: JsonObject): string {
-  const ipam = memberOf(document, "ipam");
-  const root = isJsonObject(ipam) ? memberOf(ipam, "datadir") : undefined;
+  const ipam = lastOf(document, "ipam");
+  const root = isJsonObject(ipam) ? lastOf(ipam, "dataDir") : undefined;
   return typeof root === "string" ? root : "";
 }
 
-function memberOf(object: JsonObject, folded: string): unknown {
-  return Object.entries(object).findLast(([key]) => key.toLowerCase() === folded)?.[1];
+/** Of several spellings the last counts, as where host-local decodes its configuration. */
+function lastOf(object: JsonObject, name: string): unknown {
+  return Object.entries(object).findLast(([key]) => isSpelling(key, name))?.[1];
 }
 
 function directoryOf({ network }: AttachmentKey): string {

@@ -1,5 +1,6 @@
 import { CniError, ErrorCode } from "./errors/cni-error.ts";
 import { isJsonObject } from "./json-read.ts";
+import { memberOf } from "./key.ts";
 import type { Request } from "./plugin.ts";
 import type { Result } from "./result.ts";
 import { parseResult } from "./result-parse.ts";
@@ -11,8 +12,7 @@ import { parseResult } from "./result-parse.ts";
  */
 export function prevResult(request: Request): Result | undefined {
   // Exact spelling is preferred; other spellings are legal.
-  const entry = Object.entries(request.document).findLast(([key]) => key.toLowerCase() === "prevresult");
-  const document = request.document["prevResult"] ?? entry?.[1];
+  const document = memberOf(request.document, "prevResult");
   if (document === undefined || document === null) return undefined;
   if (!isJsonObject(document)) {
     throw new CniError(

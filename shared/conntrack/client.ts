@@ -1,8 +1,10 @@
 import { isErrno } from "../errors/system-error.ts";
 import { type IpAddress, sameIp } from "../ip/address.ts";
+import { AF_INET, AF_INET6, AF_UNSPEC } from "../linux/socket.ts";
 import { Attributes } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
+import { nfgenmsgLength } from "../netlink/constants.ts";
 import { bodyStart, type MessagePlace } from "../netlink/message.ts";
 import { netfilterSocket, secondNetfilterSocket } from "../netlink/netfilter-socket.ts";
 import {
@@ -20,10 +22,6 @@ const IPCTNL_MSG_CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1;
 const IPCTNL_MSG_CT_DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | 2;
 const IPCTNL_MSG_CT_GET_STATS = (NFNL_SUBSYS_CTNETLINK << 8) | 5;
 const CTA_STATS_GLOBAL_ENTRIES = 1;
-const nfgenmsgLength = 4;
-const AF_UNSPEC = 0;
-const AF_INET = 2;
-const AF_INET6 = 10;
 
 /**
  * Tells of the tracked connections of one family that pass one of the filters, each as it comes: there may be more than

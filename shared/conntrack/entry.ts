@@ -187,8 +187,7 @@ function writeSource(ip: AttributeWriter, address: IpAddress): void {
 
 /** The attributes by which the kernel finds exactly this entry, and not one that has taken its place. */
 export function encodeKey({ originalTuple, zone, id }: EntryKey): Uint8Array {
-  const NLA_F_NESTED = 0x8000;
-  const writer = new AttributeWriter().bytes(CTA_TUPLE_ORIG | NLA_F_NESTED, originalTuple);
+  const writer = new AttributeWriter().nestedBytes(CTA_TUPLE_ORIG, originalTuple);
   if (zone !== undefined) writer.bytes(CTA_ZONE, zone);
   if (id !== undefined) writer.bytes(CTA_ID, id);
   return writer.finish();

@@ -1,27 +1,22 @@
 import { closeSync, statSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
+import {
+  AF_UNIX,
+  MSG_NOSIGNAL,
+  SO_RCVTIMEO,
+  SO_SNDTIMEO,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  socketCalls,
+  timeval,
+} from "../linux/socket.ts";
 import { monotonicNow } from "../linux/wait.ts";
 import type { UnixAddress } from "./address.ts";
 
-// sys/socket.h
-const AF_UNIX = 1;
-const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20;
-const SO_SNDTIMEO = 21;
-const MSG_NOSIGNAL = 0x4000;
-
 /** sockaddr_un.sun_path, of which a path also needs a zero byte. */
 const maxNameBytes = 108;
-
-const prototypes = {
-  socket: "int socket(int domain, int type, int protocol)",
-  connect: "int connect(int fd, void *address, uint32_t length)",
-  setsockopt: "int setsockopt(int fd, int level, int name, void *value, uint32_t length)",
-  send: "ssize_t send(int fd, void *buffer, size_t length, int flags)",
-  recv: "ssize_t recv(int fd, void *buffer, size_t length, int flags)",
-} as const;
 
 /**
  * A stream of bytes to somebody. Deadlines are times of `monotonicNow()`. Errors are SystemErrors; EAGAIN when the
@@ -43,7 +38,7 @@ export function connectUnix(address: UnixAddress, deadline: number): ByteStream 
   // Most hosts have no bus: to say so without the C functions saves their declaration, 0.5 ms.
   if ("path" in address && isAbsent(address.path)) throw new SystemError("connect", "ENOENT");
   const name = socketName(address);
-  const fd = call(prototypes.socket, AF_UNIX, SOCK_STREAM_CLOEXEC, 0);
+  const fd = call(socketCalls.socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SystemError("socket", fd);
   const stream = new UnixSocket(fd);
   try {
@@ -82,7 +77,7 @@ class UnixSocket implements ByteStream {
 
   connect(name: Uint8Array, deadline: number): void {
     this.#limit(SO_SNDTIMEO, deadline);
-    const outcome = call(prototypes.connect, this.#fd, name, name.length);
+    const outcome = call(socketCalls.connect, this.#fd, name, name.length);
     if (outcome < 0) throw new SystemError("connect", outcome);
   }
 
@@ -90,7 +85,7 @@ class UnixSocket implements ByteStream {
     for (let sent = 0; sent < bytes.length; ) {
       const rest = bytes.subarray(sent);
       this.#limit(SO_SNDTIMEO, deadline);
-      const outcome = call(prototypes.send, this.#fd, rest, rest.length, MSG_NOSIGNAL);
+      const outcome = call(socketCalls.send, this.#fd, rest, rest.length, MSG_NOSIGNAL);
       if (outcome < 0) throw new SystemError("send", outcome);
       sent += outcome;
     }
@@ -98,7 +93,7 @@ class UnixSocket implements ByteStream {
 
   read(deadline: number): Uint8Array {
     this.#limit(SO_RCVTIMEO, deadline);
-    const outcome = call(prototypes.recv, this.#fd, this.#buffer, this.#buffer.length, 0);
+    const outcome = call(socketCalls.recv, this.#fd, this.#buffer, this.#buffer.length, 0);
     if (outcome < 0) throw new SystemError("recv", outcome);
     return this.#buffer.slice(0, outcome);
   }
@@ -111,10 +106,8 @@ class UnixSocket implements ByteStream {
     const microseconds = Math.round((deadline - monotonicNow()) * 1000);
     // The kernel takes 0 for "without limit".
     if (microseconds <= 0) throw new SystemError("wait", "EAGAIN");
-    // struct timeval
-    const timeval = BigInt64Array.of(BigInt(Math.floor(microseconds / 1e6)), BigInt(microseconds % 1e6));
-    const bytes = new Uint8Array(timeval.buffer);
-    const outcome = call(prototypes.setsockopt, this.#fd, SOL_SOCKET, option, bytes, bytes.length);
+    const bytes = timeval(microseconds);
+    const outcome = call(socketCalls.setsockopt, this.#fd, SOL_SOCKET, option, bytes, bytes.length);
     if (outcome < 0) throw new SystemError("setsockopt", outcome);
   }
 }

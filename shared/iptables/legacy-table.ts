@@ -1,18 +1,16 @@
 import { closeSync, readFileSync } from "node:fs";
 import { nodeErrno } from "../errors/system-error.ts";
 import { type IpAddress, ipToBytes } from "../ip/address.ts";
+import { EAGAIN } from "../linux/errno.ts";
 import { call } from "../linux/libc.ts";
+import { AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_RAW, socketCalls } from "../linux/socket.ts";
 import { sameBytes } from "../nftables/bytes.ts";
 import type { Family } from "./which.ts";
 
-// sys/socket.h, netinet/in.h
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+// netinet/in.h
 const IPPROTO_IP = 0;
 const IPPROTO_IPV6 = 41;
 const IPPROTO_RAW = 255;
-const EAGAIN = 11;
 
 // linux/netfilter_ipv4/ip_tables.h; ip6_tables.h has the same numbers.
 const IPT_SO_GET_INFO = 64;
@@ -27,9 +25,6 @@ const tableNameLength = 32;
 const hostIsLittle = true;
 /** struct xt_entry_target up to `data`. */
 const targetHeader = 32;
-
-const socket = "int socket(int domain, int type, int protocol)";
-const getsockopt = "int getsockopt(int fd, int level, int name, void *value, void *length)";
 
 const builtIn = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
 const attempts = 10;
@@ -117,7 +112,12 @@ function isAbout(match: Buffer, address: Uint8Array): boolean {
 }
 
 function readEntries(family: Family, table: string): Buffer | undefined {
-  const fd = call(socket, family === 4 ? AF_INET : AF_INET6, SOCK_RAW_CLOEXEC, IPPROTO_RAW);
+  const fd = call(
+    socketCalls.socket,
+    family === 4 ? AF_INET : AF_INET6,
+    SOCK_RAW | SOCK_CLOEXEC,
+    IPPROTO_RAW,
+  );
   if (fd < 0) return undefined;
   try {
     for (let attempt = 1; attempt <= attempts; attempt++) {
@@ -152,5 +152,5 @@ function ask(fd: number, family: Family, option: number, value: Buffer): number 
   const length = new DataView(new ArrayBuffer(4));
   length.setUint32(0, value.length, true);
   const level = family === 4 ? IPPROTO_IP : IPPROTO_IPV6;
-  return call(getsockopt, fd, level, option, value, new Uint8Array(length.buffer));
+  return call(socketCalls.getsockopt, fd, level, option, value, new Uint8Array(length.buffer));
 }

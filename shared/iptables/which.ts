@@ -1,6 +1,7 @@
 import { accessSync, closeSync, constants, openSync, readlinkSync, statSync } from "node:fs";
 import { Failure } from "../errors/failure.ts";
 import { asSystemError, nodeErrno } from "../errors/system-error.ts";
+import { O_PATH } from "../linux/fcntl.ts";
 import { IptablesUnavailable } from "./unavailable.ts";
 
 export type Family = 4 | 6;
@@ -26,7 +27,6 @@ const usualDirectories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "
 const absent = ["ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ENAMETOOLONG"];
 
 // fcntl.h
-const O_PATH = 0o10000000;
 
 /** "iptables" or "ip6tables". */
 export function programName(family: Family): string {

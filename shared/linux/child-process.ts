@@ -2,6 +2,7 @@ import { closeSync, writeSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
 import { Child, type ChildOutcome } from "./child.ts";
 import { keepInheritedFiles } from "./close-on-exec.ts";
+import { O_CLOEXEC } from "./fcntl.ts";
 import { call, native } from "./libc.ts";
 
 // Loading node:child_process costs 2.3 ms, and its fork copies the page tables of the whole Node process: measured
@@ -22,7 +23,6 @@ export interface KnownChildOptions extends ChildOptions {
 }
 
 // fcntl.h, sys/mman.h, spawn.h
-const O_CLOEXEC = 0o2000000;
 const MFD_CLOEXEC = 1;
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;

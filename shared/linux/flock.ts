@@ -1,4 +1,5 @@
 import { SystemError } from "../errors/system-error.ts";
+import { EAGAIN } from "./errno.ts";
 import { call } from "./libc.ts";
 import { monotonicNow, sleep } from "./wait.ts";
 
@@ -7,7 +8,6 @@ const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
-const EWOULDBLOCK = 11;
 
 const flock = "int flock(int fd, int operation)";
 
@@ -33,7 +33,7 @@ function lock(fd: number, kind: number, timeoutMilliseconds: number): boolean {
   for (let wait = 0.2; ; wait = Math.min(wait * 2, 20)) {
     const outcome = call(flock, fd, kind | LOCK_NB);
     if (outcome >= 0) return true;
-    if (outcome !== -EWOULDBLOCK) throw new SystemError("cannot lock file", outcome);
+    if (outcome !== -EAGAIN) throw new SystemError("cannot lock file", outcome);
     if (monotonicNow() >= deadline) return false;
     // Waiters that wake in step would find the lock taken in step.
     sleep(wait * (0.5 + Math.random()));

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { getRawAsset, isSea } from "node:sea";
 import { Failure } from "../errors/failure.ts";
 import { decodeSparse, type Piece } from "../executable/sparse-file.ts";
+import { O_TMPFILE } from "./fcntl.ts";
 
 /**
  * A value that a C function accepts. A `Uint8Array` is passed by address, so C may also write into it; a list becomes
@@ -100,8 +101,7 @@ function openAsset(pieces: readonly Piece[]): Addon {
 }
 
 function openFrom(folder: string, pieces: readonly Piece[]): Addon {
-  // O_TMPFILE is __O_TMPFILE (0o20000000, asm-generic/fcntl.h) with O_DIRECTORY, whose value differs by CPU.
-  const file = openSync(folder, 0o20000000 | constants.O_DIRECTORY | constants.O_RDWR, 0o700);
+  const file = openSync(folder, O_TMPFILE | constants.O_RDWR, 0o700);
   try {
     for (const { offset, bytes } of pieces) {
       for (let written = 0; written < bytes.length; ) {

@@ -1,3 +1,4 @@
+import { EINTR } from "./errno.ts";
 import { errno, libc, type NativeFunction, type NativeValue } from "./koffi.ts";
 
 const declared = new Map<string, NativeFunction>();
@@ -25,5 +26,3 @@ export function call(prototype: string, ...args: NativeValue[]): number {
     if (number !== EINTR) return -number;
   }
 }
-
-const EINTR = 4;

@@ -1,7 +1,7 @@
 import { SystemError } from "../errors/system-error.ts";
+import { AT_FDCWD } from "./fcntl.ts";
 import { call } from "./libc.ts";
 
-const AT_FDCWD = -100; // fcntl.h
 const UTIME_OMIT = 0x3ffffffen; // linux/stat.h
 const utimensat = "int utimensat(int dirfd, const char *path, void *times, int flags)";
 const second = 1_000_000_000n;

@@ -1,12 +1,10 @@
 import { constants, openSync } from "node:fs";
 import { nodeErrno, SystemError } from "../errors/system-error.ts";
+import { EEXIST } from "./errno.ts";
+import { AT_FDCWD, AT_SYMLINK_FOLLOW, O_TMPFILE } from "./fcntl.ts";
 import { call } from "./libc.ts";
 
 // fcntl.h. O_TMPFILE is __O_TMPFILE (asm-generic/fcntl.h) with O_DIRECTORY, whose value differs by CPU.
-const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
-const AT_FDCWD = -100;
-const AT_SYMLINK_FOLLOW = 0x400;
-const EEXIST = 17;
 
 const linkat = "int linkat(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, int flags)";
 

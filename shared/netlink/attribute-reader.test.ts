@@ -79,6 +79,20 @@ test("lengths that do not fit are refused", () => {
   }
 });
 
+test("a number of another width than it is read as is refused", () => {
+  const attributes = new Attributes(hex("0600 0100 0102 0000 0800 0200 01020304 0500 0300 01 000000"));
+  for (const read of ["u32", "u32be", "i32"] as const) {
+    assert.throws(() => attributes[read](1), DecodeError, read);
+    assert.equal(typeof attributes[read](2), "number");
+  }
+  for (const read of ["u16", "u16be"] as const) {
+    for (const type of [2, 3]) assert.throws(() => attributes[read](type), DecodeError, read);
+    assert.equal(typeof attributes[read](1), "number");
+  }
+  assert.throws(() => attributes.u8(1), /attribute 1 of 2 bytes instead of 1/);
+  assert.equal(attributes.u8(3), 1);
+});
+
 test("a value too short for what it is read as is refused", () => {
   const attributes = new Attributes(hex("0700 0100 010203 00 0400 0200"));
   assert.throws(() => attributes.u32(1), DecodeError);

@@ -1,3 +1,5 @@
+import { align, NLA_TYPE_MASK } from "./constants.ts";
+
 const textDecoder = new TextDecoder();
 
 /** Says that bytes from the kernel are not what they should be. */
@@ -63,7 +65,10 @@ export class ByteReader {
   }
 }
 
-/** The attributes of a message by their type (linux/netlink.h, struct nlattr). Of a repeated type the last counts. */
+/**
+ * The attributes of a message by their type (linux/netlink.h, struct nlattr). Of a repeated type the last counts. Readers
+ * of numbers throw DecodeError when a value is shorter or longer than the number.
+ */
 export class Attributes {
   readonly #bytes: Uint8Array;
   /** Of each attribute the type, and where its value starts and ends: values are cut out only when asked for. */
@@ -86,22 +91,22 @@ export class Attributes {
     return undefined;
   }
   u8(type: number): number | undefined {
-    return this.#valueReader(type)?.u8(0);
+    return this.#valueReader(type, 1)?.u8(0);
   }
   u16(type: number): number | undefined {
-    return this.#valueReader(type)?.u16(0);
+    return this.#valueReader(type, 2)?.u16(0);
   }
   u16be(type: number): number | undefined {
-    return this.#valueReader(type)?.u16be(0);
+    return this.#valueReader(type, 2)?.u16be(0);
   }
   u32(type: number): number | undefined {
-    return this.#valueReader(type)?.u32(0);
+    return this.#valueReader(type, 4)?.u32(0);
   }
   u32be(type: number): number | undefined {
-    return this.#valueReader(type)?.u32be(0);
+    return this.#valueReader(type, 4)?.u32be(0);
   }
   i32(type: number): number | undefined {
-    return this.#valueReader(type)?.i32(0);
+    return this.#valueReader(type, 4)?.i32(0);
   }
   /** Text up to the zero byte. */
   text(type: number): string | undefined {
@@ -113,9 +118,12 @@ export class Attributes {
     return bytes === undefined ? undefined : new Attributes(bytes);
   }
 
-  #valueReader(type: number): ByteReader | undefined {
+  /** @throws DecodeError when the value does not have exactly this many bytes. */
+  #valueReader(type: number, size: number): ByteReader | undefined {
     const bytes = this.bytes(type);
-    return bytes === undefined ? undefined : new ByteReader(bytes);
+    if (bytes === undefined) return undefined;
+    if (bytes.length === size) return new ByteReader(bytes);
+    throw new DecodeError(`attribute ${type} of ${bytes.length} bytes instead of ${size}`);
   }
 }
 
@@ -127,8 +135,8 @@ export function findAttribute(bytes: Uint8Array, start: number, end: number, typ
   for (let offset = start; offset + 4 <= end; ) {
     const length = u16At(bytes, offset);
     if (length < 4 || offset + length > end) return -1;
-    if ((u16At(bytes, offset + 2) & 0x3fff) === type) return offset + 4;
-    offset += (length + 3) & ~3;
+    if ((u16At(bytes, offset + 2) & NLA_TYPE_MASK) === type) return offset + 4;
+    offset += align(length);
   }
   return -1;
 }
@@ -162,7 +170,7 @@ function forEachPlace(bytes: Uint8Array, take: (type: number, start: number, end
     if (length < 4) throw new DecodeError(`attribute of ${length} bytes at offset ${offset}`);
     // Says so when the value does not fit.
     reader.check(offset + 4, length - 4);
-    take(reader.u16(offset + 2) & 0x3fff, offset + 4, offset + length);
-    offset += (length + 3) & ~3;
+    take(reader.u16(offset + 2) & NLA_TYPE_MASK, offset + 4, offset + length);
+    offset += align(length);
   }
 }

@@ -1,4 +1,5 @@
-const NLA_F_NESTED = 0x8000;
+import { align, NLA_F_NESTED } from "./constants.ts";
+
 const maxLength = 0xffff;
 const textEncoder = new TextEncoder();
 
@@ -66,6 +67,11 @@ export class AttributeWriter {
     return this;
   }
 
+  /** The same of attributes that are encoded already. */
+  nestedBytes(type: number, attributes: Uint8Array): this {
+    return this.bytes(type | NLA_F_NESTED, attributes);
+  }
+
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
@@ -93,20 +99,16 @@ export class AttributeWriter {
   }
 
   #advance(length: number): void {
-    this.#length += padded(length);
+    this.#length += align(length);
   }
 
   #reserve(length: number): void {
-    const needed = this.#length + padded(length);
+    const needed = this.#length + align(length);
     if (needed <= this.#bytes.length) return;
     const larger = new Uint8Array(Math.max(this.#bytes.length * 2, needed));
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
   }
-}
-
-function padded(length: number): number {
-  return (length + 3) & ~3;
 }
 
 function checkLength(type: number, length: number): void {

@@ -1,38 +1,27 @@
 import { closeSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
+import { EAGAIN, ENOBUFS } from "../linux/errno.ts";
 import { call } from "../linux/libc.ts";
 import { unguessableNumbers } from "../linux/random.ts";
+import {
+  AF_NETLINK,
+  SO_RCVTIMEO,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_SOCKET,
+  socketCalls,
+  timeval,
+} from "../linux/socket.ts";
+import { NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK, SOL_NETLINK } from "./constants.ts";
 import { Dialogue, type Operation } from "./dialogue.ts";
 import type { Message, MessagePlace } from "./message.ts";
 import { drain, receiveFromKernel, sockaddrLength, socketAddress } from "./receive.ts";
-
-// sys/socket.h, asm-generic/socket.h, linux/netlink.h
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20;
-const SOL_NETLINK = 270;
-const NETLINK_CAP_ACK = 10;
-const NETLINK_EXT_ACK = 11;
-const NETLINK_GET_STRICT_CHK = 12;
-export const NETLINK_ROUTE = 0;
-export const NETLINK_NETFILTER = 12;
-const EAGAIN = 11;
-const ENOBUFS = 105;
 
 /** The kernel answers within `send`: what has not come by then has been lost. */
 const patienceSeconds = 10;
 
 /** Sequence numbers of batches are above all others. */
 const batchNumbers = 2 ** 31;
-
-const prototypes = {
-  socket: "int socket(int domain, int type, int protocol)",
-  bind: "int bind(int fd, void *address, uint32_t length)",
-  connect: "int connect(int fd, void *address, uint32_t length)",
-  setsockopt: "int setsockopt(int fd, int level, int name, void *value, uint32_t length)",
-  send: "ssize_t send(int fd, void *buffer, size_t length, int flags)",
-} as const;
 
 /**
  * A netlink socket. It stays in the network namespace in which it was opened, wherever the thread goes.
@@ -114,7 +103,7 @@ export class NetlinkSocket {
   }
 
   #send(operation: Operation, datagram: Uint8Array): void {
-    const sent = call(prototypes.send, this.fd, datagram, datagram.length, 0);
+    const sent = call(socketCalls.send, this.fd, datagram, datagram.length, 0);
     if (sent < 0) throw new SystemError(operation, sent);
   }
 
@@ -149,7 +138,7 @@ export function openNetlink(protocol: number): NetlinkSocket {
  */
 export function openGroups(protocol: number, groups: number): number {
   const fd = openSocket(protocol);
-  const outcome = call(prototypes.bind, fd, socketAddress(0, groups), sockaddrLength);
+  const outcome = call(socketCalls.bind, fd, socketAddress(0, groups), sockaddrLength);
   if (outcome < 0) {
     closeSync(fd);
     throw new SystemError("cannot subscribe to netlink notifications", outcome);
@@ -159,15 +148,14 @@ export function openGroups(protocol: number, groups: number): number {
 }
 
 function openSocket(protocol: number): number {
-  const fd = call(prototypes.socket, AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
+  const fd = call(socketCalls.socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
   if (fd < 0) throw new SystemError("cannot open a netlink socket", fd);
-  // struct timeval
-  const patience = new Uint8Array(BigInt64Array.of(BigInt(patienceSeconds), 0n).buffer);
-  call(prototypes.setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, patience, patience.length);
+  const patience = timeval(patienceSeconds * 1e6);
+  call(socketCalls.setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, patience, patience.length);
   const on = Uint8Array.of(1, 0, 0, 0);
   for (const option of [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK]) {
     // Kernels before 4.12, 4.3 and 4.20 lack them; everything works without.
-    call(prototypes.setsockopt, fd, SOL_NETLINK, option, on, on.length);
+    call(socketCalls.setsockopt, fd, SOL_NETLINK, option, on, on.length);
   }
   return fd;
 }
@@ -177,5 +165,5 @@ function openSocket(protocol: number): number {
  * they cannot fill the socket either. Senders are looked at all the same, for what came before.
  */
 function connectToKernel(fd: number): void {
-  call(prototypes.connect, fd, socketAddress(0), sockaddrLength);
+  call(socketCalls.connect, fd, socketAddress(0), sockaddrLength);
 }

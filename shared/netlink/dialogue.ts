@@ -1,5 +1,14 @@
 import { errnoName, SystemError } from "../errors/system-error.ts";
+import { EINTR } from "../linux/errno.ts";
 import { ByteReader } from "./attribute-reader.ts";
+import {
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+} from "./constants.ts";
 import {
   type Acknowledgement,
   decodeAcknowledgement,
@@ -10,15 +19,8 @@ import {
   forEachMessage,
   type Message,
   type MessagePlace,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  NLM_F_DUMP_INTR,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
 } from "./message.ts";
 
-const EINTR = 4;
 const maxInterruptedDumps = 20;
 
 /** What a request is for, to be named in errors: for example `cannot create link "cni0"`. */

@@ -1,25 +1,13 @@
 import { Attributes, ByteReader, DecodeError } from "./attribute-reader.ts";
-
-// linux/netlink.h
-export const NLM_F_REQUEST = 0x1;
-export const NLM_F_MULTI = 0x2;
-export const NLM_F_ACK = 0x4;
-export const NLM_F_ECHO = 0x8;
-export const NLM_F_DUMP_INTR = 0x10;
-export const NLM_F_ROOT = 0x100;
-export const NLM_F_MATCH = 0x200;
-export const NLM_F_DUMP = NLM_F_ROOT | NLM_F_MATCH;
-export const NLM_F_REPLACE = 0x100;
-export const NLM_F_EXCL = 0x200;
-export const NLM_F_CREATE = 0x400;
-export const NLM_F_APPEND = 0x800;
-const NLM_F_CAPPED = 0x100;
-const NLM_F_ACK_TLVS = 0x200;
-
-export const NLMSG_ERROR = 2;
-export const NLMSG_DONE = 3;
-const NLMSGERR_ATTR_MSG = 1;
-const headerLength = 16;
+import {
+  align,
+  messageHeaderLength,
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSGERR_ATTR_MSG,
+} from "./constants.ts";
 
 /** One netlink message (struct nlmsghdr and what follows it). */
 export interface Message {
@@ -30,13 +18,13 @@ export interface Message {
 }
 
 export function encodeMessage({ type, flags, sequence, body }: Message): Uint8Array {
-  const bytes = new Uint8Array((headerLength + body.length + 3) & ~3);
+  const bytes = new Uint8Array(align(messageHeaderLength + body.length));
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, headerLength + body.length, true);
+  view.setUint32(0, messageHeaderLength + body.length, true);
   view.setUint16(4, type, true);
   view.setUint16(6, flags, true);
   view.setUint32(8, sequence, true);
-  bytes.set(body, headerLength);
+  bytes.set(body, messageHeaderLength);
   return bytes;
 }
 
@@ -59,22 +47,23 @@ export function decodeHeader({ reader, start }: MessagePlace): Omit<Message, "bo
 }
 
 export function decodeMessage(place: MessagePlace): Message {
-  return { ...decodeHeader(place), body: place.reader.slice(place.start + headerLength, place.end) };
+  return { ...decodeHeader(place), body: place.reader.slice(place.start + messageHeaderLength, place.end) };
 }
 
 /** Where the body of a message begins. */
 export function bodyStart({ start }: MessagePlace): number {
-  return start + headerLength;
+  return start + messageHeaderLength;
 }
 
 /** Tells where each message of a datagram is, one after the other. Throws DecodeError when a length does not fit. */
 export function forEachMessage(reader: ByteReader, take: (message: MessagePlace) => void): void {
-  for (let start = 0; start + headerLength <= reader.length; ) {
+  for (let start = 0; start + messageHeaderLength <= reader.length; ) {
     const length = reader.u32(start);
-    if (length < headerLength) throw new DecodeError(`netlink message of ${length} bytes at offset ${start}`);
+    if (length < messageHeaderLength)
+      throw new DecodeError(`netlink message of ${length} bytes at offset ${start}`);
     reader.check(start, length);
     take({ reader, start, end: start + length });
-    start += (length + 3) & ~3;
+    start += align(length);
   }
 }
 
@@ -95,7 +84,7 @@ export function decodeAcknowledgement(message: Message): Acknowledgement {
   if (message.type === NLMSG_ERROR) {
     // The request's header follows, and the request itself unless it was capped.
     const echoed = reader.u32(4);
-    offset = 4 + ((message.flags & NLM_F_CAPPED) !== 0 ? headerLength : (echoed + 3) & ~3);
+    offset = 4 + ((message.flags & NLM_F_CAPPED) !== 0 ? messageHeaderLength : align(echoed));
   }
   if (offset > reader.length) return { errno, explanation: "" };
   const attributes = new Attributes(reader.slice(offset, reader.length));

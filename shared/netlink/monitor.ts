@@ -1,16 +1,11 @@
 import { closeSync } from "node:fs";
 import { SystemError } from "../errors/system-error.ts";
+import { EAGAIN, ENOBUFS } from "../linux/errno.ts";
 import { call } from "../linux/libc.ts";
+import { SO_RCVTIMEO, SOL_SOCKET, socketCalls, timeval } from "../linux/socket.ts";
 import { monotonicNow } from "../linux/wait.ts";
 import { openGroups } from "./client.ts";
 import { receiveOnce } from "./receive.ts";
-
-const SOL_SOCKET = 1;
-const SO_RCVTIMEO = 20; // asm-generic/socket.h
-const EAGAIN = 11;
-const ENOBUFS = 105;
-
-const setsockopt = "int setsockopt(int fd, int level, int name, void *value, uint32_t length)";
 
 /** How long somebody else's messages, which may crowd out the kernel's, keep from looking. */
 const crowdedMilliseconds = 20;
@@ -61,10 +56,8 @@ export class NetlinkMonitor {
   }
 
   #limit(milliseconds: number): void {
-    // struct timeval; zero would mean no limit.
-    const microseconds = Math.max(1000, Math.round(milliseconds * 1000));
-    const timeout = new BigInt64Array([BigInt(Math.floor(microseconds / 1e6)), BigInt(microseconds % 1e6)]);
-    call(setsockopt, this.#fd, SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(timeout.buffer), 16);
+    const timeout = timeval(Math.max(1000, Math.round(milliseconds * 1000)));
+    call(socketCalls.setsockopt, this.#fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length);
   }
 }
 

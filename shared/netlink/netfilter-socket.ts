@@ -1,6 +1,7 @@
 import { readlinkSync } from "node:fs";
 import { closeAtExit } from "../linux/background-close.ts";
-import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink } from "./client.ts";
+import { type NetlinkSocket, openNetlink } from "./client.ts";
+import { NETLINK_NETFILTER } from "./constants.ts";
 
 const sockets = new Map<string, NetlinkSocket>();
 

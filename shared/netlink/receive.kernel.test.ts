@@ -5,8 +5,9 @@ import { hostFor } from "../../conformance/harness/host/host.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { call } from "../linux/libc.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
-import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "./client.ts";
-import { decodeMessages, encodeMessage, NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR } from "./message.ts";
+import { NetlinkSocket, openNetlink } from "./client.ts";
+import { NETLINK_ROUTE, NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR } from "./constants.ts";
+import { decodeMessages, encodeMessage } from "./message.ts";
 import { receiveFromKernel, receiveOnce, sockaddrLength, socketAddress } from "./receive.ts";
 
 const AF_NETLINK = 16;

@@ -1,17 +1,10 @@
 import { lazy } from "../basics/lazy.ts";
+import { EMSGSIZE, ENOBUFS } from "../linux/errno.ts";
 import { call } from "../linux/libc.ts";
+import { AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, socketCalls } from "../linux/socket.ts";
 
-// sys/socket.h, linux/netlink.h, asm-generic/errno.h
-const AF_NETLINK = 16;
-const MSG_TRUNC = 0x20;
-const MSG_DONTWAIT = 0x40;
-const EMSGSIZE = 90;
-const ENOBUFS = 105;
 /** struct sockaddr_nl: family, padding, port, groups. */
 export const sockaddrLength = 12;
-
-const recvfrom =
-  "ssize_t recvfrom(int fd, void *buffer, size_t length, int flags, void *address, void *addressLength)";
 
 /** Longer than any datagram of the kernel: dumps come in pieces of 32 kB, or of one object with its largest attribute. */
 const bufferBytes = 128 * 1024;
@@ -49,7 +42,7 @@ export function socketAddress(port: number, groups = 0): Uint8Array {
 export function receiveOnce(fd: number, flags: number): Uint8Array | undefined | number {
   const { buffer, sender, senderView, senderLength } = place();
   senderLength[0] = sockaddrLength;
-  const size = call(recvfrom, fd, buffer, buffer.length, flags | MSG_TRUNC, sender, senderLength);
+  const size = call(socketCalls.recvfrom, fd, buffer, buffer.length, flags | MSG_TRUNC, sender, senderLength);
   if (size < 0) return size;
   if (senderLength[0] !== sockaddrLength || senderView.getUint32(4, true) !== 0) return undefined;
   return size > buffer.length ? -EMSGSIZE : buffer.subarray(0, size);

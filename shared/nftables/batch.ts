@@ -1,13 +1,17 @@
 import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import {
-  decodeAcknowledgement,
-  encodeMessage,
-  type Message,
+  align,
+  messageHeaderLength,
   NLM_F_ACK,
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
   NLM_F_REQUEST,
   NLMSG_ERROR,
-} from "../netlink/message.ts";
+  NLMSGERR_ATTR_OFFS,
+  nfgenmsgLength,
+} from "../netlink/constants.ts";
+import { decodeAcknowledgement, encodeMessage, type Message } from "../netlink/message.ts";
 import { joinBytes } from "./bytes.ts";
 import type { Command } from "./command.ts";
 import {
@@ -19,11 +23,7 @@ import {
   NFNL_MSG_BATCH_END,
 } from "./protocol.ts";
 
-// linux/netlink.h
-const NLM_F_CAPPED = 0x100;
-const NLM_F_ACK_TLVS = 0x200;
-const NLMSGERR_ATTR_OFFS = 2;
-const headerLength = 16;
+/** The errno of struct nlmsgerr. */
 const errorLength = 4;
 
 /**
@@ -85,10 +85,12 @@ export function decodeAnswer(message: Message, sequence: number, count: number):
 function badAttributeOffset({ flags, body }: Message): number | undefined {
   if ((flags & NLM_F_ACK_TLVS) === 0) return undefined;
   const reader = new ByteReader(body);
-  const echoed = (flags & NLM_F_CAPPED) !== 0 ? headerLength : (reader.u32(errorLength) + 3) & ~3;
+  const echoed = (flags & NLM_F_CAPPED) !== 0 ? messageHeaderLength : align(reader.u32(errorLength));
   if (errorLength + echoed > reader.length) return undefined;
   const attributes = new Attributes(reader.slice(errorLength + echoed, reader.length));
   const offset = attributes.u32(NLMSGERR_ATTR_OFFS);
   // Of the header of netlink and that of nfnetlink nothing is ever meant.
-  return offset === undefined || offset < headerLength + 4 ? undefined : offset - headerLength - 4;
+  return offset === undefined || offset < messageHeaderLength + nfgenmsgLength
+    ? undefined
+    : offset - messageHeaderLength - nfgenmsgLength;
 }

@@ -7,9 +7,10 @@ export function u64Bytes(value: bigint): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** Reads 64 bits in network byte order; undefined stays undefined. Throws DecodeError. */
+/** Reads 64 bits in network byte order; undefined stays undefined. Throws DecodeError for any other length. */
 export function readU64(bytes: Uint8Array | undefined): bigint | undefined {
   if (bytes === undefined) return undefined;
+  if (bytes.length !== 8) throw new DecodeError(`number of ${bytes.length} bytes instead of 8`);
   const reader = new ByteReader(bytes);
   return (BigInt(reader.u32be(0)) << 32n) | BigInt(reader.u32be(4));
 }

@@ -1,8 +1,15 @@
 import { Attributes } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
-import { NLM_F_CREATE } from "../netlink/message.ts";
+import { NLM_F_CREATE } from "../netlink/constants.ts";
 import { type Command, describeInTable, type TableName } from "./command.ts";
-import { NFT_MSG_DELCHAIN, NFT_MSG_DELRULE, NFT_MSG_NEWCHAIN } from "./protocol.ts";
+import {
+  NFT_MSG_DELCHAIN,
+  NFT_MSG_DELRULE,
+  NFT_MSG_NEWCHAIN,
+  NFTA_CHAIN_TYPE,
+  NFTA_RULE_CHAIN,
+  NFTA_RULE_TABLE,
+} from "./protocol.ts";
 import { commentIn, commentUserdata, encodeUserdata } from "./userdata.ts";
 
 const NFTA_CHAIN_TABLE = 1;
@@ -10,12 +17,9 @@ const NFTA_CHAIN_NAME = 3;
 const NFTA_CHAIN_HOOK = 4;
 const NFTA_CHAIN_POLICY = 5;
 const NFTA_CHAIN_USE = 6;
-const NFTA_CHAIN_TYPE = 7;
 const NFTA_CHAIN_USERDATA = 12;
 const NFTA_HOOK_HOOKNUM = 1;
 const NFTA_HOOK_PRIORITY = 2;
-const NFTA_RULE_TABLE = 1;
-const NFTA_RULE_CHAIN = 2;
 const NF_DROP = 0;
 const NF_ACCEPT = 1;
 

@@ -1,10 +1,13 @@
 import { isErrno, SystemError } from "../errors/system-error.ts";
+import { EAGAIN, ENOBUFS } from "../linux/errno.ts";
 import { call } from "../linux/libc.ts";
 import { Patience, withLockFile } from "../linux/lock-file.ts";
+import { MSG_DONTWAIT, SO_SNDBUF, SO_SNDBUFFORCE, SOL_SOCKET, socketCalls } from "../linux/socket.ts";
 import { monotonicNow, sleep } from "../linux/wait.ts";
 import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
+import { nfgenmsgLength } from "../netlink/constants.ts";
 import { decodeMessages, type Message } from "../netlink/message.ts";
 import { netfilterSocket } from "../netlink/netfilter-socket.ts";
 import { receiveFromKernel } from "../netlink/receive.ts";
@@ -25,23 +28,11 @@ import {
   NFT_MSG_GETSETELEM,
   NFT_MSG_GETTABLE,
   NFTA_GEN_ID,
-  nfgenmsgLength,
 } from "./protocol.ts";
 import { NftablesRefusal, refusal } from "./refusal.ts";
 import { chainOfRule, decodeRule, type ListedRule, ruleScope } from "./rule.ts";
 import { decodeSet, describeSet, type NamedSet, type SetName, setKey } from "./set.ts";
 import { decodeTable, type ListedTable, tableKey } from "./table.ts";
-
-// asm-generic/socket.h
-const SOL_SOCKET = 1;
-const SO_SNDBUF = 7;
-const SO_SNDBUFFORCE = 32;
-const MSG_DONTWAIT = 0x40;
-const EAGAIN = 11;
-const ENOBUFS = 105;
-
-const setsockopt = "int setsockopt(int fd, int level, int name, void *value, uint32_t length)";
-const send = "ssize_t send(int fd, void *buffer, size_t length, int flags)";
 
 /** For how long a change is planned anew that others make out of date, in milliseconds, and how often at least. */
 const patience = 20_000;
@@ -220,10 +211,13 @@ export class Nftables {
     const { fd } = this.#socket;
     // The kernel doubles it and counts its own overhead; without the privilege the system's limit holds.
     const size = new Uint8Array(new Uint32Array([datagram.length * 2]).buffer);
-    if (datagram.length > 64 * 1024 && call(setsockopt, fd, SOL_SOCKET, SO_SNDBUFFORCE, size, 4) < 0) {
-      call(setsockopt, fd, SOL_SOCKET, SO_SNDBUF, size, 4);
+    if (
+      datagram.length > 64 * 1024 &&
+      call(socketCalls.setsockopt, fd, SOL_SOCKET, SO_SNDBUFFORCE, size, 4) < 0
+    ) {
+      call(socketCalls.setsockopt, fd, SOL_SOCKET, SO_SNDBUF, size, 4);
     }
-    const sent = call(send, fd, datagram, datagram.length, 0);
+    const sent = call(socketCalls.send, fd, datagram, datagram.length, 0);
     if (sent < 0) throw new SystemError("cannot send changes of the nf_tables ruleset", sent);
   }
 

@@ -1,5 +1,6 @@
 import { formatIp, type IpAddress, ipFromBytes, ipToBytes } from "../ip/address.ts";
 import { ByteReader } from "../netlink/attribute-reader.ts";
+import { align } from "../netlink/constants.ts";
 import { hostU32, joinBytes } from "./bytes.ts";
 
 /**
@@ -35,7 +36,7 @@ export function typeLength(type: DataType): number {
 
 /** Length of a value of this type as a part of a concatenation, where parts begin at multiples of four. */
 export function paddedLength(type: DataType): number {
-  return (dataTypes[type].length + 3) & ~3;
+  return align(dataTypes[type].length);
 }
 
 /** Length of a value of these types, concatenated if there are several. */
@@ -102,7 +103,7 @@ export function interfaceValue(name: string): Uint8Array {
 export function concatenate(...values: readonly Uint8Array[]): Uint8Array {
   return joinBytes(
     values.map((value) => {
-      const padded = new Uint8Array((value.length + 3) & ~3);
+      const padded = new Uint8Array(align(value.length));
       padded.set(value);
       return padded;
     }),

@@ -1,17 +1,21 @@
 import { Attributes, eachAttribute } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
-import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/constants.ts";
 import { compareBytes, holdsText, nextBytes, previousBytes, readU64, u64Bytes } from "./bytes.ts";
 import type { Command } from "./command.ts";
 import { type Data, readData, writeData } from "./data.ts";
 import { formatValue } from "./data-type.ts";
-import { NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM, NFTA_LIST_ELEM } from "./protocol.ts";
+import {
+  NFT_MSG_DELSETELEM,
+  NFT_MSG_NEWSETELEM,
+  NFTA_LIST_ELEM,
+  NFTA_SET_ELEM_LIST_ELEMENTS,
+} from "./protocol.ts";
 import { describeSet, isRangeOfParts, type NamedSet, type SetName } from "./set.ts";
 import { commentIn, commentUserdata, encodeUserdata } from "./userdata.ts";
 
 const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 const NFTA_SET_ELEM_KEY = 1;
 const NFTA_SET_ELEM_DATA = 2;
 const NFTA_SET_ELEM_FLAGS = 3;
@@ -88,7 +92,7 @@ function elementCommands(
   const finish = (): void => {
     const body = new AttributeWriter()
       .raw(elementScope(set))
-      .bytes(NFTA_SET_ELEM_LIST_ELEMENTS | 0x8000, list.finish());
+      .nestedBytes(NFTA_SET_ELEM_LIST_ELEMENTS, list.finish());
     commands.push({ type, flags, family: set.table.family, body: body.finish(), operation, items });
     list = new AttributeWriter();
     items = [];

@@ -1,5 +1,6 @@
 import { Attributes } from "../netlink/attribute-reader.ts";
 import type { AttributeWriter } from "../netlink/attribute-writer.ts";
+import { NLA_F_NESTED } from "../netlink/constants.ts";
 import { type Bitwise, decodeBitwise, encodeBitwise } from "./expr/bitwise.ts";
 import { type Cmp, decodeCmp, encodeCmp } from "./expr/cmp.ts";
 import { type Counter, decodeCounter, encodeCounter } from "./expr/counter.ts";
@@ -19,7 +20,6 @@ import { decodePayload, encodePayload, type Payload } from "./expr/payload.ts";
 
 const NFTA_EXPR_NAME = 1;
 const NFTA_EXPR_DATA = 2;
-const NLA_F_NESTED = 0x8000;
 
 /** One that nothing here understands, as the kernel sent it. */
 export interface UnknownExpression {

@@ -1,11 +1,13 @@
 /** What this module makes is in the kernel and in print what the official `nft` makes of the same words. */
+
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type Host, hostFor } from "../../conformance/harness/host/host.ts";
 import { asObject, objectList, parseObject } from "../../conformance/harness/host/json.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
 import { eachAttribute } from "../netlink/attribute-reader.ts";
-import { NETLINK_NETFILTER, openNetlink } from "../netlink/client.ts";
+import { openNetlink } from "../netlink/client.ts";
+import { NETLINK_NETFILTER } from "../netlink/constants.ts";
 import { changeRuleset, openNftables } from "./client.ts";
 import type { Command } from "./command.ts";
 import { addElements, type Element } from "./element.ts";

@@ -4,7 +4,6 @@ const NFNL_SUBSYS_NFTABLES = 10;
 export const NFNL_MSG_BATCH_BEGIN = 0x10;
 export const NFNL_MSG_BATCH_END = 0x11;
 export const NFNL_BATCH_GENID = 1;
-export const nfgenmsgLength = 4;
 
 export const NFT_MSG_NEWTABLE = 0;
 export const NFT_MSG_GETTABLE = 1;
@@ -25,14 +24,20 @@ export const NFT_MSG_GETGEN = 16;
 export const NFTA_GEN_ID = 1;
 /** One item of any list. */
 export const NFTA_LIST_ELEM = 1;
+export const NFTA_RULE_TABLE = 1;
+export const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_HANDLE = 3;
+export const NFTA_RULE_EXPRESSIONS = 4;
+export const NFTA_RULE_USERDATA = 7;
+export const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+export const NFTA_CHAIN_TYPE = 7;
+export const NFT_REG_VERDICT = 0;
+export const NFPROTO_IPV4 = 2;
+export const NFPROTO_IPV6 = 10;
 
 /** Families of tables, NFPROTO_* of linux/netfilter.h. `inet` sees IPv4 and IPv6. */
-const families = { inet: 1, ip: 2, bridge: 7, ip6: 10 } as const;
+const families = { inet: 1, ip: NFPROTO_IPV4, bridge: 7, ip6: NFPROTO_IPV6 } as const;
 export type Family = keyof typeof families;
-
-export function familyNumber(family: Family): number {
-  return families[family];
-}
 
 /** The family of a number; undefined for those that nothing here uses (arp, netdev). */
 export function familyFromNumber(number: number | undefined): Family | undefined {

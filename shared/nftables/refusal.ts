@@ -1,13 +1,18 @@
 import { SystemError } from "../errors/system-error.ts";
+import { EAFNOSUPPORT, EINVAL, ENOENT, EOPNOTSUPP, ERESTART } from "../linux/errno.ts";
 import { ByteReader } from "../netlink/attribute-reader.ts";
+import { align, NLA_F_NESTED, NLA_TYPE_MASK } from "../netlink/constants.ts";
 import type { BatchAnswer } from "./batch.ts";
 import type { Command } from "./command.ts";
-import { NFT_MSG_DELSETELEM, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_NEWSETELEM } from "./protocol.ts";
-
-const ERESTART = 85;
-const NFTA_RULE_EXPRESSIONS = 4;
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
-const NFTA_CHAIN_TYPE = 7;
+import {
+  NFT_MSG_DELSETELEM,
+  NFT_MSG_NEWCHAIN,
+  NFT_MSG_NEWRULE,
+  NFT_MSG_NEWSETELEM,
+  NFTA_CHAIN_TYPE,
+  NFTA_RULE_EXPRESSIONS,
+  NFTA_SET_ELEM_LIST_ELEMENTS,
+} from "./protocol.ts";
 
 /** The kernel refused a batch of nf_tables; nothing of it was applied. */
 export class NftablesRefusal extends SystemError {
@@ -48,11 +53,6 @@ function supportHint(errno: number): string {
   return errno === EOPNOTSUPP || errno === EINVAL ? "the kernel has no nf_tables: CONFIG_NF_TABLES" : "";
 }
 
-const ENOENT = 2;
-const EINVAL = 22;
-const EOPNOTSUPP = 95;
-const EAFNOSUPPORT = 97;
-
 /** Types of the attributes that lead to an offset, with the place in the list for items of lists. */
 interface PathStep {
   readonly type: number;
@@ -67,13 +67,13 @@ function attributePath(bytes: Uint8Array, target: number): PathStep[] {
   for (let index = 0, offset = start; offset + 4 <= end; index++) {
     const length = reader.u16(offset);
     if (length < 4 || offset + length > end) return path;
-    const next = offset + ((length + 3) & ~3);
+    const next = offset + align(length);
     if (target >= next) {
       offset = next;
       continue;
     }
-    path.push({ type: reader.u16(offset + 2) & 0x3fff, index });
-    const isNested = (reader.u16(offset + 2) & 0x8000) !== 0;
+    path.push({ type: reader.u16(offset + 2) & NLA_TYPE_MASK, index });
+    const isNested = (reader.u16(offset + 2) & NLA_F_NESTED) !== 0;
     if (!isNested || target < offset + 4) return path;
     start = offset + 4;
     end = offset + length;

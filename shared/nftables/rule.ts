@@ -1,18 +1,21 @@
 import { Attributes, eachAttribute } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
-import { NLM_F_APPEND, NLM_F_CREATE } from "../netlink/message.ts";
+import { NLM_F_APPEND, NLM_F_CREATE } from "../netlink/constants.ts";
 import { readU64, sameBytes, u64Bytes } from "./bytes.ts";
 import { type ChainName, describeChain } from "./chain.ts";
 import type { Command, TableName } from "./command.ts";
 import { decodeExpression, type Expression, encodeExpression, expressionName } from "./expression.ts";
-import { NFT_MSG_DELRULE, NFT_MSG_NEWRULE, NFTA_LIST_ELEM } from "./protocol.ts";
+import {
+  NFT_MSG_DELRULE,
+  NFT_MSG_NEWRULE,
+  NFTA_LIST_ELEM,
+  NFTA_RULE_CHAIN,
+  NFTA_RULE_EXPRESSIONS,
+  NFTA_RULE_HANDLE,
+  NFTA_RULE_TABLE,
+  NFTA_RULE_USERDATA,
+} from "./protocol.ts";
 import { commentIn, commentUserdata, encodeUserdata } from "./userdata.ts";
-
-const NFTA_RULE_TABLE = 1;
-const NFTA_RULE_CHAIN = 2;
-const NFTA_RULE_HANDLE = 3;
-const NFTA_RULE_EXPRESSIONS = 4;
-const NFTA_RULE_USERDATA = 7;
 
 /** What a rule does. `compileRule` of statement.ts makes expressions from a reader's terms. */
 export interface Rule {
@@ -40,7 +43,7 @@ export function insertRule(chain: ChainName, rule: Rule): Command {
 function newRule(chain: ChainName, { expressions, comment }: Rule, flags: number): Command {
   const body = new AttributeWriter()
     .raw(ruleScope(chain.table, chain.name))
-    .bytes(NFTA_RULE_EXPRESSIONS | 0x8000, encodeExpressions(expressions));
+    .nestedBytes(NFTA_RULE_EXPRESSIONS, encodeExpressions(expressions));
   if (comment !== undefined) body.bytes(NFTA_RULE_USERDATA, encodeUserdata([commentUserdata(comment)]));
   return {
     type: NFT_MSG_NEWRULE,

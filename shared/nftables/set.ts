@@ -1,6 +1,6 @@
 import { Attributes } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
-import { NLM_F_CREATE } from "../netlink/message.ts";
+import { NLM_F_CREATE } from "../netlink/constants.ts";
 import { hostU32, readU64, u64Bytes } from "./bytes.ts";
 import { type Command, describeInTable, type TableName } from "./command.ts";
 import {

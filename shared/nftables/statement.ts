@@ -1,11 +1,13 @@
 import { bitLength, type IpAddress, ipToBytes } from "../ip/address.ts";
 import { type IpPrefix, maskOf, networkOf } from "../ip/prefix.ts";
+import { RTN_LOCAL } from "../netlink/constants.ts";
 import { hostU32 } from "./bytes.ts";
 import type { Verdict } from "./data.ts";
 import { addressValue, paddedLength, portValue } from "./data-type.ts";
 import type { Expression } from "./expression.ts";
 import { type Field, fieldDefinition, type Precondition, requireFamily } from "./field.ts";
 import type { Family } from "./protocol.ts";
+import { NFPROTO_IPV4, NFPROTO_IPV6 } from "./protocol.ts";
 import type { Register } from "./register.ts";
 
 /** One part of a rule, as the `nft` language has it. `compileRule` makes the kernel's expressions of a list of them. */
@@ -131,7 +133,6 @@ export function addMark(field: "meta mark" | "ct mark", bits: number): Statement
 
 /** `fib daddr type local`: one of the host's own addresses. */
 export function isLocalDestination(): Statement {
-  const RTN_LOCAL = 2;
   return matches("fib daddr type", "==", hostU32(RTN_LOCAL));
 }
 
@@ -235,8 +236,6 @@ function condition(family: Family, needs: Precondition): Expression[] {
       { kind: "cmp", operator: "==", register: 0, value: Uint8Array.from(etherType) },
     ];
   }
-  const NFPROTO_IPV4 = 2;
-  const NFPROTO_IPV6 = 10;
   return [
     { kind: "meta", key: "nfproto", register: 0 },
     {

@@ -1,14 +1,13 @@
 import { Attributes } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
-import { NLM_F_CREATE } from "../netlink/message.ts";
+import { NLM_F_CREATE } from "../netlink/constants.ts";
 import { type Command, describeTable, type TableName } from "./command.ts";
-import { NFT_MSG_DELRULE, NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE } from "./protocol.ts";
+import { NFT_MSG_DELRULE, NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NFTA_RULE_TABLE } from "./protocol.ts";
 import { commentIn, commentUserdata, encodeUserdata } from "./userdata.ts";
 
 const NFTA_TABLE_NAME = 1;
 const NFTA_TABLE_USE = 3;
 const NFTA_TABLE_USERDATA = 6;
-const NFTA_RULE_TABLE = 1;
 
 export interface Table extends TableName {
   readonly comment?: string;

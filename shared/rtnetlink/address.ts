@@ -1,15 +1,14 @@
 import { isErrno } from "../errors/system-error.ts";
 import { bitLength, ipFromBytes, ipToBytes } from "../ip/address.ts";
 import { formatPrefix, type IpPrefix, lastOf } from "../ip/prefix.ts";
+import { AF_INET, AF_INET6 } from "../linux/socket.ts";
 import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
-import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/constants.ts";
+import { RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from "./constants.ts";
 
 // linux/rtnetlink.h
-const RTM_NEWADDR = 20;
-const RTM_DELADDR = 21;
-const RTM_GETADDR = 22;
 // linux/if_addr.h
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
@@ -19,9 +18,6 @@ const IFA_TARGET_NETNSID = 10;
 export const IFA_F_NODAD = 0x02;
 export const IFA_F_DADFAILED = 0x08;
 export const IFA_F_TENTATIVE = 0x40;
-
-export const AF_INET = 2;
-export const AF_INET6 = 10;
 
 export function addressFamily(family: 4 | 6): number {
   return family === 4 ? AF_INET : AF_INET6;

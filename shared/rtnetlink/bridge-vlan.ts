@@ -1,17 +1,17 @@
 import { isErrno } from "../errors/system-error.ts";
+import { AF_BRIDGE } from "../linux/socket.ts";
 import { ByteReader, eachAttribute } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
+import {
+  IFLA_AF_SPEC,
+  IFLA_EXT_MASK,
+  RTEXT_FILTER_BRVLAN,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_SETLINK,
+} from "./constants.ts";
 import { linkHeader } from "./link.ts";
-
-// linux/rtnetlink.h
-const RTM_DELLINK = 17;
-const RTM_GETLINK = 18;
-const RTM_SETLINK = 19;
-const AF_BRIDGE = 7;
-const IFLA_AF_SPEC = 26;
-const IFLA_EXT_MASK = 29;
-const RTEXT_FILTER_BRVLAN = 2;
 
 // linux/if_bridge.h
 const IFLA_BRIDGE_FLAGS = 0;

@@ -1,28 +1,24 @@
 import { isErrno } from "../errors/system-error.ts";
+import { AF_BRIDGE } from "../linux/socket.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
-import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/constants.ts";
 import {
-  BR_BOOLOPT_NO_LL_LEARN,
   IFLA_ADDRESS,
   IFLA_BR_MULTI_BOOLOPT,
   IFLA_BR_VLAN_FILTERING,
+  IFLA_BRPORT_ISOLATED,
+  IFLA_BRPORT_MODE,
   IFLA_IFNAME,
   IFLA_INFO_DATA,
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
   IFLA_MTU,
-  linkHeader,
+  IFLA_PROTINFO,
   RTM_NEWLINK,
-} from "./link.ts";
-
-const RTM_SETLINK = 19;
-const AF_BRIDGE = 7;
-
-// linux/if_link.h
-const IFLA_PROTINFO = 12;
-const IFLA_BRPORT_MODE = 4; // hairpin
-const IFLA_BRPORT_ISOLATED = 33;
+  RTM_SETLINK,
+} from "./constants.ts";
+import { BR_BOOLOPT_NO_LL_LEARN, linkHeader } from "./link.ts";
 
 export interface NewBridge {
   readonly name: string;

@@ -5,7 +5,8 @@ import { isErrno } from "../errors/system-error.ts";
 import { linkSysctl } from "../linux/sysctl.ts";
 import { DecodeError } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
-import { decodeLink, IFLA_IFNAME, linkHeader, RTM_NEWLINK } from "./link.ts";
+import { IFLA_IFNAME, RTM_NEWLINK } from "./constants.ts";
+import { decodeLink, linkHeader } from "./link.ts";
 
 function linkCalled(name: Uint8Array) {
   const body = new AttributeWriter().raw(linkHeader(7)).bytes(IFLA_IFNAME, name).finish();

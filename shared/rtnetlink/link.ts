@@ -10,35 +10,34 @@ import {
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
 import type { Message } from "../netlink/message.ts";
+import {
+  IFLA_ADDRESS,
+  IFLA_ALT_IFNAME,
+  IFLA_BR_MULTI_BOOLOPT,
+  IFLA_BR_VLAN_DEFAULT_PVID,
+  IFLA_BR_VLAN_FILTERING,
+  IFLA_EXT_MASK,
+  IFLA_GROUP,
+  IFLA_IFALIAS,
+  IFLA_IFNAME,
+  IFLA_INFO_DATA,
+  IFLA_INFO_KIND,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
+  IFLA_MTU,
+  IFLA_OPERSTATE,
+  IFLA_PROMISCUITY,
+  IFLA_PROP_LIST,
+  IFLA_TXQLEN,
+  RTM_DELLINK,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+  RTM_SETLINK,
+} from "./constants.ts";
 import { formatMac, parseMac } from "./hardware-address.ts";
 
-// linux/rtnetlink.h
-export const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
-const RTM_GETLINK = 18;
-const RTM_SETLINK = 19;
-
-// linux/if_link.h
-export const IFLA_ADDRESS = 1;
-export const IFLA_IFNAME = 3;
-export const IFLA_MTU = 4;
-const IFLA_LINK = 5;
-const IFLA_MASTER = 10;
-export const IFLA_TXQLEN = 13;
-const IFLA_OPERSTATE = 16;
-export const IFLA_LINKINFO = 18;
-const IFLA_IFALIAS = 20;
-export const IFLA_GROUP = 27;
-const IFLA_EXT_MASK = 29;
-const IFLA_PROMISCUITY = 30;
-const IFLA_LINK_NETNSID = 37;
-const IFLA_PROP_LIST = 52;
-const IFLA_ALT_IFNAME = 53;
-export const IFLA_INFO_KIND = 1;
-export const IFLA_INFO_DATA = 2;
-export const IFLA_BR_VLAN_FILTERING = 7;
-const IFLA_BR_VLAN_DEFAULT_PVID = 39;
-export const IFLA_BR_MULTI_BOOLOPT = 46;
 /** enum br_boolopt_id (linux/if_bridge.h), as a bit. */
 export const BR_BOOLOPT_NO_LL_LEARN = 1 << 0;
 

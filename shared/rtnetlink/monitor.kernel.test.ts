@@ -6,8 +6,9 @@ import { call } from "../linux/libc.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
 import { encodeMessage } from "../netlink/message.ts";
 import { socketAddress } from "../netlink/receive.ts";
-import { openRtnetlink, openRtnetlinkMonitor, RTMGRP_LINK } from "./client.ts";
-import { RTM_NEWLINK, requireLink } from "./link.ts";
+import { openRtnetlink, openRtnetlinkMonitor } from "./client.ts";
+import { RTM_NEWLINK, RTMGRP_LINK } from "./constants.ts";
+import { requireLink } from "./link.ts";
 
 const sendto =
   "ssize_t sendto(int fd, void *data, size_t length, int flags, void *address, uint32_t addressLength)";

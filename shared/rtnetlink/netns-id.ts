@@ -2,9 +2,9 @@ import { isErrno } from "../errors/system-error.ts";
 import { Attributes } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
+import { RTM_GETNSID } from "./constants.ts";
 
 // linux/rtnetlink.h, linux/net_namespace.h
-const RTM_GETNSID = 90;
 const NETNSA_NSID = 1;
 const NETNSA_FD = 3;
 

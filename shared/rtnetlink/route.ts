@@ -1,15 +1,15 @@
 import { isErrno } from "../errors/system-error.ts";
 import { bitLength, formatIp, type IpAddress, ipFromBytes, ipToBytes } from "../ip/address.ts";
 import { formatPrefix, type IpPrefix } from "../ip/prefix.ts";
+import { AF_INET } from "../linux/socket.ts";
 import { Attributes, ByteReader } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
-import { NLM_F_CREATE } from "../netlink/message.ts";
-import { AF_INET, addressFamily } from "./address.ts";
+import { NLM_F_CREATE, RTN_LOCAL } from "../netlink/constants.ts";
+import { addressFamily } from "./address.ts";
+import { RTM_GETROUTE, RTM_NEWROUTE } from "./constants.ts";
 
 // linux/rtnetlink.h
-const RTM_NEWROUTE = 24;
-const RTM_GETROUTE = 26;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
@@ -22,7 +22,6 @@ const RT_TABLE_COMPAT = 252;
 export const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
 const RTN_UNICAST = 1;
-const RTN_LOCAL = 2;
 const RTN_BROADCAST = 3;
 const RTN_MULTICAST = 5;
 

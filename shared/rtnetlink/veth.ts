@@ -1,6 +1,6 @@
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
-import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/message.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/constants.ts";
 import {
   IFLA_ADDRESS,
   IFLA_GROUP,
@@ -9,13 +9,12 @@ import {
   IFLA_INFO_KIND,
   IFLA_LINKINFO,
   IFLA_MTU,
+  IFLA_NET_NS_FD,
   IFLA_TXQLEN,
-  linkHeader,
   RTM_NEWLINK,
-  requireMac,
-} from "./link.ts";
+} from "./constants.ts";
+import { linkHeader, requireMac } from "./link.ts";
 
-const IFLA_NET_NS_FD = 28; // linux/if_link.h
 const VETH_INFO_PEER = 1; // linux/veth.h
 
 /** A pair of virtual Ethernet devices, to be created in the socket's namespace with the peer in another. */

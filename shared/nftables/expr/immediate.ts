@@ -1,11 +1,11 @@
 import type { AttributeWriter } from "../../netlink/attribute-writer.ts";
 import { readData, type Verdict, writeData } from "../data.ts";
+import { NFT_REG_VERDICT } from "../protocol.ts";
 import { type Register, registerFromNumber, registerNumber } from "../register.ts";
 import { knownAttributes } from "./known-attributes.ts";
 
 const NFTA_IMMEDIATE_DREG = 1;
 const NFTA_IMMEDIATE_DATA = 2;
-const NFT_REG_VERDICT = 0;
 
 /** Puts a constant into a register. */
 export interface Immediate {

@@ -1,4 +1,5 @@
 import type { AttributeWriter } from "../../netlink/attribute-writer.ts";
+import { NFT_REG_VERDICT } from "../protocol.ts";
 import { type Register, registerFromNumber, registerNumber } from "../register.ts";
 import { knownAttributes } from "./known-attributes.ts";
 
@@ -7,7 +8,6 @@ const NFTA_LOOKUP_SREG = 2;
 const NFTA_LOOKUP_DREG = 3;
 const NFTA_LOOKUP_FLAGS = 5;
 const NFT_LOOKUP_F_INV = 1;
-const NFT_REG_VERDICT = 0;
 
 /**
  * Goes on with the rule only if a set holds the key (or does not); with a destination, also loads what a map has for

@@ -1,4 +1,5 @@
 import type { AttributeWriter } from "../../netlink/attribute-writer.ts";
+import { NFPROTO_IPV4, NFPROTO_IPV6 } from "../protocol.ts";
 import { type Register, registerFromNumber, registerNumber } from "../register.ts";
 import { knownAttributes } from "./known-attributes.ts";
 
@@ -11,8 +12,6 @@ const NFTA_NAT_REG_PROTO_MAX = 6;
 const NFTA_NAT_FLAGS = 7;
 const NFT_NAT_SNAT = 0;
 const NFT_NAT_DNAT = 1;
-const NFPROTO_IPV4 = 2;
-const NFPROTO_IPV6 = 10;
 
 /** Translates the source or destination to an address, and a port if there is one, from registers. */
 export interface Nat {
