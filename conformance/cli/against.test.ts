@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Difference } from "../differences/difference.ts";
 import type { Row } from "../report/row.ts";
 import type { Observation } from "../scenario/world.ts";
-import { compareImplementations, comparisonText, type Difference } from "./against.ts";
+import { compareImplementations, comparisonText } from "./against.ts";
 
 function row(name: string, observations: Observation[], more: Partial<Row> = {}): Row {
   const outcome = { passed: true, byHand: [], calls: {}, seconds: 1, observations };

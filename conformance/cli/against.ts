@@ -1,4 +1,5 @@
-import { differences } from "../differences/differences.ts";
+import { differences } from "../differences/all.ts";
+import type { Difference } from "../differences/difference.ts";
 import { isObject } from "../harness/host/json.ts";
 import type { PeerRelease } from "../harness/plugins/peers.ts";
 import type { Row } from "../report/row.ts";
@@ -10,22 +11,6 @@ export type Found = {
   /** `outcome` (one fails the scenario), or what differs in an observation: `result`, `error code`, `links`, … */
   aspect: string;
   text: string;
-};
-
-/** A difference that is meant: which, and why. */
-export type Difference = {
-  /** What the scenario's ID must match, from its start. */
-  scenarios: RegExp;
-  aspects: RegExp;
-  /** What the text of the difference must match, when not every difference of these scenarios is meant. */
-  text?: RegExp;
-  reason: string;
-  /** The clause or thread that justifies it. */
-  source: string;
-  /** It does not show in every run, for example since it depends on timing. */
-  sometimes?: true;
-  /** The one release of the Go plugins beside which it shows. Default: all of them. */
-  only?: PeerRelease;
 };
 
 export type Comparison = {
@@ -79,7 +64,7 @@ export function comparisonText({ listed, unlisted, stale }: Comparison): string 
     });
   const parts = [`Meant to differ: ${meant.length}`, ...meant];
   if (unlisted.length > 0) {
-    parts.push("", `Different, and not listed in conformance/differences/differences.ts: ${unlisted.length}`);
+    parts.push("", `Different, and not listed in conformance/differences: ${unlisted.length}`);
     parts.push(
       ...unlisted.map(({ id, aspect, text }) => `! ${id}: ${aspect}\n    ${text.replaceAll("\n", "\n    ")}`),
     );

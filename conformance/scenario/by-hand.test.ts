@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { standardPath } from "../harness/host/command.ts";
 import { callByHand, commandByHand, quoted, writeByHand } from "./by-hand.ts";
-import type { Stdin } from "./scenario.ts";
+import type { Stdin } from "./call-step.ts";
 
 const shell = (line: string) => execFileSync("/bin/sh", ["-c", line], { encoding: "latin1" });
 

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { standardPath } from "../harness/host/command.ts";
-import type { Stdin } from "./scenario.ts";
+import type { Stdin } from "./call-step.ts";
 
 /**
  * A call as shell lines that can be pasted into the host (`nsenter`), to repeat it; `under` are the words before the

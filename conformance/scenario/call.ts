@@ -1,11 +1,12 @@
 import { isObject, type JsonObject, parse } from "../harness/host/json.ts";
 import { type Command, type PluginResponse, pluginEnvironment } from "../harness/plugins/plugin-call.ts";
 import { callByHand } from "./by-hand.ts";
+import type { CallStep, Expect, Stdin } from "./call-step.ts";
 import { asPattern, fillPattern, mismatch } from "./match.ts";
 import { observed } from "./observe.ts";
 import { resultInVersion } from "./result-in-version.ts";
 import { codeMismatch, errorProblems, resultProblems } from "./result-rules.ts";
-import type { CallStep, ChainStep, Expect, Stdin } from "./scenario.ts";
+import type { ChainStep } from "./scenario.ts";
 import { commandSince, isAtLeast } from "./versions.ts";
 import { type Added, filled, filledObject, StepFailure, type World } from "./world.ts";
 

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { isObject, type JsonObject } from "../harness/host/json.ts";
-import type { ErrorCode } from "./scenario.ts";
+import type { ErrorCode } from "./call-step.ts";
 import { isAtLeast } from "./versions.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { Host } from "../harness/host/host.ts";
 import type { JsonObject } from "../harness/host/json.ts";
 import type { Snapshot } from "../harness/host/snapshot.ts";
-import type { CallStep } from "./scenario.ts";
+import type { CallStep } from "./call-step.ts";
 
 /** What one call did, to be compared with what another implementation does (see against.ts). */
 export type Observation = {

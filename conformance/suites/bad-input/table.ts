@@ -1,5 +1,6 @@
 import { type JsonObject, parse } from "../../harness/host/json.ts";
-import type { CallStep, ErrorCode, Scenario, Stdin, Step } from "../../scenario/scenario.ts";
+import type { CallStep, ErrorCode, Stdin } from "../../scenario/call-step.ts";
+import type { Scenario, Step } from "../../scenario/scenario.ts";
 import { unplugged } from "../bridge/parts.ts";
 
 /**

@@ -1,4 +1,5 @@
-import type { CallStep, Scenario, Step } from "../../scenario/scenario.ts";
+import type { CallStep } from "../../scenario/call-step.ts";
+import type { Scenario, Step } from "../../scenario/scenario.ts";
 import { unplugged } from "../bridge/parts.ts";
 import { add, link, madeLink, sysctl } from "../tuning/link.ts";
 import { bridge, error, lease } from "./parts.ts";

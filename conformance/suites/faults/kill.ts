@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { JsonObject } from "../../harness/host/json.ts";
+import type { CallStep } from "../../scenario/call-step.ts";
 import { perform } from "../../scenario/perform.ts";
-import type { CallStep, Need, Scenario, Suite } from "../../scenario/scenario.ts";
+import type { Need, Scenario, Suite } from "../../scenario/scenario.ts";
 import { StepFailure, type World } from "../../scenario/world.ts";
 
 /** System calls that change something, or after which something has changed. */

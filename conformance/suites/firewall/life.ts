@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../harness/host/json.ts";
-import type { CallStep, Expect, Scenario, Step, Suite } from "../../scenario/scenario.ts";
+import type { CallStep, Expect } from "../../scenario/call-step.ts";
+import type { Scenario, Step, Suite } from "../../scenario/scenario.ts";
 import { addAlone, resultOf } from "./settings.ts";
 
 type Backend = "iptables" | "nftables";

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../harness/host/json.ts";
+import type { CallStep } from "../../scenario/call-step.ts";
 import { asPattern } from "../../scenario/match.ts";
-import type { CallStep, Scenario, Step, Suite } from "../../scenario/scenario.ts";
+import type { Scenario, Step, Suite } from "../../scenario/scenario.ts";
 import { addAlone, resultOf } from "./settings.ts";
 
 const source = "CNI plugins, firewall";

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../harness/host/json.ts";
-import type { CallStep, PacketStep, Step } from "../../scenario/scenario.ts";
+import type { CallStep } from "../../scenario/call-step.ts";
+import type { PacketStep, Step } from "../../scenario/scenario.ts";
 
 /** What a bridge plugin would have said of a container: firewall is tried alone with it. */
 export function resultOf(

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../harness/host/json.ts";
-import type { CallStep, FileStep, Step } from "../../scenario/scenario.ts";
+import type { CallStep } from "../../scenario/call-step.ts";
+import type { FileStep, Step } from "../../scenario/scenario.ts";
 
 /** Where the leases of the network that scenarios use by default are. */
 export const leases = "/var/lib/cni/networks/net1";

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../harness/host/json.ts";
-import type { CallStep, ChainStep, Need, Scenario, Step, Suite } from "../../scenario/scenario.ts";
+import type { CallStep } from "../../scenario/call-step.ts";
+import type { ChainStep, Need, Scenario, Step, Suite } from "../../scenario/scenario.ts";
 
 /** One plugin, or a list of them: how it is called, and what may be different in a later configuration. */
 type Subject = {

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../harness/host/json.ts";
+import type { CallStep, Expect } from "../../scenario/call-step.ts";
 import type { Pattern } from "../../scenario/match.ts";
-import type { CallStep, Expect, PacketStep, Scenario, Step, Suite } from "../../scenario/scenario.ts";
+import type { PacketStep, Scenario, Step, Suite } from "../../scenario/scenario.ts";
 import {
   add,
   addAlone,

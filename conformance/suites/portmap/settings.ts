@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { JsonObject } from "../../harness/host/json.ts";
-import type { CallStep, Step } from "../../scenario/scenario.ts";
+import type { CallStep } from "../../scenario/call-step.ts";
+import type { Step } from "../../scenario/scenario.ts";
 
 export type Backend = "iptables" | "nftables";
 export const backends: readonly Backend[] = ["iptables", "nftables"];

@@ -1,6 +1,7 @@
 import type { Command } from "../../harness/plugins/plugin-call.ts";
+import type { CallStep } from "../../scenario/call-step.ts";
 import type { Pattern } from "../../scenario/match.ts";
-import type { CallStep, Scenario, Step } from "../../scenario/scenario.ts";
+import type { Scenario, Step } from "../../scenario/scenario.ts";
 import { refused } from "./subjects.ts";
 
 const folder = "/run/ipam";

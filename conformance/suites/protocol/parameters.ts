@@ -1,4 +1,5 @@
-import type { CallStep, Scenario } from "../../scenario/scenario.ts";
+import type { CallStep } from "../../scenario/call-step.ts";
+import type { Scenario } from "../../scenario/scenario.ts";
 import {
   bridge,
   callOf,

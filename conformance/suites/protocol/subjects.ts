@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../harness/host/json.ts";
 import type { Command } from "../../harness/plugins/plugin-call.ts";
-import type { CallStep, ErrorCode, Need, Scenario, Versions } from "../../scenario/scenario.ts";
+import type { CallStep, ErrorCode } from "../../scenario/call-step.ts";
+import type { Need, Scenario, Versions } from "../../scenario/scenario.ts";
 
 /** A plugin with a configuration that makes it do its work, for what the specification demands of every plugin. */
 export type Subject = {

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../harness/host/json.ts";
+import type { CallStep } from "../../scenario/call-step.ts";
 import type { Pattern } from "../../scenario/match.ts";
-import type { CallStep, FileStep, LookStep, Step } from "../../scenario/scenario.ts";
+import type { FileStep, LookStep, Step } from "../../scenario/scenario.ts";
 
 export const originalMac = "02:00:00:00:00:01";
 export const mac = "02:00:00:00:00:22";

@@ -1,0 +1,150 @@
+import type { Difference } from "./difference.ts";
+
+export const hostLocal: readonly Difference[] = [
+  {
+    scenarios: /^(host-local|tuning|idempotence)\//,
+    aspects: /^files$/,
+    text: /^[^\n]*(\n(ours only: files: \S*\/(\.host-local\/|cni\/firewall\/|cni\/tuning\/\.)|the other's only: files: \S*\/(last_reserved_ip\.|lock )).*)+$/,
+    reason:
+      "host-local, firewall and tuning keep a note of owners; a DEL, a CHECK and an ADD that fails leave no lock and cursor.",
+    source: "SPEC 1.1.0, section 2, DEL and GC: what is whose has to be known without the result",
+  },
+  {
+    scenarios: /^host-local\/an ADD that fails at the second set leases/,
+    aspects: /^files$/,
+    text: /last_reserved_ip/,
+    reason: "An ADD that fails does not move the cursor of a set that it had served.",
+    source: "SPEC, section 2, ADD; reference/host-local.md, 6.4",
+  },
+  {
+    scenarios: /^(host-local|tuning|idempotence)\//,
+    aspects: /^routes$/,
+    text: /^[^\n]*(\nours only: routes: type local dst fd00:1::1 dev br0 .*)+$/,
+    reason:
+      "The gateway's IPv6 address works at once; the Go plugin's is checked for duplicates for a second.",
+    source: "containernetworking/plugins#680",
+    sometimes: true,
+  },
+  {
+    scenarios: /^host-local\/below bridge: an attachment that fails/,
+    aspects: /^outcome$/,
+    text: /ip -j link in b/,
+    reason: "The Go bridge leaves the interface in the container when there is no address for it.",
+    source: "SPEC, section 2, ADD: what is left must not be in the way of the next ADD",
+  },
+  {
+    scenarios: /^host-local\/a subnet of two addresses/,
+    aspects: /^outcome$/,
+    text: /too small to allocate from/,
+    reason: "Subnets of one and two addresses have addresses to give out; the Go plugin refuses them.",
+    source: "RFC 3021; RFC 6164; containernetworking/plugins#908",
+  },
+  {
+    scenarios: /^host-local\/a range that starts at broadcast/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin walks out of the subnet and gives out addresses of the next one.",
+    source: "host-local manual: an address of the subnet; reference/host-local.md, 13 (10)",
+  },
+  {
+    scenarios: /^host-local\/(a request that cannot be met|an ADD that fails at the second set frees)/,
+    aspects: /^outcome$/,
+    text: /should be there/,
+    reason: "The Go plugin's failing ADD frees every lease of the container, that of a running one included.",
+    source: "SPEC, section 2, ADD; reference/host-local.md, 6.4",
+  },
+  {
+    scenarios: /^host-local\/a lease without interface stays/,
+    aspects: /^outcome$/,
+    text: /should be there/,
+    reason: "With two range sets, the Go plugin's DEL also takes leases that may be another interface's.",
+    source: "SPEC, section 2, DEL; reference/host-local.md, 5.3",
+  },
+  {
+    scenarios: /^host-local\/a container whose ID is an address/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin takes last_reserved_ip.0 for a lease of this container, and DEL removes it.",
+    source: "SPEC 1.1.0, section 2, DEL: only the attachment's own; reference/host-local.md, 13 (20)",
+  },
+  {
+    scenarios: /^host-local\/an empty lease file/,
+    aspects: /^outcome$/,
+    text: /no IP addresses available/,
+    reason: "The Go plugin never gives out an address again whose lease a crash left empty.",
+    source: "containernetworking/plugins#498",
+  },
+  {
+    scenarios: /^host-local\/a directory that is a symbolic link/,
+    aspects: /^outcome$/,
+    text: /Failed to find address/,
+    reason: "The Go plugin finds no lease in such a directory.",
+    source: "SPEC 1.1.0, section 2, DEL: as much as possible is cleaned up; reference/host-local.md, 5.2",
+  },
+  {
+    scenarios: /^host-local\/CHECK notices that the address in use/,
+    aspects: /^outcome$/,
+    text: /did not fail/,
+    reason: "Any lease of the container is enough for the Go plugin's CHECK, whatever address is in use.",
+    source: "SPEC, section 2, CHECK",
+  },
+  {
+    scenarios: /^host-local\/CHECK and DEL of a network that was never used/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's CHECK and DEL make the directory.",
+    source: "SPEC, section 2, CHECK and DEL",
+  },
+  {
+    scenarios: /^host-local\/DEL frees the address also/,
+    aspects: /^outcome$/,
+    text: /DEL host-local .*it failed/,
+    reason: "The Go plugin's DEL fails for keys that it does not need, and the lease stays.",
+    source: "SPEC, section 2, DEL: should generally complete without error",
+  },
+  {
+    scenarios: /^host-local\/what a read-only file system keeps/,
+    aspects: /^outcome$/,
+    text: /did not fail/,
+    reason: "The Go plugin's DEL says that a lease is gone which it could not remove.",
+    source: "SPEC, section 2, DEL; reference/host-local.md, 14",
+  },
+  {
+    scenarios: /^host-local\/GC (frees|looks)/,
+    aspects: /^outcome$/,
+    reason: "The Go plugin's GC does nothing.",
+    source: "containernetworking/plugins#1047",
+    only: "1.9.1",
+  },
+  {
+    scenarios: /^host-local\/GC frees/,
+    aspects: /^outcome$/,
+    text: /README/,
+    reason: "The Go plugin's GC removes every file of the directory, also those that are no leases.",
+    source:
+      "SPEC 1.1.0, section 2, GC: what is not known to be an attachment's is not the plugin's to remove",
+    only: "1.10.0",
+  },
+  {
+    scenarios: /^host-local\/GC without a list/,
+    aspects: /^outcome$/,
+    text: /the host is not as it was|should be there/,
+    reason:
+      "The Go plugin takes no list for an empty one and releases all leases, and its GC makes the directory.",
+    source: "cnitool gc sends no list: nobody knows then who lives",
+    only: "1.10.0",
+  },
+  {
+    scenarios: /^host-local\/a gateway outside the range/,
+    aspects: /^outcome$/,
+    text: /gateway 10\.9\.0\.1 not in network/,
+    reason:
+      "A gateway beyond the subnet works with a route to it; what one release accepts, the next should not refuse.",
+    source: "containernetworking/plugins#236: the same check was taken out in 2018, for such gateways",
+    only: "1.10.0",
+  },
+  {
+    scenarios: /^host-local\/STATUS (fails|says)/,
+    aspects: /^outcome$/,
+    text: /STATUS host-local: it did not fail/,
+    reason: "The Go plugin's STATUS does nothing.",
+    source: "SPEC 1.1.0, section 2, STATUS; containernetworking/plugins#1047",
+  },
+];
