@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { emptyResult } from "../../shared/cni/result.ts";
 import { printResult } from "../../shared/cni/result-print.ts";
 import { formatPrefix, type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
-import { loopbackAddresses, loopbackResult } from "./loopback.ts";
+import { loopbackResult } from "./add.ts";
+import { loopbackAddresses } from "./check.ts";
 
 function prefixes(...texts: string[]): IpPrefix[] {
   return texts.map((text) => {

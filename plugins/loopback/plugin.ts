@@ -1,23 +1,21 @@
-import { configObject, decode } from "../../shared/cni/config-schema.ts";
-import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Plugin } from "../../shared/cni/plugin.ts";
-import { allVersions } from "../../shared/cni/versions.ts";
-import { add, check, del } from "./loopback.ts";
-
-/** There is nothing to configure beyond what every plugin has. */
-const schema = configObject(commonKeys);
+import { add } from "./add.ts";
+import { check } from "./check.ts";
+import { validateConfig, versions } from "./config.ts";
+import { del } from "./del.ts";
+import { gc } from "./gc.ts";
+import { status } from "./status.ts";
 
 export const plugin: Plugin = {
   name: "loopback",
-  versions: allVersions,
+  versions,
   add: (request) => {
-    decode(schema, request.document);
+    validateConfig(request);
     return add(request);
   },
-  // These work even if the configuration is wrong.
+  // The other commands work whatever the configuration is.
   del,
   check,
-  // Nothing is kept for an attachment outside its namespace.
-  gc: () => {},
-  status: () => {},
+  gc,
+  status,
 };

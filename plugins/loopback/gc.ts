@@ -1,0 +1,2 @@
+/** Does nothing: nothing is kept for an attachment outside its namespace. */
+export function gc(): void {}
