@@ -10,21 +10,27 @@ import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { findLink, type Link } from "../../shared/rtnetlink/link.ts";
-import { readAllowList, refuseUnlisted } from "./allow-list.ts";
-import { formatBackup, mergeBackups, parseBackup } from "./backup.ts";
-import { backupPath, readBackup, removeBackup, writeBackup } from "./backup-file.ts";
-import { decodeConfig } from "./config.ts";
+import { assertListed, readAllowList } from "./allow-list.ts";
+import {
+  backupPath,
+  formatBackup,
+  mergeBackups,
+  parseBackup,
+  readBackup,
+  removeBackup,
+  writeBackup,
+} from "./backup.ts";
+import type { TuningConfig } from "./config.ts";
 import { applySettings, currentSettings, isEmpty, type LinkSettings } from "./link-settings.ts";
 import { applySysctls, findSysctl, type SysctlSetting, sysctlSettings } from "./sysctl-settings.ts";
 
-/** ADD: sets sysctls, saves the interface's settings, changes them, and passes the result of the plugin before on. */
-export function add(request: Request): Result {
-  const { sysctls, link: wanted, dataDir } = decodeConfig(request);
+/** Sets sysctls, saves the interface's settings and changes them. Returns the result of the plugin before, updated. */
+export function add(request: Request, { sysctls, link: wanted, dataDir }: TuningConfig): Result {
   const patterns = readAllowList();
-  if (patterns !== undefined) refuseUnlisted([...sysctls.keys()], patterns);
+  if (patterns !== undefined) assertListed([...sysctls.keys()], patterns);
   const settings = sysctlSettings(sysctls, request.ifname);
   const previous = requirePrevResult(request, "tuning");
-  // A version that cannot express the result is to be found out before anything is changed.
+  // Throws when the version cannot express the result: better before anything is changed.
   resultDocument(previous, request.cniVersion);
   const netns = openContainerNetns(request);
   try {
@@ -35,7 +41,7 @@ export function add(request: Request): Result {
   }
 }
 
-/** Works in the container's namespace. Returns the interface as it is afterwards; undefined when it was not touched. */
+/** Changes the container's namespace, in which it is called. Returns the changed interface; undefined when it was not to change. */
 function tune(
   request: Request,
   settings: readonly SysctlSetting[],
@@ -49,8 +55,8 @@ function tune(
   }
   const rt = openRtnetlink();
   try {
-    const link = existingLink(rt, request);
-    refuseOddMac(link, wanted);
+    const link = requireTunedLink(rt, request);
+    assertMacLength(link, wanted);
     withUndo((undo) => {
       applySysctls(sysctls, undo);
       saveSettings(request, dataDir, currentSettings(link, wanted), undo);
@@ -62,7 +68,7 @@ function tune(
   }
 }
 
-function existingLink(rt: NetlinkSocket, { ifname, netns }: Request): Link {
+function requireTunedLink(rt: NetlinkSocket, { ifname, netns }: Request): Link {
   const link = findLink(rt, ifname);
   if (link !== undefined) return link;
   throw new CniError(
@@ -72,8 +78,8 @@ function existingLink(rt: NetlinkSocket, { ifname, netns }: Request): Link {
   );
 }
 
-/** The kernel would take the first bytes of an address that is too long. */
-function refuseOddMac(link: Link, { mac }: LinkSettings): void {
+/** Asserts that the MAC has the length of the device's addresses: of a longer one the kernel would take the first bytes. */
+function assertMacLength(link: Link, { mac }: LinkSettings): void {
   if (mac === undefined || link.mac === "") return;
   const given = parseMac(mac)?.length;
   const needed = parseMac(link.mac)?.length ?? given;
@@ -99,7 +105,7 @@ function saveSettings(request: Request, dataDir: string, current: LinkSettings, 
   writeBackup(path, content, request.network);
 }
 
-/** The result with what became of the interface: its MAC as the kernel shows it, and its MTU where one is told. */
+/** The result with the interface as it is now: its MAC as the kernel prints it, and its MTU where the result had one. */
 export function updatedResult(
   result: Result,
   ifname: string,
@@ -107,7 +113,7 @@ export function updatedResult(
   wanted: LinkSettings,
 ): Result {
   const named = result.interfaces.filter(({ name }) => name === ifname);
-  // Only without any sandbox may an entry without one be the container's.
+  // An entry without a sandbox is the host's, unless no entry has one.
   const inSandbox = named.filter(({ sandbox }) => (sandbox ?? "") !== "");
   const concerned = inSandbox.length > 0 ? inSandbox : named;
   const update = (entry: ResultInterface): ResultInterface => ({

@@ -2,12 +2,12 @@ import { withContext } from "../../shared/cni/errors/as-cni-error.ts";
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
 import { readSmallFile } from "../../shared/linux/small-file.ts";
-import { compileRe2, type Re2 } from "./re2.ts";
+import { compileRe2, type Re2 } from "./re2/re2.ts";
 
-/** The administrator's list of the sysctls that configurations may set. The Go plugin has the same fixed place. */
+/** The administrator's list of sysctls that configurations may set; the Go plugin reads the same file. */
 export const allowListFile = "/etc/cni/tuning/allowlist.conf";
 
-/** The patterns of the list; undefined when there is no list: everything is allowed then. Throws CniError. */
+/** The patterns of the list; undefined when there is no list, and so everything is allowed. Throws SystemError. */
 export function readAllowList(): readonly string[] | undefined {
   try {
     return allowListPatterns(readSmallFile(allowListFile));
@@ -17,7 +17,7 @@ export function readAllowList(): readonly string[] | undefined {
   }
 }
 
-/** One pattern a line, without white space around it; empty lines and comments (#) do not count. */
+/** The patterns in a list's text: one a line, without white space around it, empty lines and comments (#). */
 export function allowListPatterns(text: string): readonly string[] {
   return text
     .split("\n")
@@ -26,12 +26,12 @@ export function allowListPatterns(text: string): readonly string[] {
 }
 
 /**
- * Refuses the first key in which none of the patterns finds a match. Keys are looked at as they are configured: not
- * yet with slashes for dots, and with the word IFNAME in them.
+ * Asserts that each key has a match of one of the patterns. Keys are those of the configuration: dots are not yet
+ * slashes, and IFNAME is not yet an interface.
  *
- * @throws CniError code 7, also for a malformed pattern that had to be tried.
+ * @throws CniError code 7 for the first key without a match, and for a malformed pattern that was tried.
  */
-export function refuseUnlisted(keys: readonly string[], patterns: readonly string[]): void {
+export function assertListed(keys: readonly string[], patterns: readonly string[]): void {
   const compiled = new Map<string, Re2>();
   const finds = (pattern: string, key: string): boolean => {
     const expression = compiled.get(pattern) ?? compilePattern(pattern);
@@ -48,8 +48,8 @@ export function refuseUnlisted(keys: readonly string[], patterns: readonly strin
   }
 }
 
-/** Compiles every pattern, to find mistakes early. Throws CniError code 7. */
-export function validatePatterns(patterns: readonly string[]): void {
+/** Asserts that every pattern can be compiled. Throws CniError code 7. */
+export function assertPatterns(patterns: readonly string[]): void {
   for (const pattern of patterns) compilePattern(pattern);
 }
 

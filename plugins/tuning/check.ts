@@ -6,21 +6,20 @@ import { inNetns } from "../../shared/linux/netns.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { formatMac, parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { findLink, type Link } from "../../shared/rtnetlink/link.ts";
-import { decodeConfig } from "./config.ts";
+import type { TuningSettings } from "./config.ts";
 import type { LinkSettings } from "./link-settings.ts";
 import { findSysctl, type SysctlSetting, sysctlSettings } from "./sysctl-settings.ts";
 import { isSameValue } from "./sysctl-value.ts";
 
-/** CHECK: compares what is configured, and only that, with the kernel. Throws CniError code 105. */
-export function check(request: Request): void {
-  const { sysctls, link: wanted } = decodeConfig(request);
+/** Compares the configured settings, and no others, with the kernel's. Throws CniError code 105. */
+export function check(request: Request, { sysctls, link: wanted }: TuningSettings): void {
   const settings = sysctlSettings(sysctls, request.ifname);
   requirePrevResult(request, "tuning");
   const netns = openContainerNetns(request);
   try {
     inNetns(netns, () => {
       for (const setting of settings) checkSysctl(setting);
-      checkLink(existingLink(request), wanted);
+      checkLink(requireAttachedLink(request), wanted);
     });
   } finally {
     netns.close();
@@ -34,7 +33,7 @@ function checkSysctl(setting: SysctlSetting): void {
   throw mismatch(`value of /proc/sys/${path} is ${value}`, current);
 }
 
-function existingLink({ ifname, netns }: Request): Link {
+function requireAttachedLink({ ifname, netns }: Request): Link {
   const rt = openRtnetlink();
   try {
     const link = findLink(rt, ifname);

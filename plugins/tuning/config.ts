@@ -16,12 +16,16 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import type { LinkSettings } from "./link-settings.ts";
 
-/** What to tune. */
-export interface TuningConfig {
-  readonly dataDir: string;
+/** What to tune, which is all that CHECK needs. */
+export interface TuningSettings {
   /** Key as configured, and value; in the configuration's order. */
   readonly sysctls: ReadonlyMap<string, string>;
   readonly link: LinkSettings;
+}
+
+export interface TuningConfig extends TuningSettings {
+  /** The directory for backups. */
+  readonly dataDir: string;
 }
 
 const defaultDataDir = "/run/cni/tuning";
@@ -44,19 +48,34 @@ const tuningSchema = configObject({
   args: z.optional(configObject({ cni: z.optional(configObject(tunables)) })),
 });
 
-/**
- * Decodes the configuration. `args.cni` comes before everything else; the MAC is also taken from the capability
- * `mac` and from `MAC` in CNI_ARGS, in this order.
- *
- * @throws CniError
- */
+/** The configuration for ADD and STATUS. Throws CniError code 4, 6 or 7. */
 export function decodeConfig(request: Request): TuningConfig {
-  refuseRepeatedSysctls(request);
-  const { args, runtimeConfig, ...config } = decode(tuningSchema, request.document);
+  const document = decodeDocument(request);
+  const settings = settingsOf(request, document);
+  return { ...settings, dataDir: validDataDir(document.dataDir) };
+}
+
+/** The configuration for CHECK, which has no use for backups. Throws CniError code 4, 6 or 7. */
+export function decodeSettings(request: Request): TuningSettings {
+  return settingsOf(request, decodeDocument(request));
+}
+
+type Document = z.infer<typeof tuningSchema>;
+
+function decodeDocument(request: Request): Document {
+  assertNoRepeatedSysctl(request);
+  return decode(tuningSchema, request.document);
+}
+
+/**
+ * The settings to apply. A key of `args.cni` replaces the one of the configuration. A MAC is taken from `args.cni`, the
+ * capability `mac`, `MAC` in CNI_ARGS or the configuration, whichever comes first.
+ */
+function settingsOf(request: Request, { args, runtimeConfig, ...config }: Document): TuningSettings {
   const cniArgs = parseCniArgs(request.args, ["MAC"]);
   const override = args?.cni ?? {};
   const sysctls = new Map(Object.entries({ ...config.sysctl, ...override.sysctl }));
-  // An empty text in args.cni is a wish too: not to change the MAC.
+  // An empty MAC in args.cni counts: it means that the MAC is not changed.
   const mac = override.mac ?? (runtimeConfig?.mac || cniArgs.MAC || config.mac || "");
   const mtu = override.mtu ?? config.mtu ?? 0;
   const promisc = override.promisc ?? config.promisc ?? false;
@@ -69,27 +88,22 @@ export function decodeConfig(request: Request): TuningConfig {
     ...(allmulti !== undefined && { allmulti }),
     ...(txQueueLength !== undefined && { txQueueLength: inRange("txQLen", txQueueLength, 0xffff_ffff) }),
   };
-  return {
-    // CHECK does not look at it.
-    dataDir: request.command === "CHECK" ? decodeDataDir(request) : validDataDir(config.dataDir),
-    sysctls: new Map([...sysctls].map(([key, value]) => [key, value ?? ""])),
-    link,
-  };
+  return { sysctls: new Map([...sysctls].map(([key, value]) => [key, value ?? ""])), link };
 }
 
 const dataDirSchema = configObject({ dataDir: optionalText });
 
 /**
- * Where backups are: all that DEL needs of a configuration, whatever else may be wrong with it. A relative path, which the
- * Go plugin's ADD takes, leads where it led then: to a place in the runtime's working directory. Throws CniError.
+ * The directory of backups, all that DEL and GC need of a configuration: the rest may be wrong. A relative path, which the
+ * Go plugin's ADD accepts, is relative to the runtime's working directory as it was there. Throws CniError.
  */
 export function decodeDataDir(request: Request): string {
   const directory = decode(dataDirSchema, request.document).dataDir || defaultDataDir;
   return directory.includes("\0") ? validDataDir(directory) : directory;
 }
 
-/** Keys may be repeated in JSON, but which value is meant is then a guess. */
-function refuseRepeatedSysctls(request: Request): void {
+/** JSON may repeat a key; which value is meant would be a guess. */
+function assertNoRepeatedSysctl(request: Request): void {
   const isSysctl = (name = ""): boolean => isSpelling(name, "sysctl");
   const repeated = request.repeatedKeys.find(({ path }) => path.length === 1 && isSysctl(path[0]));
   const entries: [string, JsonValue][] = Object.entries(request.document);

@@ -4,19 +4,17 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLink } from "../../shared/rtnetlink/link.ts";
-import { parseBackup } from "./backup.ts";
-import { backupPath, readBackup, removeBackup } from "./backup-file.ts";
-import { decodeDataDir } from "./config.ts";
+import { backupPath, parseBackup, readBackup, removeBackup } from "./backup.ts";
 import { type LinkSettings, restoreSteps } from "./link-settings.ts";
 
 /**
- * DEL: gives the interface the settings back that it had before the first ADD.
+ * Restores the settings that the interface had before the first ADD.
  *
- * Plugins are called in reverse order, and the first failure keeps all others from cleaning up. What tuning restores
- * is not worth that: a failure to restore is not reported, the backup file is then kept for another DEL.
+ * A failure is not reported: runtimes call plugins in reverse order and stop at the first failure, so the plugins before
+ * this one would not clean up. The backup file is kept for another DEL.
  */
-export function del(request: Request): void {
-  const path = backupPath(decodeDataDir(request), request);
+export function del(request: Request, dataDir: string): void {
+  const path = backupPath(dataDir, request);
   try {
     const content = readBackup(path);
     const saved = content === undefined ? undefined : parseBackup(content);
@@ -28,8 +26,8 @@ export function del(request: Request): void {
 }
 
 /**
- * Does nothing when namespace or interface are gone: then nothing is left that could be restored. Another container's
- * interface, to which `CNI_NETNS` may lead by now, is left alone.
+ * Does nothing when the namespace or the interface is gone, nor to the interface of another container, to which
+ * `CNI_NETNS` may lead by now.
  */
 function restore(request: Request, saved: LinkSettings): void {
   const container = inContainerIfPresent(request, openRtnetlink);

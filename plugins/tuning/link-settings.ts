@@ -1,9 +1,9 @@
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { type Link, setLink } from "../../shared/rtnetlink/link.ts";
-import { adviseOnLink } from "./advice.ts";
+import { withAdvice } from "./advice.ts";
 
-/** Settings of an interface: the wanted ones, or those it had before. What is absent is left alone. */
+/** Settings of an interface, wanted or found. An absent one is not changed. */
 export interface LinkSettings {
   readonly mac?: string;
   readonly promisc?: boolean;
@@ -14,14 +14,21 @@ export interface LinkSettings {
 
 /** The order in which settings are applied. */
 const settingNames = ["mac", "promisc", "mtu", "allmulti", "txQueueLength"] as const;
-/** MTU first: what fits the interface's other settings may depend on it. The Go plugin's order. */
+/** The order in which settings are restored, as in the Go plugin: the MTU may limit the others. */
 const restoreOrder = ["mtu", "mac", "promisc", "allmulti", "txQueueLength"] as const;
 
-/** What the interface has now for each of the wanted settings. */
+/** What to do when the kernel refuses a setting. */
+const refusalAdvice: Readonly<Partial<Record<keyof LinkSettings, string>>> = {
+  mac: "the device has to allow the address: no multicast address, and some drivers change it only while the device is down",
+  mtu: 'outside what the device can do: "ip -d link" shows minmtu and maxmtu',
+};
+const otherRefusal = "the device does not support this";
+
+/** The interface's present values of the settings that are wanted. */
 export function currentSettings(link: Link, wanted: LinkSettings): LinkSettings {
   return {
     ...(wanted.mac !== undefined && link.mac !== "" && { mac: link.mac }),
-    // Not the count of users: a capture that happens to run is not the interface's setting.
+    // Not the promiscuity count: a capture that happens to run raises it without changing the setting.
     ...(wanted.promisc !== undefined && { promisc: link.promisc }),
     ...(wanted.mtu !== undefined && { mtu: link.mtu }),
     ...(wanted.allmulti !== undefined && { allmulti: link.allmulti }),
@@ -41,7 +48,7 @@ export function applySettings(rt: NetlinkSocket, link: Link, wanted: LinkSetting
     try {
       setLink(rt, link, { [name]: wanted[name] });
     } catch (error) {
-      throw adviseOnLink(error, name);
+      throw withAdvice(error, (_error, { details }) => refusalAdvice[name] ?? (details || otherRefusal));
     }
     if (before[name] !== undefined) undo.push(() => setLink(rt, link, { [name]: before[name] }));
   }

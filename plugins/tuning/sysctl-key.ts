@@ -1,12 +1,11 @@
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 
 /**
- * The kernel parameter that a key of `sysctl` names, as a path below /proc/sys. The word IFNAME (its first
- * occurrence) stands for the container's interface, whose name may hold dots.
+ * The paths below /proc/sys that a key of `sysctl` may name, in the order in which to try them. The first IFNAME in a key
+ * stands for the container's interface, whose name may have dots.
  *
- * Each dot and each slash separates. A key that holds both can also be meant as sysctl(8) reads it, where the first
- * separator is the only one and the other character belongs to a name (net/ipv4/conf/eth0.7/arp_notify): that path
- * comes second, for when the first does not exist.
+ * In the first path each dot and each slash is a separator. The second path, of keys that have both, is that of sysctl(8):
+ * only the character that comes first separates, the other one belongs to a name (net/ipv4/conf/eth0.7/arp_notify).
  *
  * @throws CniError code 7 when the parameter is outside net.*, the part that belongs to a network namespace.
  */
@@ -24,7 +23,7 @@ export function sysctlPaths(key: string, ifname: string): readonly string[] {
 }
 
 function netPath(text: string, ifname: string): string | undefined {
-  // A function, because "$&" in an interface's name must stay what it is.
+  // Given by a function, since "$&" in the name would be replaced.
   const names = text.replace("IFNAME", () => ifname).split("/");
   const path = names.filter((name) => name !== "");
   const isSafe = path.every((name) => name !== "." && name !== ".." && !name.includes("\0"));

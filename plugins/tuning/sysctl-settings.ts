@@ -2,7 +2,7 @@ import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import { readSysctl, writeSysctl } from "../../shared/linux/sysctl.ts";
-import { adviseOnMissing, adviseOnValue } from "./advice.ts";
+import { withAdvice } from "./advice.ts";
 import { sysctlPaths } from "./sysctl-key.ts";
 
 /** A kernel parameter to set. */
@@ -12,7 +12,7 @@ export interface SysctlSetting {
   readonly value: string;
 }
 
-/** A kernel parameter that exists, in the namespace where it was looked for. */
+/** A kernel parameter that exists in the namespace where it was looked up. */
 export interface FoundSysctl {
   readonly path: string;
   /** Absent for parameters that cannot be read: net/ipv4/route/flush never, a stable_secret before it is set. */
@@ -21,7 +21,7 @@ export interface FoundSysctl {
 }
 
 /**
- * What the configured sysctls are about.
+ * The kernel parameters that the configured keys name, with the values to set.
  *
  * @throws CniError code 7 for a key outside net.*, and for two keys that set one parameter to different values.
  */
@@ -53,12 +53,12 @@ export function findSysctl({ paths, value }: SysctlSetting): FoundSysctl {
       try {
         if (others.length > 0) return findSysctl({ paths: others, value });
       } catch {
-        // The first path is the one to be named in the error.
+        // The error names the first path.
       }
     }
-    // There is something; whether it takes the value is seen when it is written.
+    // The parameter exists but cannot be read; writing it decides whether it takes the value.
     if (!isErrno(error, "ENOENT", "ENOTDIR", "EISDIR")) return { path, value };
-    throw adviseOnMissing(error, path);
+    throw withMissingAdvice(error, path);
   }
 }
 
@@ -69,8 +69,32 @@ export function applySysctls(sysctls: readonly FoundSysctl[], undo: UndoStack): 
     try {
       writeSysctl(path, value);
     } catch (error) {
-      throw adviseOnValue(error);
+      throw withAdvice(error, ({ errno }) => valueAdvice[errno] ?? otherValueAdvice);
     }
     if (current !== undefined) undo.push(() => writeSysctl(path, current));
   }
+}
+
+const noSysctl =
+  "the container's namespace has no such parameter: a typing mistake, a kernel module that is not loaded, or a parameter of the whole host";
+const dottedName =
+  'dots separate: for an interface whose name has a dot write "IFNAME", as in net.ipv4.conf.IFNAME.arp_notify, or slashes around the name';
+const valueAdvice: Readonly<Record<string, string>> = {
+  ENOENT:
+    "the kernel knows no such value for the parameter: a typing mistake, or a kernel module that is not loaded",
+  EACCES: "the parameter cannot be changed, or not from a container's namespace",
+  EPERM: "the parameter cannot be changed, or not from a container's namespace",
+  EROFS: "the parameter cannot be changed: /proc/sys is mounted read-only",
+};
+const otherValueAdvice = "the kernel does not take this value for the parameter";
+
+/** The error of a parameter that does not exist, with advice; `path` is below /proc/sys. */
+function withMissingAdvice(error: unknown, path: string): unknown {
+  // net/ipv4/conf/NAME/PARAMETER
+  const [, , group = "", ...rest] = path.split("/");
+  const isDotted = (group === "conf" || group === "neigh") && rest.length > 2;
+  const absent = isDotted ? `${noSysctl}; ${dottedName}` : noSysctl;
+  return withAdvice(error, ({ errno }) =>
+    errno === "EISDIR" ? "the key names a group of parameters, not one" : absent,
+  );
 }

@@ -1,8 +1,8 @@
 import { parseIp, sameIp } from "../../shared/ip/address.ts";
 
 /**
- * Whether the kernel shows a configured value. It separates numbers by tabs where people write blanks, and has spellings
- * of its own for numbers, lists of ports and addresses.
+ * True when the value that the kernel prints is the configured one. The kernel prints tabs where people write blanks, and
+ * has its own spelling of numbers, lists of ports and addresses.
  */
 export function isSameValue(configured: string, current: string): boolean {
   const wanted = wordsOf(configured);
@@ -27,8 +27,8 @@ function isSameWord(a: string, b: string): boolean {
 }
 
 /**
- * A number, or a list of numbers and of ranges of them, in one form for each set: "8080-8082" for 8082,8081,8080.
- * Undefined for anything else.
+ * The one form of all spellings of a set of numbers: "8080-8082" for 8082,8081,8080. Undefined when the text is not a list
+ * of numbers and ranges.
  */
 function portsOf(text: string): string | undefined {
   const ranges: [first: bigint, last: bigint][] = [];
@@ -48,7 +48,7 @@ function portsOf(text: string): string | undefined {
   return joined.map(([first, last]) => `${first}-${last}`).join();
 }
 
-/** A number as the kernel reads it (kernel/sysctl.c, strtoul_lenient with base 0): 0x10 and 020 are 16. */
+/** The number that the kernel reads (kernel/sysctl.c, strtoul_lenient with base 0): 0x10 and 020 are 16. */
 function numberOf(text: string): bigint | undefined {
   const [, sign = "", octal, other = ""] =
     /^(-?)(?:0([0-7]{1,48})|(0x[0-9a-f]{1,32}|0|[1-9]\d{0,39}))$/i.exec(text) ?? [];

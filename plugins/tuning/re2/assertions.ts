@@ -1,4 +1,4 @@
-import type { Holds } from "./re2-automaton.ts";
+import type { Holds } from "./automaton.ts";
 
 export const newline = 0x0a;
 

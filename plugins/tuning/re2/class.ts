@@ -1,4 +1,4 @@
-import type { Accepts } from "./re2-automaton.ts";
+import type { Accepts } from "./automaton.ts";
 
 /** Code points from the first to the last, both included. */
 type Ranges = readonly (readonly [first: number, last: number])[];
@@ -52,13 +52,15 @@ const perlClasses: Readonly<Record<string, Ranges>> = {
   w: word,
 };
 
-/** What a class in brackets holds: code points, or all others. Its source is the inside of a class of JavaScript. */
+/** A part of a class in brackets. */
 export interface ClassPart {
+  /** Its code points, as in a class of a JavaScript expression. */
   readonly source: string;
+  /** True when the part stands for all other code points. */
   readonly negated: boolean;
 }
 
-/** What `[:name:]` or `[:^name:]` stands for; undefined when there is no such class. */
+/** The part for `[:name:]` or `[:^name:]`; undefined when there is no such class. */
 export function posixClass(name: string): ClassPart | undefined {
   const negated = name.startsWith("^");
   const plain = negated ? name.slice(1) : name;
@@ -66,13 +68,13 @@ export function posixClass(name: string): ClassPart | undefined {
   return ranges && { source: sourceOf(ranges), negated };
 }
 
-/** What `\d`, `\D` and the like stand for, given the letter; undefined for other letters. */
+/** The part for `\d`, `\D` and the like, by its letter; undefined for other letters. */
 export function perlClass(letter: string): ClassPart | undefined {
   const ranges = perlClasses[letter.toLowerCase()];
   return ranges && { source: sourceOf(ranges), negated: letter !== letter.toLowerCase() };
 }
 
-/** What `\p{name}` or (negated) `\P{name}` stands for: a general category or a script; undefined for others. */
+/** The part for `\p{name}` or (negated) `\P{name}`; undefined when the name is no general category and no script. */
 export function unicodeClass(name: string, negated: boolean): ClassPart | undefined {
   const inverted = name.startsWith("^");
   const plain = inverted ? name.slice(1) : name;
@@ -87,14 +89,14 @@ export function unicodeClass(name: string, negated: boolean): ClassPart | undefi
   }
 }
 
-/** Code points from the first to the last, both included. */
+/** The part for the code points from the first to the last, both included. */
 export function range(first: number, last: number): ClassPart {
   return { source: sourceOf([[first, last]]), negated: false };
 }
 
 /**
- * Whether a code point is in one of the parts of a class. Without regard to case, a negated part has what is in the part
- * in neither case, as in Go.
+ * A function that is true for the code points of one of the parts. If case is ignored, a negated part has the code points
+ * of which neither case is in the part, as in Go.
  */
 export function anyOf(parts: readonly ClassPart[], ignoreCase: boolean): Accepts {
   const inside = (sources: string): RegExp => new RegExp(`[${sources}]`, ignoreCase ? "iu" : "u");
@@ -107,7 +109,7 @@ export function anyOf(parts: readonly ClassPart[], ignoreCase: boolean): Accepts
   };
 }
 
-/** The inside of a JavaScript class (flag u) for these code points. */
+/** The inside of a JavaScript class (flag u) with these code points. */
 function sourceOf(ranges: Ranges): string {
   return ranges.map(([first, last]) => `\\u{${first.toString(16)}}-\\u{${last.toString(16)}}`).join("");
 }

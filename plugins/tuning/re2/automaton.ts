@@ -1,12 +1,12 @@
-/** Whether a code point is one of those that a place of an expression stands for. */
+/** True for the code points that match at one place of an expression. */
 export type Accepts = (codePoint: number) => boolean;
 
-/** What holds between two code points, which are undefined at the text's beginning and end. */
+/** True when an assertion holds between two code points; they are undefined at the text's beginning and end. */
 export type Holds = (before: number | undefined, after: number | undefined) => boolean;
 
 /**
- * A state of a nondeterministic automaton: it leads on past one code point (`accepts`), past none if something holds
- * there (`holds`), or freely. One without `to` is the end: a match.
+ * A state of a nondeterministic automaton. The next states `to` are reached by a code point that matches (`accepts`),
+ * without one if an assertion holds (`holds`), or unconditionally. The state without next ones is the end: a match.
  */
 interface State {
   readonly accepts?: Accepts;
@@ -14,13 +14,13 @@ interface State {
   readonly to: State[];
 }
 
-/** A part of an expression. */
+/** A part of an expression, from which states of the automaton are made. */
 export interface Part {
-  /** Makes its states, of which the last lead on to `next`. */
+  /** Creates the part's states in front of `next`, and returns the first. */
   readonly link: (next: State) => State;
-  /** How many states it makes. */
+  /** The number of states that `link` creates. */
   readonly states: number;
-  /** The most often that counted repetitions, one in the other, repeat something in it. */
+  /** The product of nested counted repetitions, where it is greatest. */
   readonly repeats: number;
 }
 
@@ -79,8 +79,8 @@ function sizes(parts: readonly Part[]): Pick<Part, "states" | "repeats"> {
 }
 
 /**
- * A search for the expression anywhere in a text: all states in which the automaton can be are followed at once, so the
- * time is at most the number of states times the length of the text, whatever the expression.
+ * A function that searches a text for the expression. It follows all possible states at once, so its time is at most the
+ * number of states times the length of the text, for every expression.
  */
 export function finder(expression: Part): (text: string) => boolean {
   const end: State = { to: [] };
@@ -102,14 +102,14 @@ export function finder(expression: Part): (text: string) => boolean {
   };
 }
 
-/** All states to which these lead without another code point, themselves included. */
+/** The states that are reached from these without another code point, and these themselves. */
 function reachable(
   from: readonly State[],
   before: number | undefined,
   after: number | undefined,
 ): ReadonlySet<State> {
   const found = new Set(from);
-  // A set's iteration comes to what is added meanwhile.
+  // The iteration of a set includes elements that are added meanwhile.
   for (const { accepts, holds, to } of found) {
     if (accepts !== undefined || holds?.(before, after) === false) continue;
     for (const state of to) found.add(state);

@@ -1,15 +1,7 @@
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import { assertions, newline } from "./re2-assertions.ts";
-import {
-  alternatives,
-  assertion,
-  character,
-  finder,
-  type Part,
-  repetition,
-  sequence,
-} from "./re2-automaton.ts";
-import { anyOf, type ClassPart, perlClass, posixClass, range, unicodeClass } from "./re2-class.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
+import { assertions, newline } from "./assertions.ts";
+import { alternatives, assertion, character, finder, type Part, repetition, sequence } from "./automaton.ts";
+import { anyOf, type ClassPart, perlClass, posixClass, range, unicodeClass } from "./class.ts";
 
 interface Flags {
   readonly i: boolean;
@@ -26,16 +18,18 @@ const maxRepeats = 1000;
 
 /** A compiled expression. */
 export interface Re2 {
-  /** Whether it finds a match anywhere in the text; the time it takes is linear in the text's length. */
+  /** True when there is a match anywhere in the text. The time is linear in the text's length. */
   readonly test: (text: string) => boolean;
 }
 
 /**
- * Compiles a regular expression in the syntax of RE2, as Go's package regexp takes it, to an automaton that finds a
- * match in the same texts. Which part of a text matches is not kept: groups do not capture, and greedy and lazy are
- * the same.
+ * Compiles a regular expression of Go's package regexp (RE2's syntax) to an automaton that matches the same texts. It does
+ * not find where a text matches, so groups do not capture and lazy repetition is the same as greedy.
  *
- * Source: RE2's syntax document. Look-around and back references are not part of it and are refused.
+ * JavaScript's RegExp would not do: the administrators' lists are shared with the Go plugin, and syntax, classes and
+ * flags differ; it also has expressions whose time is exponential.
+ *
+ * Source: RE2's syntax document. It has no look-around and no back references; they are refused.
  *
  * @throws CniError code 7 with Go's cause and the offending part.
  */
@@ -61,7 +55,7 @@ class Parser {
     return expression;
   }
 
-  /** Everything up to the end or to the ")" that closes the group. Flags set in it hold until there. */
+  /** The alternatives up to the end, or up to the ")" that closes the group. Flags that they set hold until there. */
   #alternatives(initial: Flags): Part {
     let flags = initial;
     const done: Part[] = [];
@@ -89,7 +83,7 @@ class Parser {
         const opened = this.#openGroup(rest, flags);
         flags = opened.flags;
         if (opened.group !== undefined) items.push(this.#group(opened.group));
-        // What comes before flags can be repeated once more by what follows them.
+        // A repetition behind flags repeats the item before them.
         if (opened.group !== undefined || items.length > 0) repeated = "";
       } else {
         items.push(...this.#items(rest, flags));
@@ -172,7 +166,7 @@ class Parser {
     return set === undefined ? literal(this.#characterEscape(), flags) : character(anyOf([set], flags.i));
   }
 
-  /** "\d", "\pL" and the like; undefined when something else stands here. */
+  /** The part for "\d", "\pL" and the like; undefined when the next escape is another. */
   #setEscape(): ClassPart | undefined {
     const rest = this.#pattern.slice(this.#position, this.#position + 60);
     const perl = /^\\([dDsSwW])/.exec(rest);
@@ -189,7 +183,7 @@ class Parser {
     return found;
   }
 
-  /** An escape that stands for one character. */
+  /** The code point of an escape for one character. */
   #characterEscape(): number {
     const rest = this.#pattern.slice(this.#position);
     const octal = /^\\(0[0-7]{0,2}|[1-7][0-7]{1,2})/.exec(rest);
@@ -265,7 +259,7 @@ class Parser {
 
 const perlSyntax = "invalid or unsupported Perl syntax";
 
-/** How much of an unknown "(?…" is shown: "(?=", "(?<!", "(?x". */
+/** The length of the part of an unknown "(?…" that the error shows: "(?=", "(?<!", "(?x". */
 function groupEnd(rest: string): number {
   return rest[2] === "<" || rest[2] === "P" ? 4 : 3;
 }
