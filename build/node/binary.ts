@@ -10,6 +10,7 @@ import { replaceScript, scriptsOf } from "./scripts.ts";
 import { seaFuse } from "./sea-blob.ts";
 import { endOf, type SlimNode, slimNode } from "./slim.ts";
 import { snapshotScripts } from "./snapshot-scripts.ts";
+import { touchedRanges } from "./touched-pages.ts";
 import { unusedData } from "./unused-data.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -64,6 +65,7 @@ export function snapshotNode(path = pinnedNode): SnapshotNode {
   const scripts = scriptsOf(path);
   const symbols = symbolsOf(published);
   const unused = unusedData(published, symbols, scripts);
+  const touched = touchedRanges(published, process.arch === "arm64" ? "arm64" : "x64");
 
   const running = Buffer.from(published);
   for (const missing of applyChanges(running, symbols, changes)) {
@@ -84,7 +86,7 @@ export function snapshotNode(path = pinnedNode): SnapshotNode {
   for (const [name, text] of Object.entries(snapshotScripts)) {
     replaceScript(binary, name, scripts[name], text);
   }
-  return { binary, slim: slimNode(running, unused, addon) };
+  return { binary, slim: slimNode(running, unused, touched, addon) };
 }
 
 /**

@@ -25,6 +25,8 @@ export interface Part {
   readonly memorySize: number;
   /** Bits of PF. */
   readonly flags: number;
+  /** It follows all others in the file: usual calls do not touch it. */
+  readonly isLast?: boolean;
 }
 
 /** A program header that tells of something within a part. */
@@ -87,13 +89,17 @@ export function imageFile(
   };
   const chunks: Buffer[] = [];
   let length = 0;
-  const placed = [first, ...parts].map((part) => {
+  const place = (part: Part): Part & { offset: number } => {
     // The same place in a page as in memory.
     const offset = length + ((((part.address - length) % pageSize) + pageSize) % pageSize);
     chunks.push(Buffer.alloc(offset - length), part.bytes);
     length = offset + part.bytes.length;
     return { ...part, offset };
-  });
+  };
+  const sooner = [first, ...parts].filter(({ isLast = false }) => !isLast).map(place);
+  const later = parts.filter(({ isLast = false }) => isLast).map(place);
+  // The kernel wants the headers in the order of the addresses.
+  const placed = [...sooner, ...later].sort((a, b) => a.address - b.address);
   const file = Buffer.concat(chunks);
   const offsetOf = (address: number): number => {
     const part = placed.find((one) => address >= one.address && address < one.address + one.bytes.length);

@@ -9,10 +9,12 @@ import {
   type Mark,
   marksOf,
   type Part,
+  PF,
   PT,
   pageSizeOf,
   roundUp,
 } from "./image.ts";
+import type { AddressRange } from "./touched-pages.ts";
 import type { FileRange } from "./unused-data.ts";
 
 /** What comes into an executable besides Node. */
@@ -64,9 +66,15 @@ export function endOf(elf: Buffer): number {
  * Takes a changed Node binary apart: its sections, its symbols but those that its libraries or an addon take from it,
  * and data that nothing reaches are left out, in whose place are zeros.
  *
+ * @param touched what usual calls touch, which comes first in the file; with none it keeps its order.
  * @param addon what is linked to it, at endOf(elf).
  */
-export function slimNode(elf: Buffer, unused: readonly FileRange[], addon?: LinkedAddon): SlimNode {
+export function slimNode(
+  elf: Buffer,
+  unused: readonly FileRange[],
+  touched: readonly AddressRange[],
+  addon?: LinkedAddon,
+): SlimNode {
   const architecture = architectureOf(elf);
   if (architecture === undefined) throw new Error("it is no Node binary for x86-64 or arm64");
   const pageSize = pageSizeOf(architecture);
@@ -83,7 +91,9 @@ export function slimNode(elf: Buffer, unused: readonly FileRange[], addon?: Link
     ({ type, offset }) => (type === PT.INTERP || type === PT.NOTE) && offset < tables.end,
   );
 
-  const ownParts = loads.flatMap((load) => partsOf(elf, load, [tables, ...unused], pageSize));
+  const ownParts = loads
+    .flatMap((load) => partsOf(elf, load, [tables, ...unused], pageSize))
+    .flatMap((part) => splitByTouch(part, touched));
   const parts = [...ownParts, ...(addon?.parts ?? [])];
   const later = headers
     .filter(({ type }) => type !== PT.LOAD && type !== PT.PHDR && type !== PT.INTERP && type !== PT.NOTE)
@@ -162,6 +172,29 @@ function partsOf(
   }
   keep(end, load.offset + load.memorySize);
   return parts;
+}
+
+/** A smaller part stays whole: to split it would cost more than reading it. */
+const leastSplit = 1 << 20;
+
+/** The pieces of a part that usual calls touch, and those that they do not, which come last in the file. */
+function splitByTouch(part: Part, touched: readonly AddressRange[]): Part[] {
+  const { address, bytes, memorySize, flags } = part;
+  if (touched.length === 0 || bytes.length < leastSplit || (flags & PF.writable) !== 0) return [part];
+  const end = address + bytes.length;
+  const borders = touched
+    .flatMap((range) => [range.start, range.end])
+    .filter((at) => at > address && at < end);
+  return [address, ...borders].map((from, index) => {
+    const until = borders[index] ?? end;
+    return {
+      address: from,
+      bytes: bytes.subarray(from - address, until - address),
+      memorySize: until === end ? address + memorySize - from : until - from,
+      flags,
+      isLast: !touched.some((range) => range.start < until && range.end > from),
+    };
+  });
 }
 
 function replaced(part: Part, address: number, bytes: Buffer): Part {
