@@ -3,7 +3,7 @@
  * runs the addon's initializers, the second finds its two entry points by their names.
  */
 
-export interface AddonEntryPoints {
+interface AddonEntryPoints {
   /** Functions to be called once, in their order. */
   readonly initializers: readonly number[];
   /** `napi_register_module_v1` */

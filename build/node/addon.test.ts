@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { linkAddon } from "./addon.ts";
 import { assembly, code } from "./addon-code.ts";
-import { assembled } from "./assembled.ts";
+import { assembled } from "./assembled.fixture.ts";
 import { koffiAddon, pinnedNode } from "./binary.ts";
 import { symbolsOf } from "./elf.ts";
 import { PF } from "./image.ts";

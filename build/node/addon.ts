@@ -22,7 +22,7 @@ export interface LibraryRelocation {
 }
 
 /** Other bytes within Node. */
-export interface AddressedBytes {
+interface AddressedBytes {
   readonly address: number;
   readonly bytes: Buffer;
 }

@@ -2,7 +2,7 @@ import { type Change, EditRefusal, type Patch, patchOf } from "./change.ts";
 import { architectureOf, type ElfSymbol } from "./elf.ts";
 
 /** What became of a change in a binary. */
-export interface Outcome {
+interface Outcome {
   readonly change: Change;
   /** What it writes; none when it cannot be made. */
   readonly patches: readonly Patch[];

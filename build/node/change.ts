@@ -15,7 +15,7 @@ export interface FunctionEdit {
 }
 
 /** A method that does nothing but call another one of the same object, with a small number. */
-export interface ForwardEdit {
+interface ForwardEdit {
   readonly function: string;
   readonly calls: string;
   readonly argument: number;
@@ -29,12 +29,12 @@ export interface DataEdit {
 }
 
 /** Other instructions at one place within a function. */
-export interface InnerEdit {
+interface InnerEdit {
   readonly within: string;
   readonly places: Readonly<Partial<Record<Architecture, Place>>>;
 }
 
-export interface Place {
+interface Place {
   /** Bytes as hex, `..` for any byte. */
   readonly pattern: string;
   /** What comes in the place of the bytes found, as many as they are. */

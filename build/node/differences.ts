@@ -6,7 +6,7 @@ import { marksOf, PT } from "./image.ts";
 import type { FileRange } from "./unused-data.ts";
 
 /** What an executable should be. */
-export interface Expected {
+interface Expected {
   readonly bytes: Buffer;
   /** Node's symbols. */
   readonly symbols: readonly ElfSymbol[];
@@ -16,7 +16,7 @@ export interface Expected {
 }
 
 /** Bytes of an executable that are others than they should be, and what they are part of. */
-export interface Difference {
+interface Difference {
   readonly offset: number;
   readonly length: number;
   readonly part: string;

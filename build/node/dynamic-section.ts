@@ -39,7 +39,7 @@ export function tagsOf(section: Buffer): ReadonlyMap<number, number> {
 }
 
 /** A symbol by which programs, libraries and addons are linked. */
-export interface DynamicSymbol {
+interface DynamicSymbol {
   readonly name: string;
   readonly value: number;
   readonly isUndefined: boolean;
@@ -47,7 +47,7 @@ export interface DynamicSymbol {
 }
 
 /** What an ELF file tells ld.so. */
-export interface Dynamic {
+interface Dynamic {
   get(tag: number): number | undefined;
   readonly symbols: readonly DynamicSymbol[];
 }
@@ -71,7 +71,7 @@ export function dynamicOf(elf: Buffer): Dynamic {
   return { get: (tag) => tags.get(tag), symbols };
 }
 
-export interface Relocation {
+interface Relocation {
   readonly type: number;
   readonly offset: number;
   readonly symbol: DynamicSymbol;

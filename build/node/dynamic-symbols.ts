@@ -15,10 +15,10 @@ const globalSymbol = 0x10;
 const anyVersion = 1;
 
 /** Whether a program goes on to give a function or variable to others. */
-export type Keeps = (name: string, isFunction: boolean) => boolean;
+type Keeps = (name: string, isFunction: boolean) => boolean;
 
 /** The tables of a program with fewer symbols. */
-export interface DynamicTables {
+interface DynamicTables {
   /** To be put at `address`, which is a multiple of eight. */
   readonly bytes: Buffer;
   /** The program's dynamic section as it must be then. */
@@ -200,7 +200,7 @@ function chosenSymbols(
 }
 
 /** https://sourceware.org/glibc, elf/dl-new-hash.h */
-export function gnuHash(name: string): number {
+function gnuHash(name: string): number {
   let hash = 5381;
   for (const byte of Buffer.from(name, "latin1")) hash = (Math.imul(hash, 33) + byte) >>> 0;
   return hash;

@@ -6,7 +6,7 @@ export type Architecture = "x64" | "arm64";
 
 // elf.h
 const machines: Readonly<Record<number, Architecture>> = { 62: "x64", 183: "arm64" };
-export const PT_LOAD = 1;
+const PT_LOAD = 1;
 const SHT_SYMTAB = 2;
 const symbolSize = 24;
 
@@ -27,14 +27,14 @@ export function architectureOf(file: Buffer): Architecture | undefined {
 }
 
 /** Where the entries of a table begin whose place is told at `at`, their size and number at `sizes`. */
-export function headers(elf: Buffer, at: number, sizes: number): number[] {
+function headers(elf: Buffer, at: number, sizes: number): number[] {
   const start = wide(elf, at);
   const size = elf.readUInt16LE(sizes);
   return Array.from({ length: elf.readUInt16LE(sizes + 2) }, (_none, index) => start + index * size);
 }
 
 /** Where the program headers begin. */
-export function programHeaders(elf: Buffer): number[] {
+function programHeaders(elf: Buffer): number[] {
   return headers(elf, 32, 54);
 }
 
@@ -44,7 +44,7 @@ export function sectionHeaders(elf: Buffer): number[] {
 }
 
 /** A section's place in memory and in the file. */
-export interface ElfSection {
+interface ElfSection {
   readonly address: number;
   readonly offset: number;
   readonly size: number;

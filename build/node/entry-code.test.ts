@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assembled } from "./assembled.ts";
+import { assembled } from "./assembled.fixture.ts";
 import { assembly, code, entryPart } from "./entry-code.ts";
 
 for (const architecture of ["x64", "arm64"] as const) {

@@ -6,13 +6,13 @@ import type { Architecture } from "./elf.ts";
 import { type Part, PF, pageSizeOf } from "./image.ts";
 
 /** A program in the file, as a note in memory. */
-export interface NamedNote {
+interface NamedNote {
   readonly name: string;
   readonly address: number;
   readonly size: number;
 }
 
-export interface EntryCode {
+interface EntryCode {
   readonly architecture: Architecture;
   /** Where it is to be. */
   readonly address: number;
@@ -25,7 +25,7 @@ export interface EntryCode {
   readonly otherwise: Omit<NamedNote, "name">;
 }
 
-export const maxNameLength = 31;
+const maxNameLength = 31;
 const dataHeaderSize = 48;
 const entrySize = 48;
 

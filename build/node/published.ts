@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** A Node binary as it was published on npm. */
-export interface PublishedNode {
+interface PublishedNode {
   readonly binary: Buffer;
   readonly version: string;
   /** The hash of the package's archive, as in a lock file. */

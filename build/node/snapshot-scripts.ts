@@ -102,9 +102,6 @@ function prepareSnapshot(process: object, internalBinding: Loader): readonly unk
   return [process, () => undefined, evaluate];
 }
 
-/** What Node gives its scripts, as far as these use it. */
-export const givenNames = ["primordials", "getInternalBinding", "process", "internalBinding"];
-
 /** Node's scripts by name, with what comes in place of each. */
 export const snapshotScripts: Readonly<Record<string, string>> = {
   "internal/per_context/primordials": `(${setUpContext})(primordials)`,

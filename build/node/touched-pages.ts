@@ -15,7 +15,7 @@ export interface AddressRange {
 }
 
 /** The kernel maps so many bytes around a page that is touched, if it has them: what is smaller gains nothing. */
-export const mappedAtOnce = 0x10000;
+const mappedAtOnce = 0x10000;
 
 /** Each range is a mapping of its own, which every start pays for: smaller gaps than this are not worth it. */
 const leastGap = 4 * mappedAtOnce;

@@ -4,7 +4,7 @@ import packageLock from "../../package-lock.json" with { type: "json" };
 import { lazy } from "../../shared/basics/lazy.ts";
 
 /** What an executable tells of itself by `--build-info`. */
-export interface BuildInfo {
+interface BuildInfo {
   readonly version: string;
   /** Of the sources, with `+` behind it when they were changed since; "unknown" without git. */
   readonly commit: string;

@@ -46,7 +46,7 @@ export interface Program {
   builtIn?: { main: string; module: string } | undefined;
 }
 
-export interface Executable extends Program {
+interface Executable extends Program {
   /** Where the executable goes; replaced by rename, so a running one never breaks. */
   output: string;
   /** The Node to put the program into: see node/binary.ts. */

@@ -3,7 +3,7 @@ import { type NamedFunction, namedFunctions } from "./function-names.ts";
 import { asFunction, placeInBundle, placesIn, type Script, sourcePlaces } from "./script.ts";
 
 /** A function in a program, from its first character to the one behind its last. */
-export interface FunctionInProgram {
+interface FunctionInProgram {
   readonly start: number;
   readonly end: number;
   /** A place that is in it and in none of those within it. */

@@ -7,7 +7,7 @@ export interface Script {
   readonly map: string;
 }
 
-export interface SourcePlace {
+interface SourcePlace {
   /** A path from the repository's root. */
   readonly file: string;
   /** What the bundler read there. */
@@ -49,7 +49,7 @@ export function placeInBundle({ line, column }: PlaceInText): PlaceInText {
   return { line, column: line === 0 ? column - head.length : column };
 }
 
-export interface PlaceInText {
+interface PlaceInText {
   readonly line: number;
   readonly column: number;
 }

@@ -14,7 +14,7 @@ const calledByTheLanguage = [
 ];
 
 /** A method or accessor of a class, from its first character to the one behind its last. */
-export interface Member {
+interface Member {
   readonly name: string;
   readonly start: number;
   readonly end: number;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "../..");
 
-export interface SourceFile {
+interface SourceFile {
   /** Path from the repository's root. */
   name: string;
   path: string;

@@ -1,4 +1,4 @@
-export interface WeighedFile {
+interface WeighedFile {
   /** Path from the repository's root. */
   readonly name: string;
   /** Bytes. */

@@ -1,8 +1,8 @@
 /** What `npm run demo` and `npm test` need from the machine beside Node, in one place. */
 
-export type Purpose = "demo" | "test";
+type Purpose = "demo" | "test";
 
-export interface SystemPackage {
+interface SystemPackage {
   /** The Debian and Ubuntu package. */
   name: string;
   /** The commands of it that are used. */
@@ -17,7 +17,7 @@ export interface SystemPackage {
 const always = ["demo", "test"] as const;
 const tests = ["test"] as const;
 
-export const systemPackages: readonly SystemPackage[] = [
+const systemPackages: readonly SystemPackage[] = [
   {
     name: "iptables",
     commands: ["iptables", "ip6tables"],

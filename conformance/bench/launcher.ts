@@ -22,7 +22,7 @@ export type Outcome = {
 };
 
 /** `wallMs` is the time from the first start to the last end. */
-export type Batch = { wallMs: number; outcomes: Outcome[] };
+type Batch = { wallMs: number; outcomes: Outcome[] };
 
 /** The launcher's executable, built for this run of the benchmark; see launcher/launcher.go for why it is in Go. */
 export class LauncherProgram {

@@ -2,10 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { toolEnvironment } from "../harness/host/command.ts";
 
-export type Machine = Record<
-  "processor" | "kernel" | "memory" | "iptables" | "nft" | "commit" | "date",
-  string
->;
+type Machine = Record<"processor" | "kernel" | "memory" | "iptables" | "nft" | "commit" | "date", string>;
 
 /** What the numbers hold for. */
 export function machine(): Machine {

@@ -13,7 +13,7 @@ export type Options = {
   svg: string;
 };
 
-export const usage = `usage: npm run bench -- [${sections.join("|")}]… [--only TEXT] [--runs N]
+const usage = `usage: npm run bench -- [${sections.join("|")}]… [--only TEXT] [--runs N]
        [--attachments 0,100,…] [--json FILE] [--svg FILE]`;
 
 /** The options in the words of a command line; throws with what is wrong and the usage. */

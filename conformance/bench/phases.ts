@@ -2,7 +2,7 @@ import type { Measured, Row } from "./rows.ts";
 import { type Cell, table } from "./table.ts";
 
 /** Where the time of one call of a plugin goes, in milliseconds; all parts together are the wall time. */
-export type Phases = {
+type Phases = {
   /** Until an executable with nothing in it has come and gone. */
   runtime: number;
   /** What VERSION takes beyond that: loading and evaluating our program. For Go the whole start. */
@@ -13,7 +13,7 @@ export type Phases = {
   waiting: number;
 };
 
-export type PhaseRow = { plugin: string; backend: string; call: string; ours: Phases; go: Phases };
+type PhaseRow = { plugin: string; backend: string; call: string; ours: Phases; go: Phases };
 
 const calls = ["ADD", "CHECK", "DEL"];
 

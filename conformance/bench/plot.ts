@@ -1,7 +1,7 @@
 /** Drawing lines as SVG, without a library: one panel for each title, all of one size, three in a row. */
 
-export type Point = { x: number; y: number; low: number; high: number };
-export type Line = { label: string; color: string; dashed: boolean; points: readonly Point[] };
+type Point = { x: number; y: number; low: number; high: number };
+type Line = { label: string; color: string; dashed: boolean; points: readonly Point[] };
 export type Panel = { title: string; lines: readonly Line[] };
 
 const panelWidth = 360;

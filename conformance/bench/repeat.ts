@@ -14,7 +14,7 @@ export type Identity = {
 };
 
 /** Makes a text for the container with this number out of the text for the one that was learnt from. */
-export type Rewrite = (text: string, index: number) => string;
+type Rewrite = (text: string, index: number) => string;
 
 const hash = /[0-9a-f]{15,}/g;
 const firstPort = 10_000;

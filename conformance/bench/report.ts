@@ -93,7 +93,7 @@ export function failures(rows: readonly Row[]): string[] {
 }
 
 /** What two hosts with the same plugins tell of the noise; undefined when there were none. */
-export type Noise = { rows: number; typical: number; worst: number; spread: number; certain: number };
+type Noise = { rows: number; typical: number; worst: number; spread: number; certain: number };
 
 /** All but `rows` and `certain` are parts: 0.02 is 2 %. */
 export function noiseOf(rows: readonly Row[]): Noise | undefined {

@@ -39,7 +39,7 @@ export type Row = {
   noise?: Ratio;
 };
 
-export function measured(samples: readonly Sample[]): Measured {
+function measured(samples: readonly Sample[]): Measured {
   const wallMs = samples.map((sample) => sample.wallMs);
   return {
     wallMs,

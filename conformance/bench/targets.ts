@@ -112,7 +112,7 @@ function target(what: string, must: number, aim: number, candidates: readonly Ca
 }
 
 /** A row in a few words: `nerdctl-bridge nftables ADD, 1000 attachments`. */
-export function placeOf(row: Row): string {
+function placeOf(row: Row): string {
   const name = [row.name, row.backend, row.call].filter((word) => word !== "").join(" ");
   const parallel = row.parallel > 1 ? [`${row.parallel} at once`] : [];
   const attachments = row.attachments > 0 ? [`${row.attachments} attachments`] : [];

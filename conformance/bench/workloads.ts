@@ -3,7 +3,7 @@ import { conflistFiles, readConflist } from "../harness/plugins/conflist.ts";
 import type { Maker } from "./rows.ts";
 
 export type Verb = "VERSION" | "STATUS" | "ADD" | "CHECK" | "DEL";
-export type Backend = "iptables" | "nftables" | "";
+type Backend = "iptables" | "nftables" | "";
 
 /** A network and what is called for it: a whole chain by cnitool, or one plugin directly. */
 export type Workload = {

@@ -6,7 +6,7 @@ import type { Row } from "../report/row.ts";
 import type { Observation } from "../scenario/world.ts";
 
 /** What two implementations did differently in one scenario. */
-export type Found = {
+type Found = {
   id: string;
   /** `outcome` (one fails the scenario), or what differs in an observation: `result`, `error code`, `links`, … */
   aspect: string;

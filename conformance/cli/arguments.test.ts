@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isWanted, readArguments } from "./arguments.ts";
+import { isWanted } from "../plan/plan.ts";
+import { readArguments } from "./arguments.ts";
 
 const read = (...argv: string[]) => readArguments(argv, "dist/bin", 4);
 

@@ -84,14 +84,3 @@ function needOf(word: string): Need {
   if (need === undefined) throw new Error(`--may-lack ${word}: it must be one of ${needs.join(", ")}`);
   return need;
 }
-
-/** Whether an ID has one of the filters in it, or there is none. */
-export function isWanted(id: string, filters: readonly string[]): boolean {
-  return (
-    filters.length === 0 ||
-    filters.some((filter) => {
-      const expression = /^\/(.*)\/$/.exec(filter)?.[1];
-      return expression === undefined ? id.includes(filter) : new RegExp(expression).test(id);
-    })
-  );
-}

@@ -3,7 +3,7 @@ import type { Need } from "../scenario/scenario.ts";
 import { wronglyUntried } from "./may-lack.ts";
 
 /** What a run comes to, for a caller that runs other tests as well. */
-export type Verdict = { passed: number; failed: number; skipped: number };
+type Verdict = { passed: number; failed: number; skipped: number };
 
 /**
  * What is not tried since the machine lacks something is skipped; with a list of what it may lack it is left to another

@@ -13,7 +13,7 @@ import { mutants } from "./mutants.ts";
 import type { Mutant } from "./mutation.ts";
 
 /** A folder of plugins in which one is a mutant, and what the mutant notes of its calls. */
-export type MutantFolder = {
+type MutantFolder = {
   binDir: string;
   /** How many calls came and how many were answered so far, and why the mutant itself broke in one. */
   calls: () => { begun: number; answered: number; broken: string[] };

@@ -1,4 +1,3 @@
-import { isWanted } from "../cli/arguments.ts";
 import type { Row } from "../report/row.ts";
 import type { Scenario, Suite } from "../scenario/scenario.ts";
 import { versionList } from "../scenario/versions.ts";
@@ -8,7 +7,7 @@ import type { Abilities } from "./abilities.ts";
 export type Task = { row: Omit<Row, "status">; scenario: Scenario };
 
 /** Why a task is not tried, as its row says it. */
-export type Obstacle = { reason: string } & Pick<Row, "missing">;
+type Obstacle = { reason: string } & Pick<Row, "missing">;
 
 /** Every scenario in each of its versions, in the suites' order. Throws when two have the same ID. */
 export function allTasks(suites: readonly Suite[]): Task[] {
@@ -42,4 +41,15 @@ export function whyNot({ row, scenario }: Task, { plugins, lacks }: Abilities): 
   const missing = (scenario.needs ?? []).filter((need) => lacks.has(need));
   if (missing.length === 0) return undefined;
   return { reason: missing.map((need) => lacks.get(need)).join("; "), missing };
+}
+
+/** Whether an ID has one of the filters in it, or there is none. */
+export function isWanted(id: string, filters: readonly string[]): boolean {
+  return (
+    filters.length === 0 ||
+    filters.some((filter) => {
+      const expression = /^\/(.*)\/$/.exec(filter)?.[1];
+      return expression === undefined ? id.includes(filter) : new RegExp(expression).test(id);
+    })
+  );
 }

@@ -9,7 +9,7 @@ export function reportText(file: string, rows: readonly Row[], about: { binDir: 
 }
 
 /** JUnit's XML: a test suite for each suite, a test case for each scenario and version. */
-export function junitXml(rows: readonly Row[]): string {
+function junitXml(rows: readonly Row[]): string {
   const suites = [...Map.groupBy(rows, ({ suite }) => suite)].map(([suite, own]) => {
     const { failed, unsupported } = counts(own);
     const seconds = own.reduce((sum, row) => sum + (row.outcome?.seconds ?? 0), 0);
@@ -55,7 +55,7 @@ export function tapText(rows: readonly Row[]): string {
 }
 
 /** Everything, for programs. */
-export function jsonText(rows: readonly Row[], about: { binDir: string }): string {
+function jsonText(rows: readonly Row[], about: { binDir: string }): string {
   const scenarios = rows.map(({ outcome, ...row }) => ({
     ...row,
     ...(outcome !== undefined && {

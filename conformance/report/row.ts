@@ -2,7 +2,7 @@ import type { Outcome } from "../scenario/run-scenario.ts";
 import type { Need } from "../scenario/scenario.ts";
 
 /** What a scenario can lack: something of the machine, or the plugin itself. */
-export type Missing = Need | "executable";
+type Missing = Need | "executable";
 
 /** One scenario in one version, with what came of it. */
 export type Row = {

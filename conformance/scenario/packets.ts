@@ -1,4 +1,4 @@
-import { type CommandOptions, runCommand } from "../harness/host/command.ts";
+import type { CommandOptions } from "../harness/host/command.ts";
 import type { Place } from "../harness/host/host.ts";
 import { parseObject } from "../harness/host/json.ts";
 import { trafficCommand } from "../harness/traffic/traffic.ts";
@@ -68,9 +68,4 @@ async function answerTo(
   if (status !== 0) return undefined;
   const { page, client } = parseObject(stdout);
   return { at: String(page), source: String(client) };
-}
-
-/** Whether a program can be found on this machine. */
-export function hasProgram(name: string): boolean {
-  return runCommand(["sh", "-c", 'command -v "$1"', "sh", name], { check: false }).status === 0;
 }

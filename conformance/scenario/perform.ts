@@ -45,7 +45,7 @@ export async function perform(world: World, step: Step): Promise<void> {
 }
 
 /** The place of a `Where`. */
-export function placeOf(where: string | undefined): Place {
+function placeOf(where: string | undefined): Place {
   return where === undefined || where === "host" ? {} : { netns: where };
 }
 

@@ -117,7 +117,7 @@ export type WriteStep = { write: string; content: string; mode?: number };
 
 /** Everything of the host is as at the last `mark` (or at the start), but for the host's furniture with `except`. */
 export type UnchangedStep = { unchanged: true; except?: "furniture" };
-export type MarkStep = { mark: true };
+type MarkStep = { mark: true };
 
 /** The steps at the same time; `times` repeats them with `${n}` counting from 1. */
 export type ParallelStep = { parallel: readonly Step[]; times?: number };
@@ -126,10 +126,10 @@ export type ParallelStep = { parallel: readonly Step[]; times?: number };
 export type EachStep = { each: readonly Step[] };
 
 /** What data cannot say. Throws when it is not as it should be. */
-export type DoStep = { do: (world: World) => void | Promise<void>; what: string };
+type DoStep = { do: (world: World) => void | Promise<void>; what: string };
 
 /** What an earlier step or the scenario says of a version only: the step is left out in others. */
-export type OnlyInVersions = { onlyIn?: Versions };
+type OnlyInVersions = { onlyIn?: Versions };
 
 export type Step = (
   | CallStep

@@ -4,9 +4,9 @@ import { toolEnvironment } from "../harness/host/command.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Outcome, OutcomeReader } from "./outcome.ts";
 
-export type Disk = { image: string; writable: boolean };
+type Disk = { image: string; writable: boolean };
 
-export type Boot = {
+type Boot = {
   kernel: Kernel;
   /** In the guest /dev/nvme0n1, nvme0n2, …; the first one is the root file system. */
   disks: readonly Disk[];

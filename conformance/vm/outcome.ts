@@ -1,7 +1,7 @@
 import { isObject, parse } from "../harness/host/json.ts";
 import type { Row } from "../report/row.ts";
 
-export type Counts = { passed: number; failed: number; skipped: number };
+type Counts = { passed: number; failed: number; skipped: number };
 
 /** `status` is what the guest's Node ended with. */
 export type Outcome = { status: number; counts: Counts };

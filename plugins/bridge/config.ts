@@ -17,7 +17,7 @@ import { interfaceNameProblem } from "../../shared/linux/interface-name.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
 import { checkVlan, trunkIds, type VlanConfig } from "./vlans.ts";
 
-export const masqueradeBackends = ["iptables", "nftables"] as const;
+const masqueradeBackends = ["iptables", "nftables"] as const;
 export type MasqueradeBackend = (typeof masqueradeBackends)[number];
 
 /** What the bridge plugin does for one attachment. README.md describes the keys. */

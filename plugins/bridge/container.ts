@@ -145,7 +145,7 @@ function settleAddresses(rt: NetlinkSocket, link: Link): void {
 }
 
 /** The gateway is the route's own, or that of the first address of its family. Pure. */
-export function kernelRoute(route: Route, ips: readonly ResultIp[]): KernelRoute {
+function kernelRoute(route: Route, ips: readonly ResultIp[]): KernelRoute {
   const { dst, gw, priority, table = 0, scope = 0, mtu, advmss } = route;
   const gateway = gw ?? firstGateway(ips, dst.address.family);
   return {

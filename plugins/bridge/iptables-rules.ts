@@ -27,7 +27,7 @@ function comment({ network, containerId }: ChainOwner): string {
 }
 
 /** The container and network of a comment of ours or of the Go plugin. */
-export function ownerOfComment(text: string): ChainOwner | undefined {
+function ownerOfComment(text: string): ChainOwner | undefined {
   const match = /^name: "([^"]+)" id: "([^"]+)"$/.exec(text);
   if (match === null) return undefined;
   const [, network = "", containerId = ""] = match;

@@ -12,7 +12,7 @@ export interface VlanConfig {
 }
 
 /** One item of `vlanTrunk`. */
-export interface TrunkItem {
+interface TrunkItem {
   readonly id?: number | undefined;
   readonly minID?: number | undefined;
   readonly maxID?: number | undefined;
@@ -53,7 +53,7 @@ export function trunkIds(items: readonly TrunkItem[]): number[] {
 }
 
 /** What has to be done to a new port: the VLANs to leave, then those to join, in this order. */
-export interface PortVlanPlan {
+interface PortVlanPlan {
   readonly leave: readonly number[];
   readonly join: readonly PortVlan[];
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CniError } from "../../shared/cni/errors/cni-error.ts";
-import { emptyResult } from "../../shared/cni/result.ts";
+import { emptyResult } from "../../shared/cni/result.fixture.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { parsePrefix } from "../../shared/ip/prefix.ts";
 import { addressesOf, isolationOf } from "./attachment.ts";

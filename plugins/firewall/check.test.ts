@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { differenceFrom } from "./check.ts";
 import { planAdd, type Wanted } from "./plan.ts";
-import { TableModel } from "./table-model.ts";
+import { TableModel } from "./table-model.fixture.ts";
 
 const wanted: Wanted = {
   accept: { addresses: [{ family: 4, value: 0x0a00_0002n }], adminChain: "CNI-ADMIN" },

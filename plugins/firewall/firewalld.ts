@@ -172,7 +172,7 @@ function sourceOf(address: IpAddress): string {
 }
 
 /** Puts what was tried in front, and says what to do. */
-export function explained(what: string, error: unknown, isDetected: boolean): unknown {
+function explained(what: string, error: unknown, isDetected: boolean): unknown {
   const known = asCniError(error);
   if (known === undefined) return error;
   const [code, details] = adviceOn(error, known, isDetected);

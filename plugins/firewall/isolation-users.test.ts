@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { parseIp } from "../../shared/ip/address.ts";
 import { hasUnrecorded, unusedBridges } from "./isolation-users.ts";
 import type { AddressRecord } from "./records.ts";
-import { TableModel } from "./table-model.ts";
+import { TableModel } from "./table-model.fixture.ts";
 
 /** A namespace that is there, and one that is not. */
 const alive = "/proc/self/ns/net";

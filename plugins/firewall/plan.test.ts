@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
 import { isolationIsBypassed, planAdd, planRemove, type Wanted } from "./plan.ts";
 import type { IsolationPolicy } from "./rules.ts";
-import { TableModel } from "./table-model.ts";
+import { TableModel } from "./table-model.fixture.ts";
 
 function address(text: string): IpAddress {
   const parsed = parseIp(text);

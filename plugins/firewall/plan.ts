@@ -25,7 +25,7 @@ export interface Wanted {
   readonly isolation?: Isolation;
 }
 
-export interface Acceptance {
+interface Acceptance {
   /** Addresses of one family, none twice. */
   readonly addresses: readonly IpAddress[];
   readonly adminChain: string;

@@ -18,7 +18,7 @@ import { type AddressRecord, eachRecord, isAlive, readRecord, removeRecord } fro
 import { forwardChain } from "./rules.ts";
 
 /** What is to be released, and how. */
-export interface Release {
+interface Release {
   readonly directory: string;
   readonly addresses: readonly IpAddress[];
   readonly goes: (owner: Owner) => boolean;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { planAdd, type Wanted } from "./plan.ts";
 import type { IsolationPolicy } from "./rules.ts";
-import { TableModel } from "./table-model.ts";
+import { TableModel } from "./table-model.fixture.ts";
 import { planUndo, type StillNeeded } from "./undo.ts";
 
 const nobody: StillNeeded = { adminChain: false, isolation: false };

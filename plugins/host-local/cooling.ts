@@ -6,13 +6,13 @@ import { readBootId, readUptime } from "./boot.ts";
 import type { StoreSettings } from "./config.ts";
 
 /** A moment by a clock that nobody sets. */
-export interface Moment {
+interface Moment {
   readonly bootId: string;
   /** Seconds since then. */
   readonly uptime: number;
 }
 
-export function now(): Moment {
+function now(): Moment {
   return { bootId: readBootId() ?? "unknown", uptime: readUptime() };
 }
 

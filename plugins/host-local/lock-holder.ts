@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** A file as /proc/locks names it. */
-export interface FileIdentity {
+interface FileIdentity {
   /** As in stat(2). */
   readonly dev: bigint;
   readonly ino: bigint;

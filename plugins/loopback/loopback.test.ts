@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyResult } from "../../shared/cni/result.ts";
+import { emptyResult } from "../../shared/cni/result.fixture.ts";
 import { printResult } from "../../shared/cni/result-print.ts";
 import { formatPrefix, type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
 import { loopbackResult } from "./add.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyResult, type ResultIp } from "../../shared/cni/result.ts";
+import { emptyResult } from "../../shared/cni/result.fixture.ts";
+import type { ResultIp } from "../../shared/cni/result.ts";
 import { formatPrefix, type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
 import { containerAddresses } from "./addresses.ts";
 

@@ -2,7 +2,7 @@ import type { Result } from "../../shared/cni/result.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 
 /** The container's address of each family to which ports lead. */
-export interface ContainerAddresses {
+interface ContainerAddresses {
   readonly 4?: IpPrefix;
   readonly 6?: IpPrefix;
 }

@@ -7,7 +7,7 @@ import { splitRule } from "../../shared/iptables/rule.ts";
 import type { Holder } from "./gone.ts";
 import { createHolders } from "./holders.ts";
 import { holdersAt, holdersOf } from "./iptables-holders.ts";
-import { TestTable } from "./test-table.ts";
+import { TestTable } from "./test-table.fixture.ts";
 
 function ip(text: string): IpAddress {
   const address = parseIp(text);

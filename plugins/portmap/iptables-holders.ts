@@ -7,7 +7,7 @@ import { containerChain, containerChainPrefix, dnatChain, ownerOf } from "./name
 import { type PublishedPort, publishedPorts } from "./published.ts";
 
 /** A container's chain that publishes something already. */
-export interface HeldPort {
+interface HeldPort {
   readonly chain: string;
   readonly holder: Holder;
   readonly port: PublishedPort;

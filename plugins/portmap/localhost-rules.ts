@@ -36,7 +36,7 @@ export function planGuard(current: Ruleset, owner: string, name: string, opens: 
 }
 
 /** What goes with some owners. */
-export interface Release {
+interface Release {
   readonly transaction: Transaction;
   /** Interfaces without containers by then that this plugin has opened. */
   readonly closing: readonly string[];

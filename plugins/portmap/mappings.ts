@@ -3,7 +3,7 @@ import { type IpAddress, isUnspecified, parseIp } from "../../shared/ip/address.
 
 /** Protocols with ports that can be matched and translated. */
 export const protocols = ["tcp", "udp", "sctp", "dccp"] as const;
-export type Protocol = (typeof protocols)[number];
+type Protocol = (typeof protocols)[number];
 
 /** Their numbers (linux/in.h). */
 export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132, dccp: 33 };

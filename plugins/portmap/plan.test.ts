@@ -9,7 +9,7 @@ import { containerChain } from "./names.ts";
 import { planAdd, planRemoval, planUndo, planUndoShared } from "./plan.ts";
 import { publishedPorts } from "./published.ts";
 import { desiredRules } from "./rules.ts";
-import { TestTable } from "./test-table.ts";
+import { TestTable } from "./test-table.fixture.ts";
 
 const network = "mynet";
 const mappings = [

@@ -6,7 +6,7 @@ import { mappingsOf, type PortMapping } from "./mappings.ts";
 import { containerChain, dnatChain, markChain, masqueradeChain, ownerComment } from "./names.ts";
 
 /** A rule with the chain that it belongs into. */
-export interface ChainRule {
+interface ChainRule {
   readonly chain: string;
   readonly rule: Rule;
 }
@@ -28,7 +28,7 @@ export interface DesiredRules {
 }
 
 /** A rule that leads to the container's chain: what `iptables-save` prints of it depends on the conditions. */
-export interface EntryRule {
+interface EntryRule {
   readonly beforeConditions: Rule;
   readonly conditions: Rule;
   readonly afterConditions: Rule;

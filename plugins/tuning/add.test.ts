@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyResult, type ResultInterface } from "../../shared/cni/result.ts";
+import { emptyResult } from "../../shared/cni/result.fixture.ts";
+import type { ResultInterface } from "../../shared/cni/result.ts";
 import { updatedResult } from "./add.ts";
 
 const link = { mac: "02:00:00:00:00:01", mtu: 1400 };

@@ -5,7 +5,7 @@ import { readSmallFile } from "../../shared/linux/small-file.ts";
 import { compileRe2, type Re2 } from "./re2/re2.ts";
 
 /** The administrator's list of sysctls that configurations may set; the Go plugin reads the same file. */
-export const allowListFile = "/etc/cni/tuning/allowlist.conf";
+const allowListFile = "/etc/cni/tuning/allowlist.conf";
 
 /** The patterns of the list; undefined when there is no list, and so everything is allowed. Throws SystemError. */
 export function readAllowList(): readonly string[] | undefined {

@@ -49,7 +49,7 @@ function requireAttachedLink({ ifname, netns }: Request): Link {
 }
 
 /** Compares an interface with the wanted settings. Throws CniError code 105. */
-export function checkLink(link: Link, wanted: LinkSettings): void {
+function checkLink(link: Link, wanted: LinkSettings): void {
   const mac = parseMac(wanted.mac ?? "");
   if (mac !== undefined && formatMac(mac) !== link.mac) {
     throw mismatch(`Ethernet of ${link.name} is ${formatMac(mac)}`, link.mac);

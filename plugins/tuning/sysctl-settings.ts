@@ -13,7 +13,7 @@ export interface SysctlSetting {
 }
 
 /** A kernel parameter that exists in the namespace where it was looked up. */
-export interface FoundSysctl {
+interface FoundSysctl {
   readonly path: string;
   /** Absent for parameters that cannot be read: net/ipv4/route/flush never, a stable_secret before it is set. */
   readonly current?: string;

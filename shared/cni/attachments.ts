@@ -4,7 +4,6 @@ import type { AttachmentKey } from "./attachment-key.ts";
 import { configObject, decode, text } from "./config-schema.ts";
 import { jsonText } from "./json-print.ts";
 import type { JsonObject, JsonValue } from "./json-read.ts";
-import type { Request } from "./plugin.ts";
 
 /** An attachment among those of one network: a container and the interface it has there. */
 export type Attachment = Omit<AttachmentKey, "network">;
@@ -41,7 +40,9 @@ function listIn(document: JsonObject): [name: string, list: JsonValue | undefine
  * The request that a delegate of GC gets. Its configuration has the list under both names, whichever it came by: the Go
  * plugins' host-local of v1.10.0 knows the first one only, and releases everything where that is missing.
  */
-export function withListUnderBothNames(request: Request): Request {
+export function withListUnderBothNames<T extends { readonly document: JsonObject; readonly stdin: Buffer }>(
+  request: T,
+): T {
   const { document } = request;
   const [, list = null] = listIn(document);
   const text = jsonText(list);

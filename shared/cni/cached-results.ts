@@ -37,14 +37,14 @@ const resultLimit = 16 * 1024 * 1024;
 const configList = lazy(() => configObject({ plugins: z.optional(z.array(anyObject)) }));
 
 /** An attachment of the cache, as the request that one of its plugins gets, and the plugin's place in its list. */
-export interface CachedAttachment {
+interface CachedAttachment {
   readonly request: Request;
   /** For messages: network, container and interface. */
   readonly name: string;
 }
 
 /** What the cache holds for a plugin. */
-export interface CachedResults {
+interface CachedResults {
   readonly attachments: readonly CachedAttachment[];
   /** Entries of which nobody can say whether they matter. */
   readonly unreadable: readonly CniError[];

@@ -1,7 +1,7 @@
 import { interfaceNameProblem } from "../linux/interface-name.ts";
 import { CniError, ErrorCode } from "./errors/cni-error.ts";
 
-export const commands = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"] as const;
+const commands = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"] as const;
 export type Command = (typeof commands)[number];
 
 /** The `CNI_*` variables of one call. Empty and unset are the same: "". */

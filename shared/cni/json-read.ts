@@ -17,7 +17,7 @@ export class JsonSyntaxError extends Error {
 }
 
 /** Told of each key that an object repeats: the path to the object, which is valid until it returns, and the key. */
-export type DuplicateListener = (path: readonly string[], key: string) => void;
+type DuplicateListener = (path: readonly string[], key: string) => void;
 
 const maxDepth = 1000;
 

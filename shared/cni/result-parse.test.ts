@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isJsonObject, readJson } from "./json-read.ts";
-import { emptyResult } from "./result.ts";
+import { emptyResult } from "./result.fixture.ts";
 import { parseResult } from "./result-parse.ts";
 import { printResult } from "./result-print.ts";
 import { allVersions, resultFamily } from "./versions.ts";

@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { type IpAddress, parseIp } from "../ip/address.ts";
 import { type IpPrefix, parsePrefix } from "../ip/prefix.ts";
 import { isJsonObject, readJson } from "./json-read.ts";
-import { emptyResult, type Result } from "./result.ts";
+import { emptyResult } from "./result.fixture.ts";
+import type { Result } from "./result.ts";
 import { parseResult } from "./result-parse.ts";
 import { printResult } from "./result-print.ts";
 

@@ -44,8 +44,6 @@ export interface Result {
   readonly dns: Dns;
 }
 
-export const emptyResult: Result = { interfaces: [], ips: [], routes: [], dns: {} };
-
 /** True when nothing in it would be printed. */
 export function isEmptyDns(dns: Dns): boolean {
   return (

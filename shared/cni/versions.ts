@@ -7,7 +7,7 @@ export const newestVersion = "1.1.0";
 export const allVersions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 
 /** Specifications with the same form of results. */
-export type ResultFamily = "0.1" | "0.3" | "1.0";
+type ResultFamily = "0.1" | "0.3" | "1.0";
 
 const families: Readonly<Record<ResultFamily, readonly string[]>> = {
   "0.1": ["0.1.0", "0.2.0"],

@@ -155,7 +155,7 @@ function keyBody(family: 4 | 6, { key }: ConntrackEntry): Uint8Array {
 }
 
 /** A request for some connections, and the filters that it is for. */
-export interface Dump {
+interface Dump {
   readonly query: EntryFilter;
   readonly filters: EntryFilter[];
 }

@@ -26,7 +26,7 @@ const CTA_FILTER_F_CTA_PROTO_SRC_PORT = 1 << 4;
 const CTA_FILTER_F_CTA_PROTO_DST_PORT = 1 << 5;
 
 /** One direction of a connection. */
-export interface Tuple {
+interface Tuple {
   readonly source: IpAddress;
   readonly destination: IpAddress;
   readonly sourcePort: number;

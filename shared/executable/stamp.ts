@@ -5,7 +5,7 @@ import { fnv1a } from "../basics/fnv1a.ts";
  * The last bytes of every executable of ours: a line of text that says what the file was built from, how long it is,
  * and the checksum of samples of it. ELF has no use for what lies behind the sections, so nothing else minds it.
  */
-export interface Stamp {
+interface Stamp {
   /** SHA-256, as hex digits, of everything that decides what the executable does. */
   readonly identity: string;
   /** Bytes of the file, stamp included. */

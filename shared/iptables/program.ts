@@ -49,7 +49,7 @@ function askVariant(iptables: string): Variant | undefined {
   return variants.get(iptables);
 }
 
-export interface ProgramOptions {
+interface ProgramOptions {
   /** As in ChildOptions. */
   readonly input?: string;
   /** As in ChildOptions. */

@@ -18,7 +18,7 @@ export interface Program {
 export type Variant = "nft" | "legacy";
 
 /** Tells the variant of an `iptables` that does not show it by its name: what it says of itself. */
-export type Ask = (iptables: string) => Variant | undefined;
+type Ask = (iptables: string) => Variant | undefined;
 
 /** Where administrators' programs are when the environment has no PATH, or one without them. */
 const usualDirectories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"];

@@ -13,10 +13,6 @@ const getfd = "long syscall(long number, int pidfd, int fd, unsigned int flags)"
 const IORING_REGISTER_FILES = 2;
 const paramsLength = 120;
 
-// sys/stat.h
-const S_IFMT = 0o170000;
-const S_IFSOCK = 0o140000;
-
 /** Sockets of children, of which so many are kept: one by one each would cost more. */
 let taken: number[] = [];
 const mostTaken = 32;
@@ -40,7 +36,7 @@ export function takeSockets(pidfd: number): void {
     const fd = call(getfd, SYS_pidfd_getfd, pidfd, theirs, 0);
     if (fd < 0) break;
     // Another file may be locked, and has to be closed when the child closes it.
-    if ((fstatSync(fd).mode & S_IFMT) === S_IFSOCK) taken.push(fd);
+    if (fstatSync(fd).isSocket()) taken.push(fd);
     else closeSync(fd);
   }
   if (taken.length < mostTaken) return;

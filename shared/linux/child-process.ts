@@ -8,7 +8,7 @@ import { call, native } from "./libc.ts";
 // Loading node:child_process costs 2.3 ms, and its fork copies the page tables of the whole Node process: measured
 // for one iptables-save, 2.2 ms against 1.1 ms.
 
-export interface ChildOptions {
+interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What the program is called by (argv[0]). Default: its file. */
   readonly name?: string;

@@ -13,7 +13,7 @@ export interface ChildOutcome {
 }
 
 /** Our ends of a program's standard files. */
-export interface ChildFiles {
+interface ChildFiles {
   /** Undefined when its whole input was known at the start. */
   readonly stdin: number | undefined;
   readonly stdout: number;

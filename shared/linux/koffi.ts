@@ -18,7 +18,7 @@ export type NativeValue = number | bigint | string | Uint8Array | readonly (stri
 export type NativeFunction = (...args: readonly NativeValue[]) => number;
 
 /** The C library of the running process. */
-export interface Libc {
+interface Libc {
   /**
    * Declares a C function by its prototype, such as `int setns(int fd, int nstype)`. Costs about 20 µs and the
    * symbol look-up, so declare a function where it is first called, not when a module loads.

@@ -32,8 +32,6 @@ export const NLA_TYPE_MASK = 0x3fff;
 
 /** struct nlmsghdr */
 export const messageHeaderLength = 16;
-/** struct nlattr */
-export const attributeHeaderLength = 4;
 /** struct nfgenmsg (linux/netfilter/nfnetlink.h) */
 export const nfgenmsgLength = 4;
 

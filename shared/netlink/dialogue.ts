@@ -27,7 +27,7 @@ const maxInterruptedDumps = 20;
 export type Operation = string;
 
 /** Carries whole datagrams to the kernel and back. Both functions throw SystemError. */
-export interface Transport {
+interface Transport {
   send(operation: Operation, datagram: Uint8Array): void;
   /** Waits for the kernel's next datagram. Its bytes are overwritten by the one after it. */
   receive(operation: Operation): Uint8Array;

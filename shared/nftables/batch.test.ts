@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Message } from "../netlink/message.ts";
 import { decodeAnswer, encodeBatch } from "./batch.ts";
 import { addChain } from "./chain.ts";
-import { createElements } from "./element.ts";
+import { addElements } from "./element.ts";
 import { addRule } from "./rule.ts";
 import { addSet } from "./set.ts";
 import { compileRule, inSet, masquerade } from "./statement.ts";
@@ -26,7 +26,7 @@ test("a batch, byte for byte", () => {
       expressions: compileRule("ip", [inSet(["ip saddr"], "==", "s"), masquerade()]),
       comment: "x",
     }),
-    ...createElements(set, [{ key: Uint8Array.of(10, 0, 0, 1), comment: "x" }]),
+    ...addElements(set, [{ key: Uint8Array.of(10, 0, 0, 1), comment: "x" }]),
   ];
   const expected = [
     // NFNL_MSG_BATCH_BEGIN, request, sequence 7; resource 10; NFNL_BATCH_GENID
@@ -49,8 +49,8 @@ test("a batch, byte for byte", () => {
     "2400 0180  0b00 0100 6c6f6f6b75700000  1400 0280  0600 0100 73000000  0800 0200 00000001",
     // masq, and the rule's comment "x"
     "1400 0180  0900 0100 6d61737100000000  0400 0280  0800 0700 00 02 7800",
-    // NFT_MSG_NEWSETELEM, request, acknowledge (the last), create, exclusive; table, set; key 10.0.0.1, comment
-    "40000000 0c0a 0506 0c000000 00000000  02 00 0000  0600 0100 74000000  0600 0200 73000000",
+    // NFT_MSG_NEWSETELEM, request, acknowledge (the last), create; table, set; key 10.0.0.1, comment
+    "40000000 0c0a 0504 0c000000 00000000  02 00 0000  0600 0100 74000000  0600 0200 73000000",
     "1c00 0380  1800 0180  0c00 0180 0800 0100 0a000001  0800 0600 00 02 7800",
     // NFNL_MSG_BATCH_END
     "14000000 1100 0100 0d000000 00000000  00 00 000a",

@@ -25,9 +25,9 @@ const NF_ACCEPT = 1;
 
 /** enum nf_inet_hooks and nf_br_hooks (linux/netfilter.h, netfilter_bridge.h), in the order of their numbers. */
 const hooks = ["prerouting", "input", "forward", "output", "postrouting"] as const;
-export type Hook = (typeof hooks)[number];
+type Hook = (typeof hooks)[number];
 const types = ["filter", "nat", "route"] as const;
-export type ChainType = (typeof types)[number];
+type ChainType = (typeof types)[number];
 
 /** Priorities that have names in IPv4 and IPv6 (linux/netfilter_ipv4.h). Smaller ones come first. */
 export const priority = {
@@ -49,7 +49,7 @@ export interface BaseChain {
 }
 
 /** A chain; without `base`, packets come to it only by jump and goto. */
-export interface Chain {
+interface Chain {
   readonly table: TableName;
   readonly name: string;
   readonly base?: BaseChain;

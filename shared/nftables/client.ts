@@ -297,7 +297,7 @@ export function hasNftables(): boolean {
 }
 
 /** A change of the ruleset, with whatever else its plan has found out. */
-export interface Planned {
+interface Planned {
   readonly commands: readonly Command[];
 }
 

@@ -1,6 +1,6 @@
 import { Attributes, eachAttribute } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
-import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/constants.ts";
+import { NLM_F_CREATE } from "../netlink/constants.ts";
 import { compareBytes, holdsText, nextBytes, previousBytes, readU64, u64Bytes } from "./bytes.ts";
 import type { Command } from "./command.ts";
 import { type Data, readData, writeData } from "./data.ts";
@@ -53,11 +53,6 @@ export function addElements(set: NamedSet, elements: readonly Element[]): Comman
   return elementCommands(set, elements, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "add");
 }
 
-/** As `addElements`, but EEXIST when one is there already. */
-export function createElements(set: NamedSet, elements: readonly Element[]): Command[] {
-  return elementCommands(set, elements, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, "create");
-}
-
 /** Deletes elements by their keys (and ends). ENOENT when one is not there. */
 export function deleteElements(
   set: NamedSet,
@@ -65,17 +60,6 @@ export function deleteElements(
 ): Command[] {
   const keys = elements.map(({ key, keyEnd }) => (keyEnd === undefined ? { key } : { key, keyEnd }));
   return elementCommands(set, keys, NFT_MSG_DELSETELEM, 0, "delete");
-}
-
-/** Deletes all elements of a set. */
-export function flushSet(set: SetName): Command {
-  return {
-    type: NFT_MSG_DELSETELEM,
-    flags: 0,
-    family: set.table.family,
-    body: elementScope(set),
-    operation: `cannot flush set ${describeSet(set)}`,
-  };
 }
 
 function elementCommands(

@@ -11,7 +11,7 @@ import { NETLINK_NETFILTER } from "../netlink/constants.ts";
 import { changeRuleset, openNftables } from "./client.ts";
 import type { Command } from "./command.ts";
 import { addElements, type Element } from "./element.ts";
-import { type Pair, pairs } from "./official-pairs.ts";
+import { type Pair, pairs } from "./official-pairs.fixture.ts";
 import {
   familyHeader,
   messageType,

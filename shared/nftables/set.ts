@@ -11,7 +11,7 @@ import {
   typeNumber,
   typesFromNumber,
 } from "./data-type.ts";
-import { NFT_MSG_DELSET, NFT_MSG_NEWSET, NFTA_LIST_ELEM } from "./protocol.ts";
+import { NFT_MSG_NEWSET, NFTA_LIST_ELEM } from "./protocol.ts";
 import {
   commentIn,
   commentUserdata,
@@ -91,17 +91,6 @@ export function addSet(set: NamedSet): Command {
     family: set.table.family,
     body: body.finish(),
     operation: `cannot add ${noun(set)} ${describeSet(set)}`,
-  };
-}
-
-/** Deletes a set and its elements. ENOENT when it is not there, EBUSY when a rule uses it. */
-export function deleteSet(set: SetName): Command {
-  return {
-    type: NFT_MSG_DELSET,
-    flags: 0,
-    family: set.table.family,
-    body: setKey(set),
-    operation: `cannot delete set ${describeSet(set)}`,
   };
 }
 

@@ -2,7 +2,7 @@ import { Attributes } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import { NLM_F_CREATE } from "../netlink/constants.ts";
 import { type Command, describeTable, type TableName } from "./command.ts";
-import { NFT_MSG_DELRULE, NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NFTA_RULE_TABLE } from "./protocol.ts";
+import { NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE } from "./protocol.ts";
 import { commentIn, commentUserdata, encodeUserdata } from "./userdata.ts";
 
 const NFTA_TABLE_NAME = 1;
@@ -42,17 +42,6 @@ export function deleteTable(table: TableName): Command {
     family: table.family,
     body: tableKey(table),
     operation: `cannot delete table ${describeTable(table)}`,
-  };
-}
-
-/** Deletes the rules of all chains of a table. */
-export function flushTable(table: TableName): Command {
-  return {
-    type: NFT_MSG_DELRULE,
-    flags: 0,
-    family: table.family,
-    body: new AttributeWriter().text(NFTA_RULE_TABLE, table.name).finish(),
-    operation: `cannot flush table ${describeTable(table)}`,
   };
 }
 

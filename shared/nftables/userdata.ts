@@ -7,7 +7,7 @@ import { joinBytes } from "./bytes.ts";
  */
 
 /** For tables, chains, elements and rules the comment is item 0. */
-export const commentItem = 0;
+const commentItem = 0;
 /** Items of sets. */
 export const setKeyByteOrderItem = 0;
 export const setDataByteOrderItem = 1;

@@ -24,7 +24,7 @@ export function addressFamily(family: 4 | 6): number {
 }
 
 /** An address of a link. */
-export interface LinkAddress {
+interface LinkAddress {
   readonly index: number;
   readonly prefix: IpPrefix;
   /** IFA_F_* bits. */

@@ -1,16 +1,8 @@
 import { isErrno } from "../errors/system-error.ts";
 import { AF_BRIDGE } from "../linux/socket.ts";
-import { ByteReader, eachAttribute } from "../netlink/attribute-reader.ts";
 import { AttributeWriter } from "../netlink/attribute-writer.ts";
 import type { NetlinkSocket } from "../netlink/client.ts";
-import {
-  IFLA_AF_SPEC,
-  IFLA_EXT_MASK,
-  RTEXT_FILTER_BRVLAN,
-  RTM_DELLINK,
-  RTM_GETLINK,
-  RTM_SETLINK,
-} from "./constants.ts";
+import { IFLA_AF_SPEC, RTM_DELLINK, RTM_SETLINK } from "./constants.ts";
 import { linkHeader } from "./link.ts";
 
 // linux/if_bridge.h
@@ -64,35 +56,4 @@ function vlanBody(port: Port, { id, pvid, untagged }: PortVlan): Uint8Array {
         .bytes(IFLA_BRIDGE_VLAN_INFO, new Uint8Array(info.buffer)),
     )
     .finish();
-}
-
-/** The VLANs that a bridge port is a member of. Throws SystemError. */
-export function listPortVlans(rt: NetlinkSocket, port: Port): PortVlan[] {
-  const body = new AttributeWriter()
-    .raw(linkHeader(0, 0, 0, AF_BRIDGE))
-    .u32(IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN)
-    .finish();
-  return rt.dump("cannot list the VLANs of bridge ports", RTM_GETLINK, body).flatMap((message) => {
-    const reader = new ByteReader(message.body);
-    if (reader.i32(4) !== port.index) return [];
-    return decodeVlans(reader.slice(16, reader.length));
-  });
-}
-
-function decodeVlans(attributes: Uint8Array): PortVlan[] {
-  const found: PortVlan[] = [];
-  for (const { type, value } of eachAttribute(attributes)) {
-    if (type !== IFLA_AF_SPEC) continue;
-    for (const entry of eachAttribute(value)) {
-      if (entry.type !== IFLA_BRIDGE_VLAN_INFO) continue;
-      const reader = new ByteReader(entry.value);
-      const flags = reader.u16(0);
-      found.push({
-        id: reader.u16(2),
-        pvid: (flags & BRIDGE_VLAN_INFO_PVID) !== 0,
-        untagged: (flags & BRIDGE_VLAN_INFO_UNTAGGED) !== 0,
-      });
-    }
-  }
-  return found;
 }

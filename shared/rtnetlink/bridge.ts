@@ -20,7 +20,7 @@ import {
 } from "./constants.ts";
 import { BR_BOOLOPT_NO_LL_LEARN, linkHeader } from "./link.ts";
 
-export interface NewBridge {
+interface NewBridge {
   readonly name: string;
   /** 0 leaves the kernel's default. */
   readonly mtu: number;
@@ -71,7 +71,7 @@ export function setNoLinkLocalLearn(rt: NetlinkSocket, bridge: { index: number; 
 }
 
 /** What a bridge does with the frames of one port. */
-export interface PortSettings {
+interface PortSettings {
   /** Frames may leave by the port on which they came in. */
   readonly hairpin?: boolean;
   /** No frames to other isolated ports. */

@@ -11,7 +11,6 @@ export const RTM_GETROUTE = 26;
 export const RTM_GETNSID = 90;
 export const RTMGRP_LINK = 0x1;
 export const RTMGRP_IPV6_IFADDR = 0x100;
-export const RTEXT_FILTER_BRVLAN = 2;
 
 // linux/if_link.h
 export const IFLA_ADDRESS = 1;

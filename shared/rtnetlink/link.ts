@@ -42,7 +42,7 @@ import { formatMac, parseMac } from "./hardware-address.ts";
 export const BR_BOOLOPT_NO_LL_LEARN = 1 << 0;
 
 // linux/if.h
-export const IFF_UP = 0x1;
+const IFF_UP = 0x1;
 const IFF_PROMISC = 0x100;
 const IFF_ALLMULTI = 0x200;
 const IFF_LOWER_UP = 0x10000;
@@ -57,7 +57,7 @@ const operStates = [
   "dormant",
   "up",
 ] as const;
-export type OperState = (typeof operStates)[number];
+type OperState = (typeof operStates)[number];
 
 /** A network interface as the kernel describes it. */
 export interface Link {
@@ -89,7 +89,7 @@ export interface Link {
   readonly bridge?: BridgeSettings;
 }
 
-export interface BridgeSettings {
+interface BridgeSettings {
   /** Frames are kept apart by VLAN. */
   readonly vlanFiltering: boolean;
   /** VLAN that new ports belong to; 0 for none. */
@@ -99,7 +99,7 @@ export interface BridgeSettings {
 }
 
 /** What `setLink` changes; absent members stay as they are. */
-export interface LinkChanges {
+interface LinkChanges {
   readonly up?: boolean;
   readonly mac?: string;
   readonly mtu?: number;

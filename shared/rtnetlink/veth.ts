@@ -18,7 +18,7 @@ import { linkHeader, requireMac } from "./link.ts";
 const VETH_INFO_PEER = 1; // linux/veth.h
 
 /** A pair of virtual Ethernet devices, to be created in the socket's namespace with the peer in another. */
-export interface VethPair {
+interface VethPair {
   readonly name: string;
   readonly mac?: string;
   /** For both ends; 0 leaves the kernel's default. */

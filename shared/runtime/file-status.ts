@@ -3,6 +3,7 @@ const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 const S_IFLNK = 0o120000;
+const S_IFSOCK = 0o140000;
 const UV_DIRENT_UNKNOWN = 0;
 const UV_DIRENT_FILE = 1;
 const UV_DIRENT_DIR = 2;
@@ -57,6 +58,10 @@ export class Stats {
 
   isFile(): boolean {
     return (this.mode & S_IFMT) === S_IFREG;
+  }
+
+  isSocket(): boolean {
+    return (this.mode & S_IFMT) === S_IFSOCK;
   }
 }
 

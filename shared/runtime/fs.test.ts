@@ -67,7 +67,7 @@ const calls: Readonly<Record<string, (fs: typeof own, path: string) => unknown>>
 function status(stat: Stats | undefined): unknown {
   if (stat === undefined) return undefined;
   const { dev, mode, nlink, uid, ino, size, mtimeMs, ctimeMs, mtime } = stat;
-  const kinds = [stat.isDirectory(), stat.isFile()];
+  const kinds = [stat.isDirectory(), stat.isFile(), stat.isSocket()];
   return { dev, mode, nlink, uid, ino, size, mtimeMs, ctimeMs, mtime, kinds };
 }
 

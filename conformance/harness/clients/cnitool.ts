@@ -4,7 +4,7 @@ import { ensurePeer } from "../plugins/peers.ts";
 
 export type CnitoolVerb = "add" | "check" | "del" | "gc" | "status";
 
-export type CnitoolCall = {
+type CnitoolCall = {
   /** CNI_PATH: where the plugins are. */
   binDir: string;
   /** NETCONFPATH: where the configurations are, as seen in the host. */

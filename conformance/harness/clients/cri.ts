@@ -2,7 +2,7 @@ import { callGrpc, type GrpcMethod } from "./grpc.ts";
 import { asList, asMap, type Message, type Value } from "./protobuf.ts";
 
 /** A port of the node that leads to one of the pod. */
-export type PodPort = { hostPort: number; containerPort: number };
+type PodPort = { hostPort: number; containerPort: number };
 
 /** A container runtime's CRI, asked as the kubelet asks it. */
 export type Cri = {

@@ -4,13 +4,13 @@ import { asObject, parseObject } from "../host/json.ts";
 import { makeRootfs } from "./image.ts";
 
 /** An OCI hook: a program of the host with its arguments and environment. */
-export type Hook = { path: string; args: readonly string[]; env?: readonly string[] };
+type Hook = { path: string; args: readonly string[]; env?: readonly string[] };
 
 /** When runc runs them: https://github.com/opencontainers/runtime-spec/blob/main/config.md#posix-platform-hooks */
 export type Hooks = Partial<Record<"prestart" | "createRuntime" | "poststop", readonly Hook[]>>;
 
 /** runc with a folder of its own for what it knows of containers. Throws when it fails. */
-export type Runc = (...args: string[]) => CommandResult;
+type Runc = (...args: string[]) => CommandResult;
 
 export function runcFor(host: Host): Runc {
   const root = host.tempDir();

@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 const tool = fileURLToPath(new URL("fake-bus-tool.ts", import.meta.url));
 
 /** How a fake bus, or the fake firewalld on it, behaves: see fake-bus-tool.ts. */
-export type Misbehaviour =
+type Misbehaviour =
   | readonly ["dead"]
   | readonly ["silent"]
   | readonly ["late", milliseconds: string]

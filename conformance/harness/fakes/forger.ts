@@ -10,7 +10,7 @@ export type Forgery =
   | readonly ["netfilter", errno: string]
   | readonly ["groups"];
 
-export interface Forger {
+interface Forger {
   /** The ports of the sockets that it has found and sent to. */
   readonly tried: readonly number[];
   /** Ends it; by then `tried` is complete. */

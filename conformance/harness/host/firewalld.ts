@@ -30,7 +30,7 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 `;
 
 /** A daemon of a host, which ends with it. */
-export interface Daemon {
+interface Daemon {
   /** Ends it now. */
   stop(): Promise<void>;
 }

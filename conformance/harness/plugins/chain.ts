@@ -4,7 +4,7 @@ import { atLeast, type Conflist } from "./conflist.ts";
 import { type Command, callPlugin, type PluginCall, type PluginResponse } from "./plugin-call.ts";
 
 /** One container's interface, and what the runtime supplies for it. */
-export type Attachment = {
+type Attachment = {
   containerId: string;
   netns?: string;
   ifname: string;
@@ -16,7 +16,7 @@ export type Attachment = {
 export type ChainStep = { plugin: string; response: PluginResponse };
 
 /** The path of the executable of a plugin type; a function allows different makers' plugins in one chain. */
-export type Executable = (type: string) => string;
+type Executable = (type: string) => string;
 
 /**
  * Runs one command for a list of plugins as libcni does (protocol.md section 15): ADD and CHECK in the list's

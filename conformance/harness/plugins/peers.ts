@@ -1,6 +1,6 @@
 import { goInstallOnce } from "../go/go-install.ts";
 
-export type Peer = {
+type Peer = {
   /** The folder with the Go plugins. */
   binDir: string;
   /** The path of cnitool. */

@@ -22,7 +22,7 @@ export async function serveUdp(host: Host, netns: string, port: number): Promise
 }
 
 /** A page of `serveHttp`: its text, and the address from which the server saw the request come. */
-export type Page = { page: string; client: string };
+type Page = { page: string; client: string };
 
 /** Fetches a page of `serveHttp`. Throws when it does not come. */
 export function fetchPage(host: Host, url: string, place: Place = {}): Page {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { asObject, isObject, parse } from "../../harness/host/json.ts";
 
 /** Where a network's leases are; the folders as the test process reaches them. */
-export type LeaseFolders = { leases: string; index: string };
+type LeaseFolders = { leases: string; index: string };
 
 export function leaseFolders(dataDir: string, network: string): LeaseFolders {
   return { leases: `${dataDir}/${network}`, index: `${dataDir}/.host-local/${network}` };

@@ -26,7 +26,7 @@ export const secondAddress = { ipv4: "198.51.100.1", ipv6: "2001:db8:51::1" };
 
 const lastBytes = { c1: 2, c2: 3, c3: 4, again: 12 };
 /** "again" is a second address of c1. */
-export type Container = keyof typeof lastBytes;
+type Container = keyof typeof lastBytes;
 
 function netnsOf(container: Container): string {
   return container === "again" ? "c1" : container;

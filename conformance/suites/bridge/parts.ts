@@ -91,7 +91,7 @@ export const unplugged = (container = "c1"): LookStep => ({
   shows: [{ ifname: "lo" }],
 });
 
-export const noBridge: LookStep = { look: ["ip", "-j", "link", "show", "type", "bridge"], shows: [] };
+const noBridge: LookStep = { look: ["ip", "-j", "link", "show", "type", "bridge"], shows: [] };
 
 /** A lease of host-local in its files: who has it; null for nobody. */
 export const lease = (address: string, container: string | null, network = "net1"): Step => ({

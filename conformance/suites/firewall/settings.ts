@@ -25,7 +25,7 @@ export function addAlone(
   return { call: "ADD", config, prevResult: resultOf(addresses, bridge, veth) };
 }
 
-export const hostAddress = { ipv4: "192.0.2.1", ipv6: "2001:db8:ffff::1" };
+const hostAddress = { ipv4: "192.0.2.1", ipv6: "2001:db8:ffff::1" };
 export const outsideAddress = { ipv4: "192.0.2.2", ipv6: "2001:db8:ffff::2" };
 export const families = ["ipv4", "ipv6"] as const;
 
@@ -37,7 +37,7 @@ export const addressOf = {
 } as const;
 export type Container = keyof typeof addressOf;
 
-export function networkOf(container: Container): "net1" | "net2" {
+function networkOf(container: Container): "net1" | "net2" {
   return container === "c3" ? "net2" : "net1";
 }
 

@@ -47,7 +47,7 @@ export const fullResult: JsonObject = {
   },
 };
 
-export const hostLocal = { type: "host-local", ranges: [[{ subnet: "10.1.0.0/24" }]] };
+const hostLocal = { type: "host-local", ranges: [[{ subnet: "10.1.0.0/24" }]] };
 
 export const loopback: Subject = { plugin: "loopback", config: {}, since: "0.1.0" };
 export const bridge: Subject = {

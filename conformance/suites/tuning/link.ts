@@ -16,7 +16,7 @@ export const madeLink: Step[] = [
 ];
 
 /** The result of that plugin. */
-export const made: JsonObject = {
+const made: JsonObject = {
   interfaces: [
     { name: "host0", mac: "0a:00:00:00:00:01" },
     { name: "eth0", mac: originalMac, sandbox: "/run/netns/c1" },
@@ -27,7 +27,7 @@ export const made: JsonObject = {
 };
 
 /** What `eth0` is like before tuning. */
-export const untouched = {
+const untouched = {
   address: originalMac,
   mtu: 1500,
   promiscuity: 0,

@@ -16,7 +16,7 @@ import {
 } from "./packet.ts";
 
 /** A table of somebody else's. */
-export interface ForeignTable {
+interface ForeignTable {
   readonly rulesOf: (chain: string) => readonly Rule[];
   /** Elements of a set whose keys are no ranges. */
   readonly elementsOf: (set: string) => readonly Element[];
@@ -28,7 +28,7 @@ export interface ForeignTable {
  * Whether a chain of somebody else's certainly drops the packet, or goes on with what is behind it. In doubt it
  * accepts: an expression that is not understood may hold or not.
  */
-export type Course = "drops" | "may accept" | "goes on";
+type Course = "drops" | "may accept" | "goes on";
 
 /** Follows the packet through a chain and those that it leads to; the kernel allows no loops. */
 export function follow(packet: Packet, chain: string, table: ForeignTable): Course {

@@ -5,7 +5,7 @@ import type { UnknownExpression } from "../../../shared/nftables/expression.ts";
  * What an expression of somebody else's rule does to the first packet of a connection: it stops the rule ("no"), may
  * stop it ("maybe"), stops the packet ("drop"), decides in a way that is not known ("unknown"), or none of them.
  */
-export type Effect = "no" | "maybe" | "drop" | "unknown" | "none";
+type Effect = "no" | "maybe" | "drop" | "unknown" | "none";
 
 /** Of expressions that shared/nftables does not read. In doubt "maybe". */
 export function effectOf({ name, data }: UnknownExpression): Effect {

@@ -71,7 +71,7 @@ function listedIn(nftables: Nftables, owner: string, entries: readonly Element[]
 }
 
 /** How the entries of an owner have to change for what it is to have, and what it had and is not to have any more. */
-export interface EntryChanges {
+interface EntryChanges {
   readonly missing: readonly Element[];
   readonly former: Held;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyResult, type ResultInterface } from "../../../shared/cni/result.ts";
+import { emptyResult } from "../../../shared/cni/result.fixture.ts";
+import type { ResultInterface } from "../../../shared/cni/result.ts";
 import { bridgeOf, portsOf } from "./wanted.ts";
 
 function withInterfaces(...interfaces: readonly ResultInterface[]) {

@@ -77,7 +77,7 @@ export function anyAddress(family: 4 | 6): Uint8Array {
 }
 
 /** What the maps hold for a container's address. */
-export interface SourcesElements {
+interface SourcesElements {
   /** Says for whom connections to the address are masqueraded, perhaps for nobody, and who has published there. */
   readonly element: PlacedElement;
   /** Stands for it while another container's is there: two networks may have the same subnet. */

@@ -52,7 +52,7 @@ export function names({ expressions }: ListedRule, address: IpAddress): boolean 
 }
 
 /** What makes room, where the Go plugin's rules publish one of the ports for a container that is gone. */
-export interface GoHolders {
+interface GoHolders {
   readonly commands: readonly Command[];
   readonly takenOver: readonly PublishedPort[];
 }

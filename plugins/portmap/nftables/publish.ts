@@ -29,7 +29,7 @@ import { mapsOf, tableDefinition, tableOf } from "./table.ts";
 import { areSiblings, claimFinder, containerIn, outdatedClaims } from "./waiting.ts";
 
 /** What an ADD changed, to be taken back. */
-export interface Published {
+interface Published {
   readonly added: readonly PlacedElement[];
   /** Families whose tables were not there before. */
   readonly madeTables: readonly (4 | 6)[];

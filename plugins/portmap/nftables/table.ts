@@ -68,7 +68,7 @@ function addressType(family: 4 | 6): DataType {
 }
 
 /** The chains that a configuration's mappings of one family go through. */
-export interface Chains {
+interface Chains {
   readonly address: string;
   readonly port: string;
   /** Only with masquerading. */
@@ -186,7 +186,7 @@ export function tableDefinition(config: PortmapConfig, container: IpPrefix): Tab
 }
 
 /** Chains for ports of one address of the host, and for those of all its addresses. */
-export type Leading = "address" | "port";
+type Leading = "address" | "port";
 
 /** The chain by which ports lead to containers for which these sources are masqueraded, perhaps nobody. */
 export function leadingChain(

@@ -75,7 +75,7 @@ export function outdatedClaims(
 }
 
 /** Claims that go from map `waiting`, and what comes into other maps for them. */
-export interface Handover {
+interface Handover {
   readonly claims: readonly PlacedElement[];
   readonly added: readonly PlacedElement[];
 }

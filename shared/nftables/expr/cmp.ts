@@ -10,7 +10,7 @@ const NFTA_CMP_DATA = 3;
 /** enum nft_cmp_ops */
 const operators = { "==": 0, "!=": 1, "<": 2, "<=": 3, ">": 4, ">=": 5 } as const;
 const operatorNames = ["==", "!=", "<", "<=", ">", ">="] as const;
-export type CmpOperator = keyof typeof operators;
+type CmpOperator = keyof typeof operators;
 
 /** Goes on with the rule only if a register compares so with a constant (byte by byte). */
 export interface Cmp {

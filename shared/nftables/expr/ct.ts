@@ -9,7 +9,7 @@ const NFTA_CT_SREG = 4;
 /** enum nft_ct_keys */
 const keys = { state: 0, direction: 1, status: 2, mark: 3 } as const;
 const keyNames = ["state", "direction", "status", "mark"] as const;
-export type CtKey = keyof typeof keys;
+type CtKey = keyof typeof keys;
 
 /** Loads something that is known of the packet's connection, or sets it. */
 export interface Ct {
