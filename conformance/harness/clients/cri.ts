@@ -1,5 +1,10 @@
-import { callGrpc, type GrpcMethod } from "./grpc.ts";
-import { asList, asMap, type Message, type Value } from "./protobuf.ts";
+import { fileURLToPath } from "node:url";
+import { Client, credentials } from "@grpc/grpc-js";
+import { type AnyDefinition, loadSync, type ServiceDefinition } from "@grpc/proto-loader";
+import { asObject, isObject, type JsonObject, objectList } from "../host/json.ts";
+
+/** Pulling of nothing and starting of one process: more would be a hang. */
+const deadlineMs = 180_000;
 
 /** A port of the node that leads to one of the pod. */
 type PodPort = { hostPort: number; containerPort: number };
@@ -29,23 +34,19 @@ export type Cri = {
  * Everything rejects with the runtime's words when it fails.
  */
 export function criFor(socket: string, cgroup: string): Cri {
-  const pods = new Map<string, { readonly [name: string]: Value }>();
-  const call = (name: keyof typeof methods, request: { readonly [name: string]: Value }) =>
-    callGrpc(socket, methods[name], request);
+  const pods = new Map<string, object>();
+  const call = (method: string, request: object) => callRuntime(socket, method, request);
   return {
     async networkStatus() {
-      const { conditions } = asMap((await call("Status", {}))["status"]);
-      const network = asList(conditions)
-        .map(asMap)
-        .find(({ type }) => type === "NetworkReady");
+      const { conditions } = asObject((await call("Status", {}))["status"]);
+      const network = objectList(conditions).find(({ type }) => type === "NetworkReady");
       return { ready: network?.["status"] === true, message: String(network?.["message"]) };
     },
     async updatePodCidr(...cidrs) {
       await call("UpdateRuntimeConfig", { runtimeConfig: { networkConfig: { podCidr: cidrs.join(",") } } });
     },
     async hasImage(image) {
-      const { image: found } = await call("ImageStatus", { image: { image } });
-      return asMap(found)["id"] !== undefined;
+      return isObject((await call("ImageStatus", { image: { image } }))["image"]);
     },
     async runPod(name, ports = []) {
       const config = {
@@ -59,9 +60,9 @@ export function criFor(socket: string, cgroup: string): Cri {
       return podId;
     },
     async podAddresses(podSandboxId) {
-      const { network } = asMap((await call("PodSandboxStatus", { podSandboxId }))["status"]);
-      const { ip, additionalIps } = asMap(network);
-      return [ip, ...asList(additionalIps).map((more) => asMap(more)["ip"])].map(String);
+      const { network } = asObject((await call("PodSandboxStatus", { podSandboxId }))["status"]);
+      const { ip, additionalIps } = asObject(network);
+      return [ip, ...objectList(additionalIps).map((more) => more["ip"])].map(String);
     },
     async runContainer(podSandboxId, name, image, command) {
       const config = { metadata: { name }, image: { image }, command: [...command] };
@@ -72,7 +73,11 @@ export function criFor(socket: string, cgroup: string): Cri {
       return containerId;
     },
     async exec(containerId, ...command) {
-      const { stdout, stderr, exitCode } = await call("ExecSync", { containerId, command, timeout: 60 });
+      const { stdout, stderr, exitCode } = await call("ExecSync", {
+        containerId,
+        cmd: command,
+        timeout: 60,
+      });
       if (exitCode !== 0) throw new Error(`${command.join(" ")}: status ${exitCode}: ${stdout}${stderr}`);
       return String(stdout);
     },
@@ -85,59 +90,35 @@ export function criFor(socket: string, cgroup: string): Cri {
   };
 }
 
-// The numbers are those of k8s.io/cri-api/pkg/apis/runtime/v1/api.proto.
-const metadata: Message = {
-  name: [1, "string"],
-  uid: [2, "string"],
-  namespace: [3, "string"],
-};
-const portMapping: Message = { containerPort: [2, "int"], hostPort: [3, "int"] };
-const podConfig: Message = {
-  metadata: [1, metadata],
-  hostname: [2, "string"],
-  portMappings: [5, portMapping, "repeated"],
-  linux: [8, { cgroupParent: [1, "string"] }],
-};
-const imageSpec: Message = { image: [1, "string"] };
-const containerConfig: Message = {
-  metadata: [1, { name: [1, "string"] }],
-  image: [2, imageSpec],
-  command: [3, "string", "repeated"],
-};
-const condition: Message = { type: [1, "string"], status: [2, "bool"], message: [4, "string"] };
-const network: Message = { ip: [1, "string"], additionalIps: [2, { ip: [1, "string"] }, "repeated"] };
-const podId: Message = { podSandboxId: [1, "string"] };
-const containerId: Message = { containerId: [1, "string"] };
+/** One call of a method of CRI's services over a Unix socket. Rejects with the runtime's words when it fails. */
+async function callRuntime(socket: string, name: string, request: object): Promise<JsonObject> {
+  const method = services.map((service) => service[name]).find((known) => known !== undefined);
+  if (method === undefined) throw new Error(`api.proto has no ${name}`);
+  const { path, requestSerialize, responseDeserialize } = method;
+  const client = new Client(`unix:${socket}`, credentials.createInsecure());
+  const options = { deadline: Date.now() + deadlineMs };
+  try {
+    return await new Promise((resolve, reject) => {
+      client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        options,
+        (error, answer) => {
+          if (error === null) resolve(asObject(answer));
+          else reject(new Error(`${path}: ${error.message}`, { cause: error }));
+        },
+      );
+    });
+  } finally {
+    client.close();
+  }
+}
 
-const methods = {
-  Status: runtime("Status", {}, { status: [1, { conditions: [1, condition, "repeated"] }] }),
-  UpdateRuntimeConfig: runtime(
-    "UpdateRuntimeConfig",
-    { runtimeConfig: [1, { networkConfig: [1, { podCidr: [1, "string"] }] }] },
-    {},
-  ),
-  RunPodSandbox: runtime("RunPodSandbox", { config: [1, podConfig] }, podId),
-  PodSandboxStatus: runtime("PodSandboxStatus", podId, { status: [1, { network: [5, network] }] }),
-  StopPodSandbox: runtime("StopPodSandbox", podId, {}),
-  RemovePodSandbox: runtime("RemovePodSandbox", podId, {}),
-  CreateContainer: runtime(
-    "CreateContainer",
-    { ...podId, config: [2, containerConfig], sandboxConfig: [3, podConfig] },
-    containerId,
-  ),
-  StartContainer: runtime("StartContainer", containerId, {}),
-  ExecSync: runtime(
-    "ExecSync",
-    { ...containerId, command: [2, "string", "repeated"], timeout: [3, "int"] },
-    { stdout: [1, "string"], stderr: [2, "string"], exitCode: [3, "int"] },
-  ),
-  ImageStatus: {
-    path: "/runtime.v1.ImageService/ImageStatus",
-    request: { image: [1, imageSpec] },
-    response: { image: [1, { id: [1, "string"] }] },
-  },
-} satisfies Record<string, GrpcMethod>;
+const proto = fileURLToPath(new URL("../../fixtures/cri/api.proto", import.meta.url));
+const services = Object.values(loadSync(proto, { defaults: true })).filter(isService);
 
-function runtime(name: string, request: Message, response: Message): GrpcMethod {
-  return { path: `/runtime.v1.RuntimeService/${name}`, request, response };
+function isService(definition: AnyDefinition): definition is ServiceDefinition {
+  return !("format" in definition);
 }
