@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FakeTable } from "../../shared/iptables/fake-table.fixture.ts";
 import { differenceFrom } from "./check.ts";
 import { planAdd, type Wanted } from "./plan.ts";
-import { TableModel } from "./table-model.fixture.ts";
 
 const wanted: Wanted = {
   accept: { addresses: [{ family: 4, value: 0x0a00_0002n }], adminChain: "CNI-ADMIN" },
   isolation: { policy: "isolated", bridge: "cni0" },
 };
 
-const complete = new TableModel();
-complete.apply(planAdd(complete.read(), wanted));
+const complete = new FakeTable("filter");
+complete.apply(planAdd(complete.ruleset, wanted));
 
 function differenceWithout(part: string): string {
   const lines = complete.lines.filter((line) => !line.includes(part));
   assert.notEqual(lines.length, complete.lines.length);
-  return differenceFrom(new TableModel(lines).read(), wanted)?.text ?? "";
+  return differenceFrom(new FakeTable("filter", lines).ruleset, wanted)?.text ?? "";
 }
 
 test("what ADD made passes", () => {
-  assert.equal(differenceFrom(complete.read(), wanted), undefined);
+  assert.equal(differenceFrom(complete.ruleset, wanted), undefined);
 });
 
 test("the reference plugin's words for what is missing", () => {
@@ -50,6 +50,6 @@ test("the isolation is looked at too", () => {
 
 test("isolation that is bypassed is a difference", () => {
   const [first = "", second = "", ...rest] = complete.lines;
-  const swapped = new TableModel([second, first, ...rest]);
-  assert.match(differenceFrom(swapped.read(), wanted)?.text ?? "", /isolation is bypassed/);
+  const swapped = new FakeTable("filter", [second, first, ...rest]);
+  assert.match(differenceFrom(swapped.ruleset, wanted)?.text ?? "", /isolation is bypassed/);
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseIp } from "../../shared/ip/address.ts";
+import { FakeTable } from "../../shared/iptables/fake-table.fixture.ts";
 import { hasUnrecorded, unusedBridges } from "./isolation-users.ts";
 import type { AddressRecord } from "./records.ts";
-import { TableModel } from "./table-model.fixture.ts";
 
 /** A namespace that is there, and one that is not. */
 const alive = "/proc/self/ns/net";
@@ -28,7 +28,7 @@ function unused(
   sources: readonly string[] | "unknown" = [],
   leaving = [record("10.0.0.2", "cni0")],
 ): readonly string[] {
-  const current = new TableModel([...lines, ...accept("10.0.0.2/32")]).read();
+  const current = new FakeTable("filter", [...lines, ...accept("10.0.0.2/32")]).ruleset;
   return unusedBridges(
     4,
     current,
@@ -78,7 +78,7 @@ test("each bridge by itself", () => {
 
 test("an ADD that is taken back leaves what an attachment without a record may need", () => {
   const own = record("10.0.0.2").address;
-  const read = (...lines: string[]) => new TableModel([...lines, ...accept("10.0.0.2/32")]).read();
+  const read = (...lines: string[]) => new FakeTable("filter", [...lines, ...accept("10.0.0.2/32")]).ruleset;
   assert.equal(hasUnrecorded(read(), [own]), false);
   assert.equal(hasUnrecorded(read(...accept("10.0.0.3/32")), [own]), true);
   assert.equal(hasUnrecorded(read(...accept("10.0.0.3/32")), [own, record("10.0.0.3").address]), false);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import { FakeTable } from "../../shared/iptables/fake-table.fixture.ts";
 import { isolationIsBypassed, planAdd, planRemove, type Wanted } from "./plan.ts";
 import type { IsolationPolicy } from "./rules.ts";
-import { TableModel } from "./table-model.fixture.ts";
 
 function address(text: string): IpAddress {
   const parsed = parseIp(text);
@@ -16,10 +16,10 @@ function wanted(ip: string, policy?: IsolationPolicy, bridge = "cni0", adminChai
   return { accept: { addresses: [address(ip)], adminChain }, ...isolation };
 }
 
-function tableAfter(table: TableModel, ...steps: readonly Wanted[]): string[] {
+function tableAfter(table: FakeTable, ...steps: readonly Wanted[]): string[] {
   for (const step of steps) {
-    table.apply(planAdd(table.read(), step));
-    assert.ok(planAdd(table.read(), step).isEmpty, "a second ADD has nothing to do");
+    table.apply(planAdd(table.ruleset, step));
+    assert.ok(planAdd(table.ruleset, step).isEmpty, "a second ADD has nothing to do");
   }
   return table.lines;
 }
@@ -43,13 +43,13 @@ const end = (stage: 1 | 2) => `-A CNI-ISOLATION-STAGE-${stage} ${both} -j RETURN
 // Listings: the reference plugin's iptables-save.
 
 test("open", () => {
-  const table = new TableModel();
+  const table = new FakeTable("filter");
   assert.deepEqual(tableAfter(table, wanted("10.0.0.2")), [forwardJump, adminJump, ...accept("10.0.0.2/32")]);
   assert.deepEqual(table.chains, ["CNI-ADMIN", "CNI-FORWARD"]);
 });
 
 test("open, IPv6", () => {
-  assert.deepEqual(tableAfter(new TableModel(), wanted("2001:db8:1:0::2")), [
+  assert.deepEqual(tableAfter(new FakeTable("filter"), wanted("2001:db8:1:0::2")), [
     forwardJump,
     adminJump,
     ...accept("2001:db8:1::2/128"),
@@ -58,7 +58,7 @@ test("open, IPv6", () => {
 
 test("two networks with different admin chains", () => {
   const first = wanted("10.0.0.2", undefined, "cni0", "MY-ADMIN");
-  assert.deepEqual(tableAfter(new TableModel(), first, wanted("10.0.0.3")), [
+  assert.deepEqual(tableAfter(new FakeTable("filter"), first, wanted("10.0.0.3")), [
     forwardJump,
     adminJump,
     '-A CNI-FORWARD -m comment --comment "CNI firewall plugin admin overrides" -j MY-ADMIN',
@@ -68,7 +68,7 @@ test("two networks with different admin chains", () => {
 });
 
 test("same-bridge among rules of others", () => {
-  const table = new TableModel([
+  const table = new FakeTable("filter", [
     "-A FORWARD -j DROP",
     "-A CNI-ADMIN -p tcp -j ACCEPT",
     "-A CNI-FORWARD -m comment --comment preexisting -j RETURN",
@@ -90,7 +90,7 @@ test("same-bridge among rules of others", () => {
 });
 
 test("isolated", () => {
-  const table = new TableModel();
+  const table = new FakeTable("filter");
   const lines = tableAfter(table, wanted("10.0.0.2", "isolated"));
   assert.deepEqual(lines.slice(5), [
     within("cni0"),
@@ -109,7 +109,7 @@ test("isolated", () => {
 
 test("several bridges: the newest on top", () => {
   const lines = tableAfter(
-    new TableModel(),
+    new FakeTable("filter"),
     wanted("10.0.0.2", "isolated", "cni0"),
     wanted("10.1.0.2", "same-bridge", "cni1"),
   );
@@ -127,7 +127,7 @@ test("several bridges: the newest on top", () => {
 // Where we differ from the reference plugin on purpose.
 
 test("a bridge that changes its policy has the last one only", () => {
-  const table = new TableModel();
+  const table = new FakeTable("filter");
   tableAfter(table, wanted("10.1.0.2", "isolated", "cni1"));
   const others = [within("cni1"), leaving("cni1", isolated)];
   const stage1 = (lines: string[]) => lines.filter((line) => line.includes("-A CNI-ISOLATION-STAGE-1"));
@@ -151,22 +151,25 @@ test("a bridge that changes its policy has the last one only", () => {
 
 test("a jump to CNI-FORWARD that comes back does not bypass the isolation", () => {
   for (const policy of [undefined, "same-bridge"] as const) {
-    const table = new TableModel();
+    const table = new FakeTable("filter");
     tableAfter(table, wanted("10.0.0.2", "same-bridge"));
-    const without = new TableModel(table.lines.filter((line) => line !== forwardJump));
+    const without = new FakeTable(
+      "filter",
+      table.lines.filter((line) => line !== forwardJump),
+    );
     const [first, second, ...rest] = tableAfter(without, wanted("10.0.0.3", policy));
     assert.deepEqual([first, second], [stageJump, forwardJump]);
     assert.ok(!rest.some((line) => line.startsWith("-A FORWARD")));
-    assert.ok(!isolationIsBypassed(without.read()));
+    assert.ok(!isolationIsBypassed(without.ruleset));
   }
 });
 
 test("who asks for isolation gets it where the jumps are in the wrong order", () => {
   const lines = [forwardJump, stageJump, "-A FORWARD -j DROP"];
-  const open = new TableModel(lines);
+  const open = new FakeTable("filter", lines);
   assert.deepEqual(tableAfter(open, wanted("10.0.0.2")).slice(0, 3), lines, "not open's concern");
-  const table = new TableModel(lines);
-  assert.ok(isolationIsBypassed(table.read()));
+  const table = new FakeTable("filter", lines);
+  assert.ok(isolationIsBypassed(table.ruleset));
   assert.deepEqual(tableAfter(table, wanted("10.0.0.2", "isolated")).slice(0, 3), [
     stageJump,
     forwardJump,
@@ -176,27 +179,27 @@ test("who asks for isolation gets it where the jumps are in the wrong order", ()
 
 test("removing takes every instance of the address's rules and nothing else", () => {
   const kept = [forwardJump, adminJump, ...accept("10.0.0.22/32")];
-  const table = new TableModel([...kept, ...accept("10.0.0.2/32"), ...accept("10.0.0.2/32")]);
-  table.apply(planRemove(table.read(), [address("10.0.0.2")]));
+  const table = new FakeTable("filter", [...kept, ...accept("10.0.0.2/32"), ...accept("10.0.0.2/32")]);
+  table.apply(planRemove(table.ruleset, [address("10.0.0.2")]));
   assert.deepEqual(table.lines, kept);
-  assert.ok(planRemove(table.read(), [address("10.0.0.2")]).isEmpty);
+  assert.ok(planRemove(table.ruleset, [address("10.0.0.2")]).isEmpty);
 });
 
 test("removing a bridge takes both policies' rules about it and leaves other bridges alone", () => {
-  const table = new TableModel();
+  const table = new FakeTable("filter");
   tableAfter(table, wanted("10.1.0.2", "isolated", "cni1"));
   const before = table.lines;
   tableAfter(table, wanted("10.0.0.2", "isolated"), wanted("10.0.0.3", "same-bridge"));
-  const again = new TableModel([within("cni0"), leaving("cni0", isolated), ...table.lines]);
-  again.apply(planRemove(again.read(), [address("10.0.0.2"), address("10.0.0.3")], ["cni0"]));
+  const again = new FakeTable("filter", [within("cni0"), leaving("cni0", isolated), ...table.lines]);
+  again.apply(planRemove(again.ruleset, [address("10.0.0.2"), address("10.0.0.3")], ["cni0"]));
   assert.deepEqual(again.lines, before);
 });
 
 test("where firewalld accepts the traffic there is nothing but isolation", () => {
   const isolation = { policy: "same-bridge", bridge: "cni0" } as const;
-  assert.ok(planAdd(new TableModel().read(), {}).isEmpty);
+  assert.ok(planAdd(new FakeTable("filter").ruleset, {}).isEmpty);
   const alone = ["CNI-ISOLATION-STAGE-1", "CNI-ISOLATION-STAGE-2"];
-  const table = new TableModel(["-A FORWARD -j DROP"]);
+  const table = new FakeTable("filter", ["-A FORWARD -j DROP"]);
   assert.deepEqual(tableAfter(table, { isolation }), [
     stageJump,
     "-A FORWARD -j DROP",
@@ -206,6 +209,6 @@ test("where firewalld accepts the traffic there is nothing but isolation", () =>
     end(2),
   ]);
   assert.deepEqual(table.chains, alone);
-  const behind = new TableModel([forwardJump, stageJump]);
+  const behind = new FakeTable("filter", [forwardJump, stageJump]);
   assert.deepEqual(tableAfter(behind, { isolation }).slice(0, 2), [stageJump, forwardJump]);
 });

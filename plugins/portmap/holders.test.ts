@@ -3,11 +3,11 @@ import { test } from "node:test";
 import { CniError } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import { FakeTable } from "../../shared/iptables/fake-table.fixture.ts";
 import { splitRule } from "../../shared/iptables/rule.ts";
 import type { Holder } from "./gone.ts";
 import { createHolders } from "./holders.ts";
 import { holdersAt, holdersOf } from "./iptables-holders.ts";
-import { TestTable } from "./test-table.fixture.ts";
 
 function ip(text: string): IpAddress {
   const address = parseIp(text);
@@ -59,8 +59,8 @@ test("holders are judged all at once, outside of what plans, and each once", () 
 const chain = "CNI-DN-3e713abb00cb0aae7344f";
 const comment = '-m comment --comment "dnat name: \\"mynet\\" id: \\"A\\""';
 
-function table(entry: string, rule: string): TestTable {
-  const made = new TestTable();
+function table(entry: string, rule: string): FakeTable {
+  const made = new FakeTable("nat");
   made.add("CNI-HOSTPORT-DNAT", splitRule(entry));
   made.add(chain, splitRule(rule));
   return made;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
 import { parsePrefix } from "../../shared/ip/prefix.ts";
+import { FakeTable } from "../../shared/iptables/fake-table.fixture.ts";
 import { firstMissing } from "./check.ts";
 import { decodeConfig } from "./config.ts";
 import { staleChains } from "./gc.ts";
@@ -9,7 +10,6 @@ import { containerChain } from "./names.ts";
 import { planAdd, planRemoval, planUndo, planUndoShared } from "./plan.ts";
 import { publishedPorts } from "./published.ts";
 import { desiredRules } from "./rules.ts";
-import { TestTable } from "./test-table.fixture.ts";
 
 const network = "mynet";
 const mappings = [
@@ -25,7 +25,7 @@ function desired(containerId: string, keys: object = {}, owner = network, portMa
 }
 
 test("what was added is complete, and adding it again is nothing to do", () => {
-  const table = new TestTable();
+  const table = new FakeTable("nat");
   const wanted = desired("c");
   assert.equal(firstMissing(table.ruleset, wanted), `chain ${wanted.chain} not found in iptables table nat`);
   table.apply(planAdd(table.ruleset, wanted));
@@ -37,14 +37,14 @@ test("ADD and CHECK of many ports take a time that is linear in their number", {
   const ports = Array.from({ length: 6_000 }, (_, index) => index + 1);
   const all = ports.map((port) => ({ hostPort: port, containerPort: port, protocol: "tcp" }));
   const wanted = desired("c", {}, network, all);
-  const table = new TestTable();
+  const table = new FakeTable("nat");
   table.apply(planAdd(table.ruleset, wanted));
   assert.equal(firstMissing(table.ruleset, wanted), undefined);
   assert.ok(planAdd(table.ruleset, wanted).isEmpty);
 });
 
 test("rules with conditions are made anew", () => {
-  const table = new TestTable();
+  const table = new FakeTable("nat");
   const wanted = desired("c", { conditionsV4: ["!", "-d", "10.9.0.0/16"] });
   table.apply(planAdd(table.ruleset, wanted));
   const { text } = table;
@@ -54,11 +54,11 @@ test("rules with conditions are made anew", () => {
 
 test("whatever is missing is told", () => {
   const wanted = desired("c");
-  const complete = new TestTable();
+  const complete = new FakeTable("nat");
   complete.apply(planAdd(complete.ruleset, wanted));
   for (const chain of complete.ruleset.chains) {
     for (const rule of complete.ruleset.rules(chain)) {
-      const table = new TestTable();
+      const table = new FakeTable("nat");
       table.apply(planAdd(table.ruleset, wanted));
       const removal = planRemoval(table.ruleset, []);
       removal.deleteRule(chain, rule);
@@ -72,13 +72,13 @@ test("whatever is missing is told", () => {
 });
 
 test("a chain of somebody else has to be there", () => {
-  const table = new TestTable();
+  const table = new FakeTable("nat");
   const wanted = desired("c", { externalSetMarkChain: "THEIRS" });
   assert.throws(() => planAdd(table.ruleset, wanted), /chain THEIRS not found in table nat of iptables/);
 });
 
 test("removal takes one container's chain and every jump to it, and no more", () => {
-  const table = new TestTable();
+  const table = new FakeTable("nat");
   table.apply(planAdd(table.ruleset, desired("kept")));
   const { text } = table;
   table.apply(planAdd(table.ruleset, desired("gone")));
@@ -91,7 +91,7 @@ test("removal takes one container's chain and every jump to it, and no more", ()
 
 test("an ADD that is undone leaves the table as it was", () => {
   for (const earlier of [[], ["neighbour"], ["c"]]) {
-    const table = new TestTable();
+    const table = new FakeTable("nat");
     for (const id of earlier) table.apply(planAdd(table.ruleset, desired(id, { snat: false })));
     const { text } = table;
     const added = planAdd(table.ruleset, desired("c"));
@@ -105,7 +105,7 @@ test("an ADD that is undone leaves the table as it was", () => {
 });
 
 test("an ADD that is undone leaves shared chains that others have begun to use", () => {
-  const table = new TestTable();
+  const table = new FakeTable("nat");
   const added = planAdd(table.ruleset, desired("c"));
   table.apply(added);
   table.apply(planAdd(table.ruleset, desired("neighbour")));
@@ -117,7 +117,7 @@ test("an ADD that is undone leaves shared chains that others have begun to use",
 
 test("stale are the chains of this network's containers that are not listed", () => {
   const long = "x".repeat(300);
-  const table = new TestTable();
+  const table = new FakeTable("nat");
   for (const id of ["kept", "stale", long]) table.apply(planAdd(table.ruleset, desired(id)));
   table.apply(planAdd(table.ruleset, desired("stale", {}, "othernet")));
   const byHand = ["-m", "comment", "--comment", 'dnat name: "mynet" id: "other"', "-j", "CNI-DN-by-hand"];
@@ -128,11 +128,11 @@ test("stale are the chains of this network's containers that are not listed", ()
   assert.deepEqual(staleChains(table.ruleset, network, [{ containerId: "kept" }, { containerId: long }]), [
     containerChain(network, "stale"),
   ]);
-  assert.deepEqual(staleChains(new TestTable().ruleset, network, []), []);
+  assert.deepEqual(staleChains(new FakeTable("nat").ruleset, network, []), []);
 });
 
 test("installed rules tell what is published", () => {
-  const table = new TestTable();
+  const table = new FakeTable("nat");
   const { chain } = desired("c");
   table.apply(planAdd(table.ruleset, desired("c")));
   table.add(chain, [

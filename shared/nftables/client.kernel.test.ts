@@ -4,11 +4,12 @@ import { fileURLToPath } from "node:url";
 import { type Host, hostFor } from "../../conformance/harness/host/host.ts";
 import { isErrno } from "../errors/system-error.ts";
 import { inNetns, openNetns } from "../linux/netns.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "../netlink/constants.ts";
 import { addChain, deleteChain, flushChain } from "./chain.ts";
 import { changeRuleset, hasNftables, type Nftables, openNftables } from "./client.ts";
 import { addElements, deleteElements, type Element } from "./element.ts";
 import { NftablesRefusal } from "./refusal.ts";
-import { addRule, deleteRule, insertRule } from "./rule.ts";
+import { addRule, deleteRule } from "./rule.ts";
 import { addSet, type NamedSet } from "./set.ts";
 import * as words from "./statement.ts";
 import { addTable, deleteTable } from "./table.ts";
@@ -83,6 +84,16 @@ test("the error tells which part of a command was refused", async (t) => {
   assert.match(noChain.message, /postrouting \(at jump absent\): ENOENT/);
 
   nftables.apply(addElements(addresses, [number(2)]));
+  const elements = [number(1), number(2), number(3)];
+  const created = addElements(addresses, elements).map((command) => ({
+    ...command,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+  }));
+  const taken = refused(() => nftables.apply(created));
+  assert.match(
+    taken.message,
+    /^cannot add element of set inet cni_test addresses \(at 10\.0\.0\.2\): EEXIST/,
+  );
   assert.deepEqual(nftables.listElements(addresses), [number(2)]);
   const absent = refused(() => nftables.apply(deleteElements(addresses, [number(2), number(7)])));
   assert.match(
@@ -152,7 +163,7 @@ test("a batch of many messages, and one of many refusals", async (t) => {
   assert.equal(nftables.listRules(table).length, 5000, "the socket can be used further");
 });
 
-test("rules are added in front and behind, deleted by handle, and chains flushed", async (t) => {
+test("rules are added behind others and deleted by handle, and chains are flushed", async (t) => {
   const { host, nftables } = await rulesetFor(t);
   const chain = { table, name: "c" };
   const rule = (comment: string) => ({
@@ -162,9 +173,9 @@ test("rules are added in front and behind, deleted by handle, and chains flushed
   nftables.apply([
     addTable(table),
     addChain(chain),
+    addRule(chain, rule("a")),
     addRule(chain, rule("b")),
     addRule(chain, rule("c")),
-    insertRule(chain, rule("a")),
   ]);
   const comments = () => nftables.listRules(table, "c").map(({ comment }) => comment);
   assert.deepEqual(comments(), ["a", "b", "c"]);

@@ -1,8 +1,9 @@
 /** For official.kernel.test.ts: rulesets in the words of `nft` and in those of this module. */
 
 import assert from "node:assert/strict";
-import { parseIp } from "../ip/address.ts";
+import { type IpAddress, parseIp } from "../ip/address.ts";
 import { parsePrefix } from "../ip/prefix.ts";
+import { hostU32 } from "./bytes.ts";
 import {
   addressValue,
   concatenate,
@@ -34,6 +35,29 @@ function prefix(text: string) {
   assert.ok(parsed !== undefined, text);
   return parsed;
 }
+
+/** `dnat to 10.0.0.2:80` */
+function dnatTo(target: IpAddress, port?: number): words.Statement {
+  return ({ expressions }) => {
+    expressions.push({ kind: "immediate", register: 0, value: addressValue(target) });
+    const dnat = { kind: "dnat", family: target.family, address: 0, flags: 0 } as const;
+    if (port === undefined) {
+      expressions.push(dnat);
+      return;
+    }
+    expressions.push({ kind: "immediate", register: 4, value: portValue(port) }, { ...dnat, port: 4 });
+  };
+}
+
+/** `ct status dnat`: IPS_DST_NAT of linux/netfilter/nf_conntrack_common.h. */
+const ctStatusDnat: words.Statement = ({ expressions }) => {
+  const [mask, zero] = [hostU32(0x20), hostU32(0)];
+  expressions.push(
+    { kind: "ct", key: "status", register: 0 },
+    { kind: "bitwise", source: 0, destination: 0, mask, xor: zero },
+    { kind: "cmp", operator: "!=", register: 0, value: zero },
+  );
+};
 
 /** What is applied on one side as text and on the other as commands. */
 export interface Pair {
@@ -206,17 +230,17 @@ const forwardedPorts = (family: 4 | 6): Pair => {
             { statements: [words.dnatByMap(family, [daddr, "meta l4proto", "th dport"], "by_address")] },
             { statements: [words.dnatByMap(family, ["meta l4proto", "th dport"], "by_port")] },
             {
-              statements: [matches("tcp dport", "==", portValue(8080)), words.dnatTo(address(target), 80)],
+              statements: [matches("tcp dport", "==", portValue(8080)), dnatTo(address(target), 80)],
               comment: "c1id",
             },
             {
               statements: [
                 matches(daddr, "==", ip(target)),
                 matches("udp dport", "==", portValue(53)),
-                words.dnatTo(address(target), 5353),
+                dnatTo(address(target), 5353),
               ],
             },
-            { statements: [matches("sctp dport", "==", portValue(9000)), words.dnatTo(address(target))] },
+            { statements: [matches("sctp dport", "==", portValue(9000)), dnatTo(address(target))] },
           ].map((each) => compiled(table, each)),
         },
         {
@@ -312,7 +336,7 @@ const firewall: Pair = {
         rules: [
           [words.ctState("established", "related"), verdict("accept")],
           [words.ctState("invalid"), verdict("drop")],
-          [words.ctStatus("dnat"), verdict("accept")],
+          [ctStatusDnat, verdict("accept")],
           [words.hasMark("ct mark", 4), verdict("return")],
           [
             matches("iifname", "==", interfaceValue("cni0")),

@@ -31,23 +31,14 @@ export interface ListedRule extends Rule {
 }
 
 /** Adds a rule behind the others of its chain. Throws RangeError for an impossible comment. */
-export function addRule(chain: ChainName, rule: Rule): Command {
-  return newRule(chain, rule, NLM_F_CREATE | NLM_F_APPEND);
-}
-
-/** Adds a rule in front of the others of its chain. Throws RangeError for an impossible comment. */
-export function insertRule(chain: ChainName, rule: Rule): Command {
-  return newRule(chain, rule, NLM_F_CREATE);
-}
-
-function newRule(chain: ChainName, { expressions, comment }: Rule, flags: number): Command {
+export function addRule(chain: ChainName, { expressions, comment }: Rule): Command {
   const body = new AttributeWriter()
     .raw(ruleScope(chain.table, chain.name))
     .nestedBytes(NFTA_RULE_EXPRESSIONS, encodeExpressions(expressions));
   if (comment !== undefined) body.bytes(NFTA_RULE_USERDATA, encodeUserdata([commentUserdata(comment)]));
   return {
     type: NFT_MSG_NEWRULE,
-    flags,
+    flags: NLM_F_CREATE | NLM_F_APPEND,
     family: chain.table.family,
     body: body.finish(),
     operation: `cannot add rule to chain ${describeChain(chain)}`,

@@ -3,7 +3,7 @@ import { type IpPrefix, maskOf, networkOf } from "../ip/prefix.ts";
 import { RTN_LOCAL } from "../netlink/constants.ts";
 import { hostU32 } from "./bytes.ts";
 import type { Verdict } from "./data.ts";
-import { addressValue, paddedLength, portValue } from "./data-type.ts";
+import { paddedLength } from "./data-type.ts";
 import type { Expression } from "./expression.ts";
 import { type Field, fieldDefinition, type Precondition, requireFamily } from "./field.ts";
 import type { Family } from "./protocol.ts";
@@ -85,24 +85,14 @@ export function verdictMap(fields: readonly Field[], map: string): Statement {
 
 // linux/netfilter/nf_conntrack_common.h
 const stateBits = { invalid: 1, established: 2, related: 4, new: 8 } as const;
-const statusBits = { snat: 0x10, dnat: 0x20 } as const;
 
 /** `ct state established,related` */
 export function ctState(...states: readonly (keyof typeof stateBits)[]): Statement {
   const bits = states.reduce((sum, state) => sum | stateBits[state], 0);
-  return anyBit({ kind: "ct", key: "state", register: 0 }, bits);
-}
-
-/** `ct status dnat`: packets of connections whose destination (or source) was translated. */
-export function ctStatus(status: keyof typeof statusBits): Statement {
-  return anyBit({ kind: "ct", key: "status", register: 0 }, statusBits[status]);
-}
-
-function anyBit(source: Expression, bits: number): Statement {
   return (rule) => {
     const zero = hostU32(0);
     rule.expressions.push(
-      source,
+      { kind: "ct", key: "state", register: 0 },
       { kind: "bitwise", source: 0, destination: 0, mask: hostU32(bits), xor: zero },
       { kind: "cmp", operator: "!=", register: 0, value: zero },
     );
@@ -140,23 +130,6 @@ export function isLocalDestination(): Statement {
 export function masquerade(): Statement {
   return ({ expressions }) => {
     expressions.push({ kind: "masq", flags: 0 });
-  };
-}
-
-/** `dnat to 10.0.0.2:80` */
-export function dnatTo(address: IpAddress, port?: number): Statement {
-  return ({ expressions }) => {
-    expressions.push({ kind: "immediate", register: 0, value: addressValue(address) });
-    const dnat = { kind: "dnat", family: address.family, address: 0 } as const;
-    if (port === undefined) {
-      expressions.push({ ...dnat, flags: 0 });
-      return;
-    }
-    const register = 4;
-    expressions.push(
-      { kind: "immediate", register, value: portValue(port) },
-      { ...dnat, port: register, flags: 0 },
-    );
   };
 }
 

@@ -1,4 +1,4 @@
-import "./bindings-of-node.ts";
+import "./bindings-of-node.fixture.ts";
 import assert from "node:assert/strict";
 import * as node from "node:fs";
 import { constants as nodeConstants, tmpdir } from "node:os";

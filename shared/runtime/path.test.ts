@@ -1,4 +1,4 @@
-import "./bindings-of-node.ts";
+import "./bindings-of-node.fixture.ts";
 import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { test } from "node:test";
