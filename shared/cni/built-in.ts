@@ -6,24 +6,24 @@ import { callPlugin } from "./call-plugin.ts";
 import type { Plugin } from "./plugin.ts";
 import { pluginNamed } from "./plugin-names.ts";
 
-/** The executable that does the same as a plugin that this program has inside. */
+/** The executable that does the same as an embedded plugin. */
 interface Counterpart {
   readonly identity: string;
-  /** Whether it is other plugins too, by other names. */
+  /** True when it holds other plugins too, under other names. */
   readonly isByName: boolean;
 }
 
 const builtIns: { readonly counterpart: Counterpart; readonly plugin: Plugin }[] = [];
 
-/** Called by what the build puts before a program that has a plugin inside. */
+/** Adds an embedded plugin. The prologue that the build adds to an executable calls this. */
 export function addBuiltIn(counterpart: Counterpart, plugin: Plugin): void {
   builtIns.push({ counterpart, plugin });
 }
 
 /**
- * Does what running the executable would do, without a process; undefined when this program does not have the very
- * same inside. Environment and configuration are read anew, and the answer is the text of the executable's, so that
- * nothing can tell. The working directory, the umask and the network namespace are this process's, as a child's are.
+ * Calls a plugin in this process if its executable is the build that is embedded here; returns undefined otherwise.
+ * Environment and configuration are read anew, and the answer is the same text as the executable's. Working directory,
+ * umask and network namespace are this process's, as a child's would be.
  */
 export function runBuiltIn(executable: string, { env, input }: KnownChildOptions): ChildOutcome | undefined {
   for (const { counterpart, plugin } of builtIns) {

@@ -16,7 +16,7 @@ declare const CNI_PLUGINS_VERSION: string | undefined;
 /** What it is built from, as JSON: version, commit, Node, changes in Node. The build puts it in. */
 declare const CNI_PLUGINS_BUILD: string | undefined;
 
-/** Has a process be the plugin: see answerCall. */
+/** Runs the plugin as this process: see answerCall. */
 export function runPlugin(plugin: Plugin): void {
   atStart(() => answerCall(plugin));
 }

@@ -1,6 +1,6 @@
 /**
- * Runs a program's main function: in an executable when it starts, long after its modules were evaluated, which was
- * when it was built (build/node/snapshot-scripts.ts); from sources, now.
+ * Runs a program's main function: in an executable when it starts, since its modules were evaluated when it was built
+ * (build/node/snapshot-scripts.ts); from sources, now.
  */
 export function atStart(main: () => void): void {
   if (typeof internalBinding !== "function") {

@@ -63,7 +63,7 @@ export function sameIp(a: IpAddress, b: IpAddress): boolean {
   return a.family === b.family && a.value === b.value;
 }
 
-/** The address `count` places further on. It may lie outside the family's range: see `isInFamily`. */
+/** The address `count` places further on. It may lie outside the family's range. */
 export function offsetIp(address: IpAddress, count: bigint): IpAddress {
   return { family: address.family, value: address.value + count };
 }

@@ -7,8 +7,8 @@ import { quoteWord } from "./rule.ts";
 import type { Family } from "./which.ts";
 
 /**
- * Only our own processes take it, so that each sees what the one before it has made. An iptables-restore holds it
- * too: when its plugin is killed, the DEL that follows waits for what is still under way.
+ * Only our own processes take this lock, so that each sees the changes of the one before it. An iptables-restore holds
+ * it too: when its plugin is killed, the DEL that follows waits until iptables-restore has ended.
  */
 export const lockFile = "/run/cni-iptables.lock";
 const lockPatience = new Patience(3_000, 30_000);
@@ -30,30 +30,29 @@ function covers(asked: Question, { table, chains }: Question): boolean {
 const waiting = { reading: "--wait=1", changing: "--wait" } as const;
 
 /**
- * By this comment, which iptables-restore repeats (--verbose), it says that what comes before is done. With the rest of
- * its line it fills more than one block of the C library's buffer, so that it is written at once; the program takes no
- * line that is longer than 10 kB.
+ * End marker. With --verbose iptables-restore echoes comments, so this line means that all before it is done. It is
+ * padded to 8 KiB to make the C library flush it; lines over 10 kB are rejected.
  */
 const doneLine = "# done ";
 const doneText = `${doneLine}${"-".repeat(8191 - doneLine.length)}\n`;
 
-/** For an iptables-restore that repeats no comments. */
+/** Limit for an iptables-restore that echoes no comments. */
 const patienceMilliseconds = 2_000;
 
-/** What fits into a pipe, so that neither end waits for the other in vain. */
+/** So much fits into a pipe, so that neither end waits for the other. */
 const pipeCapacity = 32 * 1024;
 
 /**
- * An iptables-restore that reads chains and changes rules, one after the other. Its start takes longer than what it does
- * then, so there is one for both, and it may be started before it is known what it is to do. It ends when it refuses
- * something; another one is started then.
+ * An iptables-restore that reads chains and changes rules, one after the other. Its start takes longer than its work, so
+ * one process does both, and it may be started before its task is known. After a refusal it ends, and the next task
+ * starts another one.
  */
 export class Restore {
   readonly purpose: Purpose;
   readonly #family: Family;
   readonly #lockFd: number | undefined;
   #program: Child | undefined;
-  /** What the program was given. */
+  /** The input so far. */
   #input = "";
   #asked: Question | undefined;
   #mayStillWork = false;
@@ -70,12 +69,12 @@ export class Restore {
     this.#program ??= this.#run();
   }
 
-  /** Waits until no other of our processes makes a change. Every change is right without, so it only waits so long. */
+  /** Waits until no other process of ours changes rules. The lock only saves retries, so the wait is limited. */
   lock(): void {
     lockIfPossible(this.#lockFd, lockPatience);
   }
 
-  /** Has chains listed for a `list` later. Throws Failure `missing`. */
+  /** Asks for a list of chains, which `list` returns later. Throws Failure `missing`. */
   ask({ table, chains }: Question): void {
     const commands = chains.length === 0 ? ["-S"] : chains.map((chain) => `-S ${quoteWord(chain)}`);
     this.#give([`*${table}`, ...commands, "COMMIT", ""].join("\n"));
@@ -83,8 +82,8 @@ export class Restore {
   }
 
   /**
-   * What `iptables -S` prints of chains of one table, or of all with none named, and perhaps of further ones that were
-   * asked for; undefined when one does not exist, and when this iptables does not list within iptables-restore.
+   * The output of `iptables -S` for chains of one table (for all when none is named), and perhaps for further ones that
+   * `ask` named; undefined when one does not exist, or when this iptables cannot list within iptables-restore.
    *
    * @throws Failure `missing`
    */
@@ -94,7 +93,7 @@ export class Restore {
     return this.#answer();
   }
 
-  /** Has a transaction made; `finish` waits for it. Throws Failure `missing`. */
+  /** Starts a transaction; `finish` waits for it. Throws Failure `missing`. */
   begin(transaction: string): void {
     if (transaction.length <= pipeCapacity) {
       this.#give(transaction);
@@ -105,18 +104,18 @@ export class Restore {
     this.#program = this.#run(this.#input);
   }
 
-  /** Waits until the transaction is made or refused. The end of a program that has made it is not waited for. */
+  /** Waits until the transaction is applied or refused, but not for the end of a program that has applied it. */
   finish(): Outcome & { readonly input: string } {
     const input = this.#input;
     if (this.#program?.readUntil(doneLine, patienceMilliseconds) === undefined)
       return { ...this.#end(), input };
-    // Not sooner: while its socket is closed, the kernel lets nobody remove a link.
+    // Its input must not end earlier: while it closes its socket, the kernel blocks all removals of links.
     this.#leave();
     this.#mayStillWork = true;
     return { status: 0, stdout: "", stderr: "", input };
   }
 
-  /** Lets the program end, and others make changes. */
+  /** Ends the program's input, and releases the lock. */
   close(): void {
     this.#leave();
     if (this.#lockFd === undefined) return;

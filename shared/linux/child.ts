@@ -27,7 +27,7 @@ export class Child {
   /** Used again and again: a pipe gives a few kilobytes at a time, of megabytes on a busy host. */
   #buffer = Buffer.allocUnsafe(65536);
   #length = 0;
-  /** How much of it was returned. */
+  /** Bytes of the buffer that were returned. */
   #told = 0;
   #takesInput: boolean;
 
@@ -42,7 +42,7 @@ export class Child {
     return this.#takesInput;
   }
 
-  /** Gives it input, of which is lost what it does not read before it ends. */
+  /** Writes to its stdin. Input that it has not read when it exits is lost. */
   write(text: string): void {
     const { stdin } = this.#files;
     if (stdin === undefined || !this.#takesInput) throw new Error("its input has ended");
@@ -54,17 +54,17 @@ export class Child {
     }
   }
 
-  /** There is no more input. */
+  /** Closes its stdin. */
   endInput(): void {
     if (this.#takesInput && this.#files.stdin !== undefined) closeSync(this.#files.stdin);
     this.#takesInput = false;
   }
 
   /**
-   * Waits for a line of its output that begins so. Returns the lines before it, or undefined when none comes.
+   * Waits for a line of its output with this beginning. Returns the lines before it, or undefined when none comes.
    *
-   * @param patienceMilliseconds when nothing comes for so long its input ends: a program that does not say such a thing
-   * would wait for input as long as we for output.
+   * @param patienceMilliseconds after so long without output its input ends, or we deadlock with a program that never
+   * prints the line.
    */
   readUntil(beginning: string, patienceMilliseconds: number): string | undefined {
     for (let searched = 0; ; ) {
@@ -81,7 +81,7 @@ export class Child {
     }
   }
 
-  /** Ends its input and waits for its end. The output is what was not returned yet. Throws SystemError. */
+  /** Ends its input and waits for its end. Returns the output that was not returned yet. Throws SystemError. */
   finish(): ChildOutcome {
     try {
       this.endInput();
@@ -93,7 +93,7 @@ export class Child {
     }
   }
 
-  /** Ends its input and goes on without it. What it does is done; this process waits for its end before its own. */
+  /** Ends its input and goes on without it. Its work is done; this process waits for its end only before its own. */
   leave(): void {
     // While it waits for input its sockets are open.
     childLeft(this.#pid);
@@ -123,7 +123,7 @@ export class Child {
   }
 }
 
-/** Where a line begins so; it is known that none does before `from`, the first line apart. */
+/** The place of the first line with this beginning. Apart from the first line, none before `from` has it. */
 function lineAt(text: Buffer, beginning: string, from: number): number | undefined {
   if (text.toString("latin1", 0, beginning.length) === beginning) return 0;
   const end = text.indexOf(`\n${beginning}`, from);

@@ -13,16 +13,16 @@ const POLLIN = 1;
 const SIGKILL = 9;
 const SYS_pidfd_open = 434;
 
-/** How long a program may take to end after it was left: it has done everything then. */
+/** How long a program may take to end once its work is done. */
 const patienceMilliseconds = 5_000;
 
-/** Programs that run and are still of use. */
+/** PIDs of programs that are at work. */
 const working = new Set<number>();
 
-/** Programs that have done their work, which the kernel keeps in its table until their parent is told of their end. */
+/** PIDs of programs that have done their work; they are reaped later, so that they do not stay zombies. */
 let left: readonly number[] = [];
 
-/** A program was started. */
+/** Notes that a program was started. */
 export function childStarted(pid: number): void {
   working.add(pid);
   left = left.filter((other) => call(waitpid, other, null, WNOHANG) === 0);

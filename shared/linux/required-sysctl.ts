@@ -2,16 +2,16 @@ import { Failure } from "../errors/failure.ts";
 import { isErrno, SystemError } from "../errors/system-error.ts";
 import { ensureSysctl } from "./sysctl.ts";
 
-/** How the kernel says that /proc/sys cannot be written, by root as well: a container's is often mounted read-only. */
+/** True when /proc/sys cannot be written, even by root: in containers it is often mounted read-only. */
 export function isUnwritable(error: unknown): error is SystemError {
   return error instanceof SystemError && isErrno(error, "EROFS", "EACCES", "EPERM");
 }
 
 /**
- * Sets a kernel parameter that there is no doing without, unless it has the value. Where /proc/sys cannot be written, the
- * error names the key that somebody has to preset.
+ * Sets a required kernel parameter, unless it has the value. Where /proc/sys cannot be written, the error names the key
+ * to preset.
  *
- * @param otherwise what else helps, as a part of a sentence.
+ * @param otherwise other advice, as a part of a sentence.
  * @throws SystemError, Failure
  */
 export function requireSysctl(path: string, value: string, otherwise = ""): void {

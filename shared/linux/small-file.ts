@@ -1,12 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { Failure } from "../errors/failure.ts";
 
-/** More than any file that a person or a plugin writes has. */
+/** Bytes: larger than any file that a person or a plugin writes. */
 const usualLimit = 1024 * 1024;
 
 /**
- * The content of a regular file. What else may have the name, such as a pipe or a device, is not read: it might never
- * end or never begin.
+ * The content of a regular file. A pipe or a device under the name is not read: reading it might never end or never
+ * begin.
  *
  * @param limit bytes that the file may have.
  * @throws Failure `unusable` for anything but a regular file, or for a larger one; node:fs's errors.

@@ -1,10 +1,10 @@
 import { errorText, Failure } from "../errors/failure.ts";
 import { isErrno } from "../errors/system-error.ts";
 
-/** What a machine, a cgroup or a process has run out of, or is busy with: execve(2), clone(2), memfd_create(2). */
+/** Errnos for resources that have run out or are busy: execve(2), clone(2), memfd_create(2). */
 const passing = ["EAGAIN", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ENOSPC", "ETXTBSY"];
 
-/** True when a program is not there, or is not one for this machine. Any other failure to start it may pass. */
+/** True when a program does not exist, or is none for this machine. Any other failure to start it may pass. */
 export function isNoProgram(error: unknown): boolean {
   return isErrno(error, "ENOENT", "ENOEXEC");
 }

@@ -58,7 +58,7 @@ function nameOf({ fd }: Netns): string {
   return `net:[${fstatSync(fd).ino}]`;
 }
 
-/** Does the work, unless what it needs has gone or may not be looked at. */
+/** Does the work, and returns why it could not: a file has gone meanwhile, or may not be read. */
 function passing(work: () => void): "done" | "gone" | "forbidden" {
   try {
     work();

@@ -2,7 +2,7 @@ import { align, NLA_TYPE_MASK } from "./constants.ts";
 
 const textDecoder = new TextDecoder();
 
-/** Says that bytes from the kernel are not what they should be. */
+/** Bytes from the kernel do not have the expected form. */
 export class DecodeError extends Error {
   override readonly name = "DecodeError";
 }
@@ -128,8 +128,8 @@ export class Attributes {
 }
 
 /**
- * Where the value of an attribute starts, of those between two places; -1 when it is not there, or a length does not
- * fit. Makes nothing, for what is asked of very many messages.
+ * The start of an attribute's value, among the attributes between two places; -1 when it is missing, or a length does
+ * not fit. Allocates nothing: it is called for very many messages.
  */
 export function findAttribute(bytes: Uint8Array, start: number, end: number, type: number): number {
   for (let offset = start; offset + 4 <= end; ) {
@@ -141,7 +141,7 @@ export function findAttribute(bytes: Uint8Array, start: number, end: number, typ
   return -1;
 }
 
-/** Where the value ends that starts there. */
+/** The end of the value that starts there. */
 export function attributeEnd(bytes: Uint8Array, valueStart: number): number {
   return valueStart - 4 + u16At(bytes, valueStart - 4);
 }
@@ -168,7 +168,7 @@ function forEachPlace(bytes: Uint8Array, take: (type: number, start: number, end
   for (let offset = 0; offset + 4 <= reader.length; ) {
     const length = reader.u16(offset);
     if (length < 4) throw new DecodeError(`attribute of ${length} bytes at offset ${offset}`);
-    // Says so when the value does not fit.
+    // Throws when the value does not fit.
     reader.check(offset + 4, length - 4);
     take(reader.u16(offset + 2) & NLA_TYPE_MASK, offset + 4, offset + length);
     offset += align(length);

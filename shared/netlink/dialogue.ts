@@ -23,7 +23,7 @@ import {
 
 const maxInterruptedDumps = 20;
 
-/** What a request is for, to be named in errors: for example `cannot create link "cni0"`. */
+/** The purpose of a request as errors name it, for example `cannot create link "cni0"`. */
 export type Operation = string;
 
 /** Carries whole datagrams to the kernel and back. Both functions throw SystemError. */
@@ -33,10 +33,10 @@ interface Transport {
   receive(operation: Operation): Uint8Array;
 }
 
-/** In such pieces the kernel tells what is much. */
+/** The size of the pieces in which the kernel sends long dumps. */
 const usualDumpBytes = 32 * 1024;
 
-/** Far more than the kernel says to any request but a dump. */
+/** Far more messages than the kernel sends for any request but a dump. */
 const mostAnswers = 1000;
 
 interface Exchange {
@@ -46,7 +46,7 @@ interface Exchange {
   readonly explanation: string;
 }
 
-/** What is asked of the kernel, and what becomes of the answers: without `take` they are kept. */
+/** A request, and what becomes of its answers: without `take` they are kept. */
 interface Request {
   readonly type: number;
   readonly flags: number;

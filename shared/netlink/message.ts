@@ -35,7 +35,7 @@ export function decodeMessages(bytes: Uint8Array): Message[] {
   return messages;
 }
 
-/** Where a message lies in a datagram: its header, and the end of its body. */
+/** The place of a message in a datagram: the start of its header, and the end of its body. */
 export interface MessagePlace {
   readonly reader: ByteReader;
   readonly start: number;
@@ -50,12 +50,12 @@ export function decodeMessage(place: MessagePlace): Message {
   return { ...decodeHeader(place), body: place.reader.slice(place.start + messageHeaderLength, place.end) };
 }
 
-/** Where the body of a message begins. */
+/** The start of a message's body. */
 export function bodyStart({ start }: MessagePlace): number {
   return start + messageHeaderLength;
 }
 
-/** Tells where each message of a datagram is, one after the other. Throws DecodeError when a length does not fit. */
+/** Calls `take` with each message of a datagram, in order. Throws DecodeError when a length does not fit. */
 export function forEachMessage(reader: ByteReader, take: (message: MessagePlace) => void): void {
   for (let start = 0; start + messageHeaderLength <= reader.length; ) {
     const length = reader.u32(start);
@@ -67,7 +67,7 @@ export function forEachMessage(reader: ByteReader, take: (message: MessagePlace)
   }
 }
 
-/** What the kernel says at the end of a request: errno 0 is success; the explanation is the extended ACK's text. */
+/** The kernel's answer at the end of a request: errno 0 is success; the explanation is the text of the extended ACK. */
 export interface Acknowledgement {
   readonly errno: number;
   readonly explanation: string;

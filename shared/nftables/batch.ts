@@ -57,14 +57,14 @@ export function encodeBatch(commands: readonly Command[], sequence: number, gene
   return joinBytes(messages.map(encodeMessage));
 }
 
-/** What the kernel said of one message of a batch. */
+/** The kernel's answer to one message of a batch. */
 export interface BatchAnswer {
   /** Index of the command; -1 for the batch as a whole. */
   readonly index: number;
   readonly errno: number;
   /** Extended ACK. */
   readonly explanation: string;
-  /** Where in the message the kernel found what it refused, from the begin of its attributes. */
+  /** The offset of the refused part, from the start of the message's attributes. */
   readonly offset?: number;
 }
 

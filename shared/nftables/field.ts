@@ -5,7 +5,7 @@ import type { Expression } from "./expression.ts";
 import type { Family } from "./protocol.ts";
 import type { Register } from "./register.ts";
 
-/** What a field's bytes rest on: without it they would be read from a packet of another kind. */
+/** The match that has to precede a field (nft's "dependency"): without it bytes of another kind of packet are read. */
 export type Precondition = { readonly address: IpAddress["family"] } | { readonly protocol: number };
 
 interface FieldDefinition {
