@@ -30,7 +30,7 @@ const options = {
     CNI_PLUGINS_VERSION: JSON.stringify(version),
     CNI_PLUGINS_NAMES: JSON.stringify(pluginNames),
     CNI_PLUGINS_BUILD: JSON.stringify(JSON.stringify(buildInfo([]))),
-    CNI_PLUGINS_ADDON_IS_LINKED: "false",
+    ADDON_IS_LINKED: "false",
   },
   legalComments: "none",
   logLevel: "warning",
@@ -94,7 +94,7 @@ async function bundleWhole(entry: string, builtIn?: BuiltInSource): Promise<Scri
     define: {
       ...options.define,
       CNI_PLUGINS_BUILD: JSON.stringify(JSON.stringify(buildInfo(changes.map(({ name }) => name)))),
-      CNI_PLUGINS_ADDON_IS_LINKED: String(canLinkAddon),
+      ADDON_IS_LINKED: String(canLinkAddon),
     },
     inject: [join(runtime, "globals.ts")],
     // Without it, esbuild would leave imports of Node's modules in the text.

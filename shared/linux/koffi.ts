@@ -66,11 +66,11 @@ function loaded(): Addon {
 }
 
 /** True in executables of which the addon is a part: build/node/addon.ts. */
-declare const CNI_PLUGINS_ADDON_IS_LINKED: boolean;
+declare const ADDON_IS_LINKED: boolean;
 
 function addonInside(): Addon {
   // Any name will do: nothing else can be loaded there.
-  if (CNI_PLUGINS_ADDON_IS_LINKED) return openAddon("koffi");
+  if (ADDON_IS_LINKED) return openAddon("koffi");
   return openAsset(decodeSparse(getRawAsset(ADDON_ASSET)));
 }
 
