@@ -1,20 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CniError } from "../../shared/cni/errors/cni-error.ts";
-import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
-import type { Backend } from "./backend.ts";
-import { decodeConfig } from "./config.ts";
+import { isJsonObject, type JsonObject, readJson } from "../../shared/cni/json-read.ts";
+import { type BackendName, configFor, decodeCleanUp, decodeConfig } from "./config.ts";
 import { noConditions } from "./nftables/conditions.ts";
 
-function decodeText(text: string, command: "ADD" | "DEL" = "ADD", usable: Backend = "iptables") {
+function documentOf(text: string): JsonObject {
   const document = readJson(text);
   assert.ok(isJsonObject(document));
-  return decodeConfig({ command, document }, () => usable);
+  return document;
 }
 
-function refusal(text: string, command: "ADD" | "DEL" = "ADD"): CniError {
+function decodeText(text: string, detected: BackendName = "iptables") {
+  const decoded = decodeConfig({ document: documentOf(text) });
+  return configFor(decoded, decoded.backend ?? detected);
+}
+
+function refusal(text: string): CniError {
   try {
-    decodeText(text, command);
+    decodeText(text);
   } catch (error) {
     if (error instanceof CniError) return error;
     throw error;
@@ -111,15 +115,15 @@ for (const [text, code, msg] of refused) {
 }
 
 test("DEL needs no configuration", () => {
-  for (const [text] of refused) decodeText(text, "DEL");
+  for (const [text] of refused) assert.equal(decodeCleanUp({ document: documentOf(text) }), undefined);
 });
 
 test("without a backend the usable one is taken", () => {
-  assert.equal(decodeText("{}", "ADD", "nftables").backend, "nftables");
+  assert.equal(decodeText("{}", "nftables").backend, "nftables");
   assert.equal(decodeText('{"backend":null}').backend, "iptables");
   assert.equal(decodeText('{"backend":"nftables"}').isBackendFree, false);
   assert.throws(
-    () => decodeText('{"conditionsV4":["-s","10.0.0.1"]}', "ADD", "nftables"),
+    () => decodeText('{"conditionsV4":["-s","10.0.0.1"]}', "nftables"),
     /nftables backend was requested but configuration contains iptables-specific options \[conditionsV4\]/,
   );
 });

@@ -11,13 +11,15 @@ import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { hasControlCharacter } from "../../shared/iptables/rule.ts";
-import { type Backend, usableBackend } from "./backend.ts";
 import { type PortMapping, validateMappings } from "./mappings.ts";
 import { type Conditions, noConditions, parseConditions } from "./nftables/conditions.ts";
 
+/** What forwards packets: rules of the host's iptables programs, or a table of our own in the kernel's nf_tables. */
+export type BackendName = "iptables" | "nftables";
+
 /** Validated configuration. */
 export interface PortmapConfig {
-  readonly backend: Backend;
+  readonly backend: BackendName;
   /** Nobody asked for this backend: the other one would do as well. */
   readonly isBackendFree: boolean;
   readonly mappings: readonly PortMapping[];
@@ -61,39 +63,30 @@ const schema = configObject({
   ),
 });
 
-type RawConfig = z.output<typeof schema>;
+/** A configuration whose keys have the right types. What they mean depends on the backend. */
+type DecodedConfig = z.output<typeof schema>;
 
-const nothing: PortmapConfig = {
-  backend: "iptables",
-  isBackendFree: true,
-  mappings: [],
-  masquerade: { kind: "off" },
-  conditions: { 4: [], 6: [] },
-  nftConditions: { 4: noConditions, 6: noConditions },
-};
+/** Decodes the configuration for ADD, CHECK and STATUS. Throws CniError code 6 (wrong type). */
+export function decodeConfig({ document }: Pick<Request, "document">): DecodedConfig {
+  return decode(schema, document);
+}
 
 /**
- * Decodes and validates the configuration. For DEL nothing is looked at: what is removed depends on network,
- * container and interface alone.
+ * Returns the configuration for a backend, validated.
  *
- * @param detect tells the backend to use when none is asked for.
- * @throws CniError code 2 (conditions that the nftables backend cannot express), 6 (wrong type) or 7 (bad value).
+ * @param backend the one that the configuration names; where it names none, that of this host.
+ * @throws CniError code 2 (conditions that the nftables backend cannot express) or 7 (bad value).
  */
-export function decodeConfig(
-  request: Pick<Request, "command" | "document">,
-  detect: () => Backend = usableBackend,
-): PortmapConfig {
-  if (request.command === "DEL") return nothing;
-  const raw = decode(schema, request.document);
-  const backend = decodeBackend(raw, detect);
-  const four = conditions("conditionsV4", raw.conditionsV4 ?? []);
-  const six = conditions("conditionsV6", raw.conditionsV6 ?? []);
+export function configFor(decoded: DecodedConfig, backend: string): PortmapConfig {
+  assertFits(decoded, backend);
+  const four = conditions("conditionsV4", decoded.conditionsV4 ?? []);
+  const six = conditions("conditionsV6", decoded.conditionsV6 ?? []);
   const isNftables = backend === "nftables";
   return {
     backend,
-    isBackendFree: raw.backend === undefined,
-    mappings: validateMappings(raw.runtimeConfig?.portMappings ?? []),
-    masquerade: masquerade(raw),
+    isBackendFree: decoded.backend === undefined,
+    mappings: validateMappings(decoded.runtimeConfig?.portMappings ?? []),
+    masquerade: masquerade(decoded),
     conditions: isNftables ? { 4: [], 6: [] } : { 4: four, 6: six },
     nftConditions: {
       4: isNftables ? parseConditions("conditionsV4", four, 4) : noConditions,
@@ -102,10 +95,24 @@ export function decodeConfig(
   };
 }
 
-function decodeBackend(raw: RawConfig, detect: () => Backend): Backend {
-  const backend = raw.backend ?? detect();
+/**
+ * Decodes the configuration for DEL, which only asks what ADD may have published: the backend is the named one, or one
+ * that the configuration fits. Undefined when it is wrong, since DEL works with any.
+ */
+export function decodeCleanUp(request: Pick<Request, "document">): PortmapConfig | undefined {
+  try {
+    const decoded = decodeConfig(request);
+    if (decoded.backend !== undefined) return configFor(decoded, decoded.backend);
+    const isNftables = foreignOptions(decoded, "nftables").length > 0;
+    return configFor(decoded, isNftables ? "nftables" : "iptables");
+  } catch {
+    return undefined;
+  }
+}
+
+function assertFits(decoded: DecodedConfig, backend: string): asserts backend is BackendName {
   const own = backend === "iptables" ? "nftables" : "iptables";
-  const foreign = foreignOptions(raw, own);
+  const foreign = foreignOptions(decoded, own);
   if (foreign.length > 0) {
     throw invalid(
       `${backend} backend was requested but configuration contains ${own}-specific options [${foreign.join(" ")}]`,
@@ -114,43 +121,50 @@ function decodeBackend(raw: RawConfig, detect: () => Backend): Backend {
         : 'write conditions in the words of nft, for example ["ip", "daddr", "!=", "192.0.2.0/24"], or set "backend": "iptables"',
     );
   }
-  if (backend === "iptables" || backend === "nftables") return backend;
+  if (backend === "iptables" || backend === "nftables") return;
   throw invalid(
     `unrecognized backend ${JSON.stringify(backend)}`,
     '"backend" is "iptables", "nftables" or absent',
   );
 }
 
-/** The keys that only this backend understands. */
-function foreignOptions(raw: RawConfig, backend: Backend): string[] {
+/** Returns the keys that only this backend understands. */
+function foreignOptions(decoded: DecodedConfig, backend: BackendName): string[] {
   const isIptables = backend === "iptables";
-  const styled = (["conditionsV4", "conditionsV6"] as const).filter((key) => styleOf(raw[key]) === backend);
-  return isIptables && raw.externalSetMarkChain !== undefined ? ["externalSetMarkChain", ...styled] : styled;
+  const styled = (["conditionsV4", "conditionsV6"] as const).filter(
+    (key) => styleOf(decoded[key]) === backend,
+  );
+  return isIptables && decoded.externalSetMarkChain !== undefined
+    ? ["externalSetMarkChain", ...styled]
+    : styled;
 }
 
-/** Arguments of iptables begin with "-" or "!"; an empty first word tells nothing. */
-function styleOf(words: readonly string[] | undefined): Backend | undefined {
+/**
+ * Returns the backend in whose words conditions are: arguments of iptables begin with "-" or "!". Undefined where the
+ * first word is empty.
+ */
+function styleOf(words: readonly string[] | undefined): BackendName | undefined {
   const first = words?.[0] ?? "";
   if (first === "") return undefined;
   return /^[-!]/.test(first) ? "iptables" : "nftables";
 }
 
-function masquerade(raw: RawConfig): Masquerade {
-  const { snat = true, masqAll = false, markMasqBit, externalSetMarkChain } = raw;
+function masquerade(decoded: DecodedConfig): Masquerade {
+  const { snat = true, masqAll = false, markMasqBit, externalSetMarkChain } = decoded;
   if (markMasqBit !== undefined && externalSetMarkChain !== undefined) {
     throw invalid("Cannot specify externalSetMarkChain and markMasqBit", "leave one of the two out");
   }
   if (markMasqBit !== undefined && (markMasqBit < 0 || markMasqBit > 31)) {
     throw invalid("MasqMarkBit must be between 0 and 31", `"markMasqBit" is ${markMasqBit}`);
   }
-  if (externalSetMarkChain !== undefined) checkChainName(externalSetMarkChain);
+  if (externalSetMarkChain !== undefined) assertChainName(externalSetMarkChain);
   if (!snat) return { kind: "off" };
   if (externalSetMarkChain !== undefined) return { kind: "chain", chain: externalSetMarkChain, all: masqAll };
   return { kind: "mark", bit: markMasqBit ?? defaultMarkBit, all: masqAll };
 }
 
 /** A name that iptables takes: 28 characters at most (linux/netfilter/x_tables.h, XT_EXTENSION_MAXNAMELEN). */
-function checkChainName(name: string): void {
+function assertChainName(name: string): void {
   if (/^[^\s!-][^\s]{0,27}$/.test(name) && !hasControlCharacter(name) && Buffer.byteLength(name) <= 28)
     return;
   throw invalid(

@@ -1,5 +1,5 @@
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import { type IpAddress, isUnspecified, parseIp } from "../../shared/ip/address.ts";
+import { type IpAddress, type IpFamily, isUnspecified, parseIp, sameIp } from "../../shared/ip/address.ts";
 
 /** Protocols with ports that can be matched and translated. */
 export const protocols = ["tcp", "udp", "sctp", "dccp"] as const;
@@ -16,7 +16,17 @@ export interface PortMapping {
   /** Only packets to this address of the host are forwarded; absent: to any of its addresses. */
   readonly hostIp?: IpAddress;
   /** Only this family is published; absent: both. "0.0.0.0" and "::" mean all addresses of one family. */
-  readonly family?: 4 | 6;
+  readonly family?: IpFamily;
+}
+
+/** A published port as an installed rule tells it. */
+export interface PublishedPort {
+  readonly protocol: string;
+  readonly hostPort: number;
+  /** Only packets to this address of the host; absent: to any. */
+  readonly hostIp?: IpAddress;
+  readonly container: IpAddress;
+  readonly containerPort: number;
 }
 
 /** A mapping as the runtime writes it. */
@@ -41,9 +51,15 @@ export function validateMappings(raw: readonly RawMapping[]): PortMapping[] {
   });
 }
 
-/** The mappings that are published for containers' addresses of this family. */
-export function mappingsOf(mappings: readonly PortMapping[], family: 4 | 6): PortMapping[] {
+/** Returns the mappings that are published for containers' addresses of this family. */
+export function mappingsOf(mappings: readonly PortMapping[], family: IpFamily): PortMapping[] {
   return mappings.filter((mapping) => mapping.family === undefined || mapping.family === family);
+}
+
+/** Whether a mapping and a published port are for the same packets, or one of them for all addresses of the host. */
+export function overlaps({ protocol, hostPort, hostIp }: PortMapping, port: PublishedPort): boolean {
+  if (protocol !== port.protocol || hostPort !== port.hostPort) return false;
+  return hostIp === undefined || port.hostIp === undefined || sameIp(hostIp, port.hostIp);
 }
 
 function validPort(side: "container" | "host", port: number, index: number): number {

@@ -1,12 +1,13 @@
 import { reapplyWhatCheckMisses } from "../../shared/cni/living.ts";
-import type { Plugin } from "../../shared/cni/plugin.ts";
+import type { Plugin, Request } from "../../shared/cni/plugin.ts";
 import { allVersions } from "../../shared/cni/versions.ts";
+import { Iptables } from "../../shared/iptables/client.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
-import { decodeConfig } from "./config.ts";
+import { configFor, decodeCleanUp, decodeConfig } from "./config.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
-import { prepare } from "./prepare.ts";
+import { createSetup, detectBackend, type Setup, startEarly } from "./setup.ts";
 import { status } from "./status.ts";
 import { sweep } from "./sweep.ts";
 
@@ -14,23 +15,31 @@ export const plugin: Plugin = {
   name: "portmap",
   versions: allVersions,
   add: (request) => {
-    prepare(request);
-    return add(request, decodeConfig(request));
+    const setup = setUp(request);
+    startEarly("add", request, setup);
+    return add(request, setup);
   },
-  del,
+  del: (request) => del(request, () => decodeCleanUp(request), new Iptables()),
   check: (request) => {
-    prepare(request);
-    check(request, decodeConfig(request));
+    const setup = setUp(request);
+    startEarly("check", request, setup);
+    check(request, setup);
   },
-  gc,
-  status,
-  sweep,
+  gc: ({ network }, valid) => gc(network, valid, new Iptables()),
+  status: (request) => status(setUp(request)),
+  sweep: (cacheDirectory) => sweep(new Iptables(), cacheDirectory),
   reapply: (request) => {
-    const config = decodeConfig(request);
+    const setup = setUp(request);
     return reapplyWhatCheckMisses(
       request,
-      () => check(request, config),
-      () => add(request, config),
+      () => check(request, setup),
+      () => add(request, setup),
     );
   },
 };
+
+function setUp(request: Request): Setup {
+  const decoded = decodeConfig(request);
+  const config = configFor(decoded, decoded.backend ?? detectBackend());
+  return createSetup(config, new Iptables());
+}

@@ -1,10 +1,10 @@
+import { lazy } from "../../shared/basics/lazy.ts";
 import { forgetConnections, forgetMeant } from "../../shared/conntrack/client.ts";
 import type { ConntrackEntry } from "../../shared/conntrack/entry.ts";
-import { type IpAddress, isLoopback, sameIp } from "../../shared/ip/address.ts";
+import { type IpAddress, type IpFamily, isLoopback, sameIp } from "../../shared/ip/address.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
-import { type PortMapping, protocolNumbers } from "./mappings.ts";
-import type { PublishedPort } from "./published.ts";
+import { type PortMapping, type PublishedPort, protocolNumbers } from "./mappings.ts";
 
 /**
  * Protocols whose tracked connections outlive their ends: as long as packets come, they go where the first one went,
@@ -33,11 +33,9 @@ export function forgetEarlierConnections(mappings: readonly PortMapping[], conta
     return protocol === undefined ? [] : [{ ...mapping, protocol, destinationPort: mapping.hostPort }];
   });
   if (tracked.length === 0) return;
-  let locals: readonly IpAddress[] | undefined;
-  const isLocal = (address: IpAddress): boolean => {
-    locals ??= localAddresses(family);
-    return isLoopback(address) || locals.some((local) => sameIp(local, address));
-  };
+  const locals = lazy(() => localAddresses(family));
+  const isLocal = (address: IpAddress): boolean =>
+    isLoopback(address) || locals().some((local) => sameIp(local, address));
   const isMeant = (
     { protocol, destinationPort, hostIp }: (typeof tracked)[number],
     { protocol: other, original, reply }: ConntrackEntry,
@@ -51,23 +49,26 @@ export function forgetEarlierConnections(mappings: readonly PortMapping[], conta
 }
 
 /**
- * After DEL: forgets connections that still lead to the container.
+ * Forgets connections that still lead to containers by these ports, which are published no more.
  *
  * @throws SystemError
  */
-export function forgetLeftConnections(family: 4 | 6, published: readonly PublishedPort[]): void {
-  forgetConnections(
-    family,
-    published.flatMap(({ protocol: name, hostPort, container, containerPort }) => {
-      const protocol = allProtocols.get(name);
-      if (protocol === undefined) return [];
-      const leading = { destinationPort: hostPort, answeredBy: container, answeredFromPort: containerPort };
-      return [{ protocol, ...leading }];
-    }),
-  );
+export function forgetLeftConnections(published: readonly PublishedPort[]): void {
+  for (const family of [4, 6] as const) {
+    const ports = published.filter(({ container }) => container.family === family);
+    forgetConnections(
+      family,
+      ports.flatMap(({ protocol: name, hostPort, container, containerPort }) => {
+        const protocol = allProtocols.get(name);
+        if (protocol === undefined) return [];
+        const leading = { destinationPort: hostPort, answeredBy: container, answeredFromPort: containerPort };
+        return [{ protocol, ...leading }];
+      }),
+    );
+  }
 }
 
-function localAddresses(family: 4 | 6): IpAddress[] {
+function localAddresses(family: IpFamily): IpAddress[] {
   const rt = openRtnetlink();
   try {
     return listAddresses(rt, { family }).map(({ prefix }) => prefix.address);

@@ -1,14 +1,15 @@
 import { sweepGone } from "../../shared/cni/sweep.ts";
-import { closeForStale } from "./localhost-guard.ts";
-import { removeGone } from "./nftables/remove.ts";
+import type { Iptables } from "../../shared/iptables/client.ts";
+import { closeForStale } from "./localhost/guard.ts";
+import { removeGone } from "./nftables/removal.ts";
 
-/** Removes ports of attachments that are gone from our own tables. Throws CniError. */
-export function sweep(cacheDirectory?: string): string {
+/** Removes ports of attachments that are gone from our own tables. Returns a report for people. Throws CniError. */
+export function sweep(iptables: Iptables, cacheDirectory?: string): string {
   return sweepGone(
     "portmap",
     (isGone) => {
       removeGone("", isGone);
-      closeForStale("", isGone);
+      closeForStale(iptables, "", isGone);
     },
     cacheDirectory,
   );

@@ -7,3 +7,8 @@ export interface AttachmentKey {
   readonly containerId: string;
   readonly ifname: string;
 }
+
+/** True when both keys are those of the same attachment. */
+export function sameAttachment(a: AttachmentKey, b: AttachmentKey): boolean {
+  return a.network === b.network && a.containerId === b.containerId && a.ifname === b.ifname;
+}

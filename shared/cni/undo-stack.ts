@@ -54,19 +54,36 @@ export function withUndo<T>(work: (undo: UndoStack) => T): T {
   }
 }
 
+/** Runs a step of a clean-up and returns its result; undefined when it failed. */
+type Attempt = <T>(step: () => T) => T | undefined;
+
 /**
- * Runs every step, also when one fails: the way DEL and GC clean up.
+ * Runs `work`, which cleans up in steps: one that fails keeps none of the others from being tried.
+ *
+ * @returns what `work` returns.
+ * @throws the first failure of a step, when `work` is through.
+ */
+export function withAttempts<T>(work: (attempt: Attempt) => T): T {
+  const failures: unknown[] = [];
+  const result = work((step) => {
+    try {
+      return step();
+    } catch (error) {
+      failures.push(error);
+      return undefined;
+    }
+  });
+  if (failures.length > 0) throw failures[0];
+  return result;
+}
+
+/**
+ * Runs every step, even if one fails: the way DEL and GC clean up.
  *
  * @throws the first failure, after all steps were tried.
  */
 export function runAll(steps: readonly (() => void)[]): void {
-  const failures: unknown[] = [];
-  for (const step of steps) {
-    try {
-      step();
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  if (failures.length > 0) throw failures[0];
+  withAttempts((attempt) => {
+    for (const step of steps) attempt(step);
+  });
 }

@@ -1,8 +1,11 @@
 import { Address4, Address6 } from "ip-address";
 
+/** A version of IP. */
+export type IpFamily = 4 | 6;
+
 /** An IP address. IPv4-mapped IPv6 addresses are IPv4, as everywhere in CNI. */
 export interface IpAddress {
-  readonly family: 4 | 6;
+  readonly family: IpFamily;
   readonly value: bigint;
 }
 
@@ -12,7 +15,7 @@ const mappedPrefix = 0xffffn;
 const maxLength = 45;
 
 /** Number of bits of an address of this family. */
-export function bitLength(family: 4 | 6): 32 | 128 {
+export function bitLength(family: IpFamily): 32 | 128 {
   return family === 4 ? 32 : 128;
 }
 

@@ -1,4 +1,5 @@
 import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
+import type { IpFamily } from "../../../shared/ip/address.ts";
 import { type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
 import { interfaceValue, markValue } from "../../../shared/nftables/data-type.ts";
 import { inPrefix, matches, type Statement } from "../../../shared/nftables/statement.ts";
@@ -28,7 +29,7 @@ const maxAlternatives = 64;
  *
  * @throws CniError code 2
  */
-export function parseConditions(key: string, words: readonly string[], family: 4 | 6): Conditions {
+export function parseConditions(key: string, words: readonly string[], family: IpFamily): Conditions {
   const tokens = tokenize(words.join(" "));
   if (tokens.length === 0) return noConditions;
   let alternatives: (readonly Statement[])[] = [[]];
@@ -61,7 +62,11 @@ function tokenize(text: string): string[] {
 }
 
 /** How values of the field that begins here are read, and how many tokens name it. */
-function fieldAt(tokens: readonly string[], position: number, family: 4 | 6): [Reader | undefined, number] {
+function fieldAt(
+  tokens: readonly string[],
+  position: number,
+  family: IpFamily,
+): [Reader | undefined, number] {
   const [first = "", second = ""] = tokens.slice(position, position + 2);
   if (first === "meta") {
     const [reader, length] = fieldAt(tokens, position + 1, family);
@@ -102,7 +107,7 @@ function readInterface(field: "iifname" | "oifname"): Reader {
   };
 }
 
-function readPrefix(field: "ip saddr" | "ip daddr" | "ip6 saddr" | "ip6 daddr", family: 4 | 6): Reader {
+function readPrefix(field: "ip saddr" | "ip daddr" | "ip6 saddr" | "ip6 daddr", family: IpFamily): Reader {
   return (operator, value) => {
     const full = value.includes("/") ? value : `${value}/${family === 4 ? 32 : 128}`;
     const prefix: IpPrefix | undefined = parsePrefix(full);
@@ -110,7 +115,7 @@ function readPrefix(field: "ip saddr" | "ip daddr" | "ip6 saddr" | "ip6 daddr", 
   };
 }
 
-function unsupported(key: string, rest: string, family: 4 | 6): CniError {
+function unsupported(key: string, rest: string, family: IpFamily): CniError {
   const ip = family === 4 ? "ip" : "ip6";
   return new CniError(
     ErrorCode.unsupportedField,

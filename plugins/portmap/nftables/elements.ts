@@ -1,6 +1,6 @@
+import { ownerComment } from "../../../shared/cni/owner-comment.ts";
 import { sha512 } from "../../../shared/cni/sha512.ts";
-import { type IpAddress, ipFromBytes } from "../../../shared/ip/address.ts";
-import type { IpPrefix } from "../../../shared/ip/prefix.ts";
+import { type IpAddress, type IpFamily, ipFromBytes } from "../../../shared/ip/address.ts";
 import { ByteReader } from "../../../shared/netlink/attribute-reader.ts";
 import {
   addressValue,
@@ -11,9 +11,8 @@ import {
 } from "../../../shared/nftables/data-type.ts";
 import type { Element } from "../../../shared/nftables/element.ts";
 import type { NamedSet } from "../../../shared/nftables/set.ts";
-import type { PortmapConfig } from "../config.ts";
-import { mappingsOf, type PortMapping, protocolNumbers, protocols } from "../mappings.ts";
-import type { PublishedPort } from "../published.ts";
+import { mappingsOf, type PortMapping, type PublishedPort, protocolNumbers, protocols } from "../mappings.ts";
+import type { Publication } from "../publication.ts";
 import { chainsOf, type Maps, mapsOf } from "./table.ts";
 
 /** An element and the map that it is in. */
@@ -34,12 +33,8 @@ export interface MappingElements {
 }
 
 /** The elements of one container's mappings of one family. Where a host port is listed twice the first one counts. */
-export function mappingElements(
-  config: PortmapConfig,
-  container: IpPrefix,
-  comment: string,
-): MappingElements[] {
-  const { family } = container.address;
+export function mappingElements({ attachment, config, family, container }: Publication): MappingElements[] {
+  const comment = ownerComment(attachment);
   const maps = mapsOf(family);
   const chains = chainsOf(config, container);
   const seen = new Set<string>();
@@ -72,7 +67,7 @@ export function mappingElements(
 }
 
 /** What stands for all addresses where a key begins with one. */
-export function anyAddress(family: 4 | 6): Uint8Array {
+export function anyAddress(family: IpFamily): Uint8Array {
   return new Uint8Array(family === 4 ? 4 : 16);
 }
 
@@ -84,12 +79,8 @@ interface SourcesElements {
   readonly claim: PlacedElement;
 }
 
-export function sourcesElements(
-  config: PortmapConfig,
-  container: IpPrefix,
-  comment: string,
-): SourcesElements {
-  const { family } = container.address;
+export function sourcesElements({ attachment, config, family, container }: Publication): SourcesElements {
+  const comment = ownerComment(attachment);
   const { sources: chain } = chainsOf(config, container);
   const verdict = chain === undefined ? ({ kind: "return" } as const) : ({ kind: "jump", chain } as const);
   const maps = mapsOf(family);
@@ -151,7 +142,22 @@ export function sameElement(a: Element, b: Element): boolean {
 }
 
 /** All maps of a family. */
-export function allMaps(family: 4 | 6): readonly NamedSet[] {
+export function allMaps(family: IpFamily): readonly NamedSet[] {
   const maps: Maps = mapsOf(family);
   return Object.values(maps);
+}
+
+/** Returns the chain to which an element of a verdict map leads. */
+export function chainOf({ data }: Element): string | undefined {
+  return data !== undefined && "verdict" in data && "chain" in data.verdict ? data.verdict.chain : undefined;
+}
+
+/** Those of some elements that are in a map. */
+export function ofMap(elements: readonly PlacedElement[], { name }: NamedSet): Element[] {
+  return elements.filter(({ map }) => map.name === name).map(({ element }) => element);
+}
+
+/** Returns the ports that elements publish. */
+export function portsOf(elements: readonly PlacedElement[]): PublishedPort[] {
+  return elements.map(publishedPort).filter((port) => port !== undefined);
 }

@@ -1,3 +1,4 @@
+import type { IpFamily } from "../../../shared/ip/address.ts";
 import { deleteChain, flushChain } from "../../../shared/nftables/chain.ts";
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
@@ -10,8 +11,7 @@ import {
   type TableDefinition,
 } from "../../../shared/nftables/table-definition.ts";
 import type { PortmapConfig } from "../config.ts";
-import { allMaps, type PlacedElement } from "./elements.ts";
-import { ofMap } from "./removal.ts";
+import { allMaps, chainOf, ofMap, type PlacedElement } from "./elements.ts";
 import { type Sources, sourcesIn } from "./sources.ts";
 import { formerChainsOf, leadingChain, mapsOf, tableComment, tableOf } from "./table.ts";
 
@@ -22,13 +22,13 @@ import { formerChainsOf, leadingChain, mapsOf, tableComment, tableOf } from "./t
  */
 
 /** Whether a family's table has such chains, of this configuration. */
-export function hasFormerChains(nftables: Nftables, config: PortmapConfig, family: 4 | 6): boolean {
+export function hasFormerChains(nftables: Nftables, config: PortmapConfig, family: IpFamily): boolean {
   const table = tableOf(family);
   return formerChainsOf(config, family).some((name) => nftables.getChain({ table, name }) !== undefined);
 }
 
 /** The commands that put the chains of today in their place; ports whose owner's network is not known stay as they are. */
-export function planRenewal(nftables: Nftables, config: PortmapConfig, family: 4 | 6): Command[] {
+export function planRenewal(nftables: Nftables, config: PortmapConfig, family: IpFamily): Command[] {
   const table = tableOf(family);
   const former = formerChainsOf(config, family).filter(
     (name) => nftables.getChain({ table, name }) !== undefined,
@@ -68,7 +68,7 @@ export function planRenewal(nftables: Nftables, config: PortmapConfig, family: 4
 }
 
 /** For whom each owner's connections are masqueraded, also where it only waits for its address. */
-function sourcesByOwner(nftables: Nftables, family: 4 | 6): Map<string, Sources> {
+function sourcesByOwner(nftables: Nftables, family: IpFamily): Map<string, Sources> {
   const { sources, waiting } = mapsOf(family);
   return new Map(
     [sources, waiting]
@@ -81,7 +81,7 @@ function sourcesByOwner(nftables: Nftables, family: 4 | 6): Map<string, Sources>
 }
 
 /** What leads, or would lead, through a chain to a container. */
-function leadingElements(nftables: Nftables, family: 4 | 6): PlacedElement[] {
+function leadingElements(nftables: Nftables, family: IpFamily): PlacedElement[] {
   const { portChains, addressChains, waiting } = mapsOf(family);
   return [portChains, addressChains, waiting].flatMap((map) =>
     listed(nftables, map).map((element) => ({ map, element })),
@@ -91,8 +91,4 @@ function leadingElements(nftables: Nftables, family: 4 | 6): PlacedElement[] {
 /** None where an earlier version's table has no such map. */
 function listed(nftables: Nftables, map: NamedSet): readonly Element[] {
   return nftables.getSet(map) === undefined ? [] : nftables.listElements(map);
-}
-
-function chainOf({ data }: Element): string | undefined {
-  return data !== undefined && "verdict" in data && "chain" in data.verdict ? data.verdict.chain : undefined;
 }

@@ -1,16 +1,22 @@
-import { type IpAddress, ipFromBytes, sameIp } from "../../../shared/ip/address.ts";
-import type { IpPrefix } from "../../../shared/ip/prefix.ts";
+import { type IpAddress, type IpFamily, ipFromBytes, sameIp } from "../../../shared/ip/address.ts";
 import { ByteReader } from "../../../shared/netlink/attribute-reader.ts";
-import type { Nftables } from "../../../shared/nftables/client.ts";
+import { hasNftables, type Nftables, openNftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { addressValue } from "../../../shared/nftables/data-type.ts";
 import { deleteRule, type ListedRule } from "../../../shared/nftables/rule.ts";
-import type { Holder } from "../gone.ts";
-import { type Holders, portTaken } from "../holders.ts";
-import { type PortMapping, protocolNumbers, protocols } from "../mappings.ts";
-import type { PublishedPort } from "../published.ts";
+import type { Holder } from "../holders/gone.ts";
+import { type Holders, portTaken } from "../holders/holders.ts";
+import {
+  mappingsOf,
+  overlaps,
+  type PortMapping,
+  type PublishedPort,
+  protocolNumbers,
+  protocols,
+} from "../mappings.ts";
+import type { Publication } from "../publication.ts";
 
-export function goTable(family: 4 | 6) {
+function goTable(family: IpFamily) {
   return { family: family === 4 ? "ip" : "ip6", name: "cni_hostport" } as const;
 }
 
@@ -24,7 +30,7 @@ const chains = ["hostports", "hostip_hostports", "masquerading"] as const;
  */
 export function planGoRemoval(
   nftables: Nftables,
-  family: 4 | 6,
+  family: IpFamily,
   containerId: string,
   addresses: readonly IpAddress[],
 ): { readonly commands: readonly Command[]; readonly published: readonly PublishedPort[] } {
@@ -34,7 +40,7 @@ export function planGoRemoval(
   const rules = chains
     .flatMap((chain) => nftables.findRules(table, chain, containerId))
     .filter(({ comment }) => comment === containerId)
-    .filter((rule) => ofFamily.length === 0 || ofFamily.some((address) => names(rule, address)));
+    .filter((rule) => ofFamily.length === 0 || ofFamily.some((address) => mentions(rule, address)));
   return {
     commands: rules.map(deleteRule),
     published: rules.map(publishedByRule).filter((port) => port !== undefined),
@@ -42,7 +48,7 @@ export function planGoRemoval(
 }
 
 /** Whether an address stands in a rule, to be compared with or as destination. */
-export function names({ expressions }: ListedRule, address: IpAddress): boolean {
+function mentions({ expressions }: ListedRule, address: IpAddress): boolean {
   const value = addressValue(address);
   return expressions.some(
     (expression) =>
@@ -65,22 +71,21 @@ interface GoHolders {
  */
 export function planGoTakeover(
   nftables: Nftables,
-  mappings: readonly PortMapping[],
-  { address: own }: IpPrefix,
-  containerId: string | undefined,
+  { attachment: { containerId }, config, family, container: { address: own } }: Publication,
   holders: Holders,
 ): GoHolders {
-  const published = goPorts(nftables, own.family);
+  const mappings = mappingsOf(config.mappings, family);
+  const published = goPorts(nftables, family);
   const held = published.flatMap(({ id, port }) => {
     const mapping = mappings.find((wanted) => overlaps(wanted, port));
-    const isSibling = id !== undefined && id === containerId && !sameIp(port.container, own);
+    const isSibling = id === containerId && !sameIp(port.container, own);
     if (mapping === undefined || isSibling) return [];
     return [{ id, mapping, holder: goHolder(id, port.container) }];
   });
-  const others = held.filter(({ id }) => id === undefined || id !== containerId);
+  const others = held.filter(({ id }) => id !== containerId);
   const isGone = holders.verdicts(others.map(({ holder }) => holder));
   for (const { mapping, holder } of others) if (!isGone(holder)) throw portTaken(mapping, holder);
-  return goRemovals(nftables, own.family, held);
+  return goRemovals(nftables, family, held);
 }
 
 /** What removes the rules of containers that are gone, but lead to an address. */
@@ -108,7 +113,7 @@ interface GoPort {
   readonly port: PublishedPort;
 }
 
-function goPorts(nftables: Nftables, family: 4 | 6): GoPort[] {
+function goPorts(nftables: Nftables, family: IpFamily): GoPort[] {
   const table = goTable(family);
   if (nftables.getTable(table) === undefined) return [];
   return (["hostports", "hostip_hostports"] as const)
@@ -131,7 +136,7 @@ function goHolder(id: string | undefined, address: IpAddress): Holder {
 
 function goRemovals(
   nftables: Nftables,
-  family: 4 | 6,
+  family: IpFamily,
   gone: readonly { readonly id: string | undefined; readonly holder: Holder }[],
 ): GoHolders {
   const removals = new Map<string, IpAddress[]>();
@@ -146,13 +151,8 @@ function goRemovals(
   };
 }
 
-function overlaps({ protocol, hostPort, hostIp }: PortMapping, port: PublishedPort): boolean {
-  if (protocol !== port.protocol || hostPort !== port.hostPort) return false;
-  return hostIp === undefined || port.hostIp === undefined || sameIp(hostIp, port.hostIp);
-}
-
 /** What `[ip daddr A] tcp dport P dnat to A:P` publishes; undefined for other rules. */
-export function publishedByRule({ expressions }: ListedRule): PublishedPort | undefined {
+function publishedByRule({ expressions }: ListedRule): PublishedPort | undefined {
   let loaded: "protocol" | "port" | "address" | "other" = "other";
   const found: { protocol?: number; hostPort?: number; hostIp?: IpAddress } = {};
   let container: IpAddress | undefined;
@@ -179,4 +179,46 @@ export function publishedByRule({ expressions }: ListedRule): PublishedPort | un
 
 function portIn(value: Uint8Array): number {
   return new ByteReader(value).u16be(0);
+}
+
+/**
+ * Whether the Go plugin's nftables backend publishes all ports of a container for its address: rules for each port, to
+ * which the hooks lead, and one that masquerades. Throws SystemError.
+ */
+export function isPublishedByGo({ attachment, config, family, container }: Publication): boolean {
+  if (!hasNftables()) return false;
+  const nftables = openNftables();
+  const { containerId } = attachment;
+  const table = goTable(family);
+  if (nftables.getTable(table) === undefined) return false;
+  // The kernel counts a chain's rules and what leads to it.
+  const isReached = (name: string): boolean =>
+    (nftables.getChain({ table, name })?.uses ?? 0) > nftables.listRules(table, name).length;
+  if (!isReached("hostports_all")) return false;
+  const ports = (["hostports", "hostip_hostports"] as const).flatMap((name) => {
+    const rules = isReached(name) ? nftables.findRules(table, name, containerId) : [];
+    return rules.filter(({ comment }) => comment === containerId).map(publishedByRule);
+  });
+  // A condition may compare addresses, too.
+  const isPlain = config.nftConditions[family].text === "";
+  const isThere = (mapping: PortMapping): boolean =>
+    ports.some(
+      (port) =>
+        port !== undefined && sameIp(port.container, container.address) && isFor(mapping, port, isPlain),
+    );
+  if (!mappingsOf(config.mappings, family).every(isThere)) return false;
+  if (config.masquerade.kind === "off") return true;
+  return nftables
+    .findRules(table, "masquerading", containerId)
+    .some((rule) => rule.comment === containerId && mentions(rule, container.address));
+}
+
+function isFor(wanted: PortMapping, port: PublishedPort, withHostIp: boolean): boolean {
+  const { protocol, hostPort, containerPort, hostIp } = wanted;
+  if (protocol !== port.protocol || hostPort !== port.hostPort || containerPort !== port.containerPort)
+    return false;
+  if (!withHostIp) return true;
+  return hostIp === undefined || port.hostIp === undefined
+    ? hostIp === port.hostIp
+    : sameIp(hostIp, port.hostIp);
 }

@@ -1,5 +1,5 @@
+import { ownerComment } from "../../../shared/cni/owner-comment.ts";
 import { formatIp } from "../../../shared/ip/address.ts";
-import type { IpPrefix } from "../../../shared/ip/prefix.ts";
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import { describeTable } from "../../../shared/nftables/command.ts";
 import {
@@ -8,20 +8,16 @@ import {
   type TableDefinition,
   type TableState,
 } from "../../../shared/nftables/table-definition.ts";
-import type { PortmapConfig } from "../config.ts";
+import type { Publication } from "../publication.ts";
 import { mappingElements, type PlacedElement, sameElement, sourcesElements } from "./elements.ts";
 import { isListed, missingEntries } from "./owners.ts";
 import { mapsOf, tableDefinition } from "./table.ts";
 import { areSiblings } from "./waiting.ts";
 
-/** What is missing of a container's published ports of one family, in words; undefined when all is there. */
-export function firstMissing(
-  nftables: Nftables,
-  config: PortmapConfig,
-  container: IpPrefix,
-  comment: string,
-): string | undefined {
-  const { family } = container.address;
+/** Returns the first thing that is missing of a publication, in words; undefined when all is there. */
+export function missingElement(nftables: Nftables, publication: Publication): string | undefined {
+  const { attachment, config, family, container } = publication;
+  const comment = ownerComment(attachment);
   const whole = tableDefinition(config, container);
   const { owners, waiting } = mapsOf(family);
   const areListed = isListed(nftables, family);
@@ -30,16 +26,14 @@ export function firstMissing(
   const definition = { ...whole, sets };
   const missing = missingInTable(definition, readTableState(nftables, definition));
   if (missing !== undefined) return missing;
-  const elements = mappingElements(config, container, comment).flatMap(
-    ({ mapping, target, chain, claim }) => {
-      const host = mapping.hostIp === undefined ? "" : ` of ${formatIp(mapping.hostIp)}`;
-      const what = `port ${mapping.hostPort}/${mapping.protocol}${host}`;
-      const holder = nftables.getElement(target.map, target.element)?.comment;
-      return (areSiblings(holder, comment) ? [claim] : [target, chain]).map((placed) => ({ what, placed }));
-    },
-  );
+  const elements = mappingElements(publication).flatMap(({ mapping, target, chain, claim }) => {
+    const host = mapping.hostIp === undefined ? "" : ` of ${formatIp(mapping.hostIp)}`;
+    const what = `port ${mapping.hostPort}/${mapping.protocol}${host}`;
+    const holder = nftables.getElement(target.map, target.element)?.comment;
+    return (areSiblings(holder, comment) ? [claim] : [target, chain]).map((placed) => ({ what, placed }));
+  });
   if (config.masquerade.kind !== "off") {
-    const { element, claim } = sourcesElements(config, container, comment);
+    const { element, claim } = sourcesElements(publication);
     const holder = nftables.getElement(element.map, element.element)?.comment;
     const placed = holder === undefined || holder === comment ? element : claim;
     elements.push({ what: `masquerading for ${formatIp(container.address)}`, placed });

@@ -1,4 +1,5 @@
 import { sha512 } from "../../../shared/cni/sha512.ts";
+import type { IpFamily } from "../../../shared/ip/address.ts";
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import { concatenate, interfaceValue, markValue } from "../../../shared/nftables/data-type.ts";
 import type { Element } from "../../../shared/nftables/element.ts";
@@ -19,12 +20,12 @@ const hashLength = 15;
 const portLength = 8;
 
 /** Whether map `owners` lists everything in a family's tables: not in a table that an earlier version made. */
-export function isListed(nftables: Nftables, family: 4 | 6): boolean {
+export function isListed(nftables: Nftables, family: IpFamily): boolean {
   return nftables.getTable(tableOf(family))?.comment === tableComment;
 }
 
 /** What `owners` lists of an owner, as far as it is there and the owner's, and the entries themselves. */
-export function listedElements(nftables: Nftables, family: 4 | 6, owner: string): PlacedElement[] {
+export function listedElements(nftables: Nftables, family: IpFamily, owner: string): PlacedElement[] {
   const maps = mapsOf(family);
   const { entries } = readEntries(nftables, maps, owner, 0);
   const seen = new Set<string>();
@@ -48,7 +49,7 @@ export function listedElements(nftables: Nftables, family: 4 | 6, owner: string)
 /** The entries that `owners` needs besides those that it has, for elements of one owner. */
 export function missingEntries(
   nftables: Nftables,
-  family: 4 | 6,
+  family: IpFamily,
   owner: string,
   wanted: readonly PlacedElement[],
 ): PlacedElement[] {

@@ -1,38 +1,37 @@
-import type { IpPrefix } from "../../../shared/ip/prefix.ts";
+import { ownerComment } from "../../../shared/cni/owner-comment.ts";
+import type { IpFamily } from "../../../shared/ip/address.ts";
 import { sameBytes } from "../../../shared/nftables/bytes.ts";
 import { changeRuleset, type Nftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
 import { addElements, type Element } from "../../../shared/nftables/element.ts";
-import type { NamedSet } from "../../../shared/nftables/set.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
 import { completeTable, readTableState } from "../../../shared/nftables/table-definition.ts";
-import type { PortmapConfig } from "../config.ts";
-import { type Holders, portTaken } from "../holders.ts";
-import { mappingsOf } from "../mappings.ts";
-import type { PublishedPort } from "../published.ts";
+import type { Holders } from "../holders/holders.ts";
+import type { PublishedPort } from "../mappings.ts";
+import type { Publication } from "../publication.ts";
 import {
   allMaps,
   type MappingElements,
   mappingElements,
-  mappingKey,
+  ofMap,
   type PlacedElement,
-  publishedPort,
+  portsOf,
   sameElement,
   sourcesElements,
 } from "./elements.ts";
 import { hasFormerChains, planRenewal } from "./former-chains.ts";
 import { planGoTakeover } from "./go-rules.ts";
-import { holderOf } from "./holder.ts";
+import { deadElements } from "./holders.ts";
 import { missingEntries } from "./owners.ts";
-import { elementsOf, ofMap, planRemoval } from "./removal.ts";
-import { mapsOf, tableDefinition, tableOf } from "./table.ts";
-import { areSiblings, claimFinder, containerIn, outdatedClaims } from "./waiting.ts";
+import { elementsOf, planElementRemoval } from "./removal.ts";
+import { tableDefinition, tableOf } from "./table.ts";
+import { areSiblings, outdatedClaims } from "./waiting.ts";
 
 /** What an ADD changed, to be taken back. */
 interface Published {
   readonly added: readonly PlacedElement[];
   /** Families whose tables were not there before. */
-  readonly madeTables: readonly (4 | 6)[];
+  readonly madeTables: readonly IpFamily[];
   /** What containers published that are gone, and does not lead anywhere any more. */
   readonly takenOver: readonly PublishedPort[];
 }
@@ -45,18 +44,16 @@ interface Published {
  */
 export function publish(
   nftables: Nftables,
-  config: PortmapConfig,
-  containers: readonly IpPrefix[],
-  comment: string,
+  publications: readonly Publication[],
   holders: Holders,
 ): Published {
-  if (containers.some(({ address }) => hasFormerChains(nftables, config, address.family))) {
+  if (publications.some(({ config, family }) => hasFormerChains(nftables, config, family))) {
     changeRuleset(nftables, () => ({
-      commands: containers.flatMap(({ address }) => planRenewal(nftables, config, address.family)),
+      commands: publications.flatMap(({ config, family }) => planRenewal(nftables, config, family)),
     }));
   }
   return changeRuleset(nftables, () => {
-    const plans = containers.map((container) => planFamily(nftables, config, container, comment, holders));
+    const plans = publications.map((publication) => planFamily(nftables, publication, holders));
     return {
       commands: plans.flatMap(({ commands }) => commands),
       added: plans.flatMap(({ added }) => added),
@@ -75,21 +72,19 @@ export function publish(
  */
 export function clearPorts(
   nftables: Nftables,
-  config: PortmapConfig,
-  containers: readonly IpPrefix[],
-  comment: string,
+  publications: readonly Publication[],
   holders: Holders,
 ): PublishedPort[] {
   const done = changeRuleset(nftables, () => {
-    const plans = containers.map((container) => {
-      const { family } = container.address;
-      const mappings = mappingElements(config, container, comment);
-      const ofGo = takeoverOfGo(nftables, config, container, comment, holders);
+    const plans = publications.map((publication) => {
+      const { attachment, family } = publication;
+      const mappings = mappingElements(publication);
+      const ofGo = planGoTakeover(nftables, publication, holders);
       const hasTable = nftables.getTable(tableOf(family)) !== undefined;
-      const dead = hasTable ? deadElements(nftables, mappings, container, comment, holders) : [];
-      const own = hasTable ? elementsOf(nftables, family, comment) : [];
+      const dead = hasTable ? deadElements(nftables, publication, mappings, holders) : [];
+      const own = hasTable ? elementsOf(nftables, family, ownerComment(attachment)) : [];
       return {
-        commands: [...ofGo.commands, ...planRemoval(nftables, family, [...dead, ...own])],
+        commands: [...ofGo.commands, ...planElementRemoval(nftables, family, [...dead, ...own])],
         takenOver: [...ofGo.takenOver, ...portsOf([...dead, ...own])],
       };
     });
@@ -118,7 +113,7 @@ export function unpublish(nftables: Nftables, { added, madeTables }: Published):
           return nftables.listElements(map).length === ours.length;
         });
       if (madeTables.includes(family) && isLast()) return [deleteTable({ family: tableFamily, name })];
-      return planRemoval(nftables, family, present);
+      return planElementRemoval(nftables, family, present);
     }),
   }));
 }
@@ -126,24 +121,19 @@ export function unpublish(nftables: Nftables, { added, madeTables }: Published):
 interface FamilyPlan {
   readonly commands: readonly Command[];
   readonly added: readonly PlacedElement[];
-  readonly madeTable: readonly (4 | 6)[];
+  readonly madeTable: readonly IpFamily[];
   readonly takenOver: readonly PublishedPort[];
 }
 
-function planFamily(
-  nftables: Nftables,
-  config: PortmapConfig,
-  container: IpPrefix,
-  comment: string,
-  holders: Holders,
-): FamilyPlan {
-  const { family } = container.address;
+function planFamily(nftables: Nftables, publication: Publication, holders: Holders): FamilyPlan {
+  const { attachment, config, family, container } = publication;
+  const comment = ownerComment(attachment);
   const definition = tableDefinition(config, container);
   const state = readTableState(nftables, definition);
-  const mappings = mappingElements(config, container, comment);
-  const sources = sourcesElements(config, container, comment);
-  const replaced = state.exists ? deadElements(nftables, mappings, container, comment, holders) : [];
-  const ofGo = takeoverOfGo(nftables, config, container, comment, holders);
+  const mappings = mappingElements(publication);
+  const sources = sourcesElements(publication);
+  const replaced = state.exists ? deadElements(nftables, publication, mappings, holders) : [];
+  const ofGo = planGoTakeover(nftables, publication, holders);
   const isReplaced = ({ map, element }: PlacedElement) =>
     replaced.some((old) => old.map.name === map.name && sameKey(old.element, element));
   const waits = ({ target }: MappingElements) =>
@@ -154,7 +144,7 @@ function planFamily(
     hasAddress === undefined || hasAddress === comment ? sources.element : sources.claim,
   ];
   const claims = [...mappings, sources].map(({ claim }) => claim);
-  const outdated = outdatedClaims(nftables, family, comment, claims, wanted);
+  const outdated = outdatedClaims(nftables, publication, claims, wanted);
   const addedElements = wanted.filter(({ map, element }) => {
     if (!state.exists || isReplaced({ map, element })) return true;
     const present = nftables.getElement(map, element);
@@ -164,12 +154,12 @@ function planFamily(
     return true;
   });
   const added = [...addedElements, ...missingEntries(nftables, family, comment, wanted)];
-  const kept = new Set(definition.chains.map(({ name }) => name));
+  const keptChains = new Set(definition.chains.map(({ name }) => name));
   return {
     commands: [
       ...ofGo.commands,
       ...completeTable(definition, state),
-      ...planRemoval(nftables, family, [...replaced, ...outdated], kept, added),
+      ...planElementRemoval(nftables, family, [...replaced, ...outdated], { keptChains, replacing: added }),
       ...allMaps(family).flatMap((map) => addElements(map, ofMap(added, map))),
     ],
     added,
@@ -178,70 +168,8 @@ function planFamily(
   };
 }
 
-function takeoverOfGo(
-  nftables: Nftables,
-  { mappings }: PortmapConfig,
-  container: IpPrefix,
-  comment: string,
-  holders: Holders,
-) {
-  const wanted = mappingsOf(mappings, container.address.family);
-  return planGoTakeover(nftables, wanted, container, containerIn(comment), holders);
-}
-
 function commentAt(nftables: Nftables, { map, element }: PlacedElement): string | undefined {
   return nftables.getElement(map, element)?.comment;
-}
-
-/**
- * The elements of containers that are gone, but hold one of the ports.
- *
- * @throws CniError code 103 when a holder is not known to be gone.
- */
-function deadElements(
-  nftables: Nftables,
-  mappings: readonly MappingElements[],
-  { address: { family } }: IpPrefix,
-  comment: string,
-  holders: Holders,
-): PlacedElement[] {
-  const overlapping = overlaps(nftables, family);
-  const held = mappings.flatMap((wanted) =>
-    overlapping(wanted)
-      .filter(({ element }) => element.comment !== comment && !areSiblings(element.comment, comment))
-      .map((placed) => ({
-        ...{ mapping: wanted.mapping, owner: placed.element.comment },
-        holder: holderOf(placed.element.comment, publishedPort(placed)?.container),
-      })),
-  );
-  const isGone = holders.verdicts(held.map(({ holder }) => holder));
-  for (const { mapping, holder } of held) if (!isGone(holder)) throw portTaken(mapping, holder);
-  const gone = new Set(held.map(({ owner }) => owner ?? ""));
-  return [...gone].flatMap((owner) => elementsOf(nftables, family, owner));
-}
-
-/** Finds what is published, or waited for, at the same port of the same address of the host, or of all of them. */
-function overlaps(nftables: Nftables, family: 4 | 6) {
-  const { addressTargets: map, portTargets } = mapsOf(family);
-  const claimsOn = claimFinder(nftables, family);
-  let ofAddresses: readonly Element[] | undefined;
-  return ({ mapping, target, claim }: MappingElements): PlacedElement[] => {
-    const port = mappingKey(mapping, undefined);
-    const found = (where: NamedSet, key: Uint8Array): PlacedElement[] => {
-      const element = nftables.getElement(where, { key });
-      return element === undefined ? [] : [{ map: where, element }];
-    };
-    if (mapping.hostIp !== undefined) {
-      return [...found(map, target.element.key), ...found(portTargets, port), ...claimsOn(claim)];
-    }
-    ofAddresses ??= nftables.listElements(map);
-    const sharing = ofAddresses.filter(({ key }) => sameBytes(key.slice(-port.length), port));
-    return [...found(portTargets, port), ...sharing.map((element) => ({ map, element })), ...claimsOn(claim)];
-  };
-}
-
-function portsOf(elements: readonly PlacedElement[]): PublishedPort[] {
-  return elements.map(publishedPort).filter((port) => port !== undefined);
 }
 
 function sameKey(a: Element, b: Element): boolean {

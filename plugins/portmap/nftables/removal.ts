@@ -1,24 +1,36 @@
+import type { AttachmentKey } from "../../../shared/cni/attachment-key.ts";
+import { ownerComment } from "../../../shared/cni/owner-comment.ts";
+import type { IpAddress, IpFamily } from "../../../shared/ip/address.ts";
 import { deleteChain, flushChain } from "../../../shared/nftables/chain.ts";
-import type { Nftables } from "../../../shared/nftables/client.ts";
+import {
+  changeRuleset,
+  changeRulesetPrepared,
+  hasNftables,
+  type Nftables,
+  openNftables,
+} from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
-import { addElements, deleteElements, type Element } from "../../../shared/nftables/element.ts";
-import type { NamedSet } from "../../../shared/nftables/set.ts";
-import { allMaps, type PlacedElement } from "./elements.ts";
+import { addElements, deleteElements } from "../../../shared/nftables/element.ts";
+import { deleteTable } from "../../../shared/nftables/table.ts";
+import type { PublishedPort } from "../mappings.ts";
+import { forgetLeftConnections } from "../stale-connections.ts";
+import { allMaps, chainOf, ofMap, type PlacedElement, publishedPort } from "./elements.ts";
+import { planGoRemoval } from "./go-rules.ts";
 import { isListed, listedElements } from "./owners.ts";
 import { isTransient, tableOf } from "./table.ts";
 import { planHandover } from "./waiting.ts";
 
 /** All elements of an owner. */
-export function elementsOf(nftables: Nftables, family: 4 | 6, owner: string): PlacedElement[] {
+export function elementsOf(nftables: Nftables, family: IpFamily, owner: string): PlacedElement[] {
   return isListed(nftables, family)
     ? listedElements(nftables, family, owner)
     : findElements(nftables, family, owner, (comment) => comment === owner);
 }
 
 /** The elements of a family whose comment begins with a text and fits. Reads all maps. */
-export function findElements(
+function findElements(
   nftables: Nftables,
-  family: 4 | 6,
+  family: IpFamily,
   commentStart: string,
   isMeant: (comment: string) => boolean,
 ): PlacedElement[] {
@@ -30,26 +42,27 @@ export function findElements(
   );
 }
 
-/**
- * The commands that remove elements of a family, and the chains that only they led to. Ports go over to those who wait.
- *
- * @param kept chains that will have other users.
- * @param replacing elements that are added in the place of removed ones.
- */
-export function planRemoval(
+/** What the batch that removes elements adds. */
+interface Replacement {
+  /** Chains that will have other users. */
+  readonly keptChains?: ReadonlySet<string>;
+  /** Elements in the place of removed ones. */
+  readonly replacing?: readonly PlacedElement[];
+}
+
+/** Returns the commands that remove elements, and chains that only they led to. Ports go over to claims on them. */
+export function planElementRemoval(
   nftables: Nftables,
-  family: 4 | 6,
+  family: IpFamily,
   elements: readonly PlacedElement[],
-  kept: ReadonlySet<string> = new Set(),
-  replacing: readonly PlacedElement[] = [],
+  { keptChains = new Set(), replacing = [] }: Replacement = {},
 ): Command[] {
   const table = tableOf(family);
   const users = new Map<string, number>();
   for (const { element } of elements) {
-    const { data } = element;
-    if (data === undefined || !("verdict" in data) || !("chain" in data.verdict)) continue;
-    const { chain } = data.verdict;
-    if (isTransient(chain) && !kept.has(chain)) users.set(chain, (users.get(chain) ?? 0) + 1);
+    const chain = chainOf(element);
+    if (chain !== undefined && isTransient(chain) && !keptChains.has(chain))
+      users.set(chain, (users.get(chain) ?? 0) + 1);
   }
   const unused = [...users].filter(([name, count]) => {
     const uses = nftables.getChain({ table, name })?.uses;
@@ -64,7 +77,76 @@ export function planRemoval(
   ];
 }
 
-/** Those of some elements that are in a map. */
-export function ofMap(elements: readonly PlacedElement[], { name }: NamedSet): Element[] {
-  return elements.filter(({ map }) => map.name === name).map(({ element }) => element);
+const families = [4, 6] as const;
+
+/**
+ * Removes what an attachment has in the kernel's nf_tables, made by this plugin or the Go plugin. Does nothing where
+ * the kernel has no nf_tables.
+ *
+ * @param addresses of the attachment, as far as they are known.
+ * @returns whether a port was published.
+ * @throws SystemError
+ */
+export function removeAttachment(attachment: AttachmentKey, addresses: readonly IpAddress[]): boolean {
+  const owner = ownerComment(attachment);
+  if (!hasNftables()) return false;
+  const nftables = openNftables();
+  return remove(
+    nftables,
+    (family) => elementsOf(nftables, family, owner),
+    (family) => planGoRemoval(nftables, family, attachment.containerId, addresses),
+  );
+}
+
+/**
+ * Removes what owners have whose comment begins with a text and who are gone, and tables in which nothing is left. The
+ * Go plugin's rules do not tell the network, and stay.
+ *
+ * @throws SystemError
+ */
+export function removeGone(commentStart: string, isGone: (owner: string) => boolean): void {
+  if (!hasNftables()) return;
+  const nftables = openNftables();
+  remove(
+    nftables,
+    (family) => findElements(nftables, family, commentStart, isGone),
+    () => ({ commands: [], published: [] }),
+  );
+  changeRuleset(nftables, () => ({
+    commands: families
+      .filter((family) => nftables.getTable(tableOf(family)) !== undefined)
+      .filter((family) => allMaps(family).every((map) => nftables.listElements(map).length === 0))
+      .map((family) => deleteTable(tableOf(family))),
+  }));
+}
+
+function remove(
+  nftables: Nftables,
+  find: (family: IpFamily) => readonly PlacedElement[],
+  further: (family: IpFamily) => Removal,
+): boolean {
+  const plan = (): Removal => {
+    const removals = families.map((family) => {
+      const isThere = nftables.getTable(tableOf(family)) !== undefined;
+      const elements = isThere ? find(family) : [];
+      const ofGo = further(family);
+      const ports = elements.map(publishedPort).filter((port) => port !== undefined);
+      const commands = elements.length === 0 ? [] : planElementRemoval(nftables, family, elements);
+      return { commands: [...commands, ...ofGo.commands], published: [...ports, ...ofGo.published] };
+    });
+    return {
+      commands: removals.flatMap(({ commands }) => commands),
+      published: removals.flatMap(({ published }) => published),
+    };
+  };
+  // When only connections are left nothing tells of them: a call that is killed in between must find the elements.
+  const done = changeRulesetPrepared(nftables, plan, ({ published }) => forgetLeftConnections(published));
+  forgetLeftConnections(done.published);
+  return done.published.length > 0;
+}
+
+/** What is to be done, and what is published until then. */
+interface Removal {
+  readonly commands: readonly Command[];
+  readonly published: readonly PublishedPort[];
 }

@@ -1,3 +1,4 @@
+import type { IpFamily } from "../../../shared/ip/address.ts";
 import {
   formatPrefix,
   type IpPrefix,
@@ -31,7 +32,7 @@ export function sourcesIn(chain: string): Sources | undefined {
 }
 
 /** One of these must hold for a packet that comes from there. */
-export function sourceAlternatives(sources: Sources, family: 4 | 6): words.Statement[][] {
+export function sourceAlternatives(sources: Sources, family: IpFamily): words.Statement[][] {
   if (sources === "any") return [[]];
   const saddr = family === 4 ? "ip saddr" : "ip6 saddr";
   const host = family === 4 ? parsePrefix("127.0.0.0/8") : undefined;

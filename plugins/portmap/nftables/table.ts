@@ -1,4 +1,5 @@
 import { sha512 } from "../../../shared/cni/sha512.ts";
+import type { IpFamily } from "../../../shared/ip/address.ts";
 import { type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
 import { priority } from "../../../shared/nftables/chain.ts";
 import type { TableName } from "../../../shared/nftables/command.ts";
@@ -23,7 +24,7 @@ import { type Sources, sourceAlternatives, sourcesChain, sourcesOf, sourcesPart 
  */
 
 /** The table of a family. */
-export function tableOf(family: 4 | 6): TableName {
+export function tableOf(family: IpFamily): TableName {
   return { family: family === 4 ? "ip" : "ip6", name: "cni_portmap" };
 }
 
@@ -47,7 +48,7 @@ export interface Maps {
   readonly owners: NamedSet;
 }
 
-export function mapsOf(family: 4 | 6): Maps {
+export function mapsOf(family: IpFamily): Maps {
   const table = tableOf(family);
   const address = addressType(family);
   const port = ["inet_proto", "inet_service"] as const;
@@ -63,7 +64,7 @@ export function mapsOf(family: 4 | 6): Maps {
   };
 }
 
-function addressType(family: 4 | 6): DataType {
+function addressType(family: IpFamily): DataType {
   return family === 4 ? "ipv4_addr" : "ipv6_addr";
 }
 
@@ -91,13 +92,13 @@ function masqueradedFor({ masquerade }: PortmapConfig, container: IpPrefix): Sou
 }
 
 /** The chains of a configuration in tables of earlier versions, which marked everybody's connections there. */
-export function formerChainsOf(config: PortmapConfig, family: 4 | 6): readonly string[] {
+export function formerChainsOf(config: PortmapConfig, family: IpFamily): readonly string[] {
   if (config.masquerade.kind !== "mark") return [];
   const suffix = suffixOf(config, family);
   return [`address_${suffix}`, `port_${suffix}`];
 }
 
-function suffixOf({ masquerade, nftConditions }: PortmapConfig, family: 4 | 6, sources?: Sources): string {
+function suffixOf({ masquerade, nftConditions }: PortmapConfig, family: IpFamily, sources?: Sources): string {
   const { text } = nftConditions[family];
   const mark = masquerade.kind === "mark" ? `mark${masquerade.bit}` : "plain";
   const conditional = text === "" ? "" : `${conditionalPart}${sha512(text).slice(0, 12)}`;
@@ -191,7 +192,7 @@ type Leading = "address" | "port";
 /** The chain by which ports lead to containers for which these sources are masqueraded, perhaps nobody. */
 export function leadingChain(
   config: PortmapConfig,
-  family: 4 | 6,
+  family: IpFamily,
   of: Leading,
   sources: Sources | undefined,
 ): ChainDefinition {
@@ -221,7 +222,7 @@ export function leadingChain(
 /** What comes before the translation, in one rule each: the mark for those who are masqueraded, nothing for the rest. */
 function marksOf(
   { masquerade }: PortmapConfig,
-  family: 4 | 6,
+  family: IpFamily,
   sources: Sources | undefined,
 ): words.Statement[][] {
   if (masquerade.kind !== "mark" || sources === undefined) return [[]];

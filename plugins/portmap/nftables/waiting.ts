@@ -1,8 +1,11 @@
-import type { IpAddress } from "../../../shared/ip/address.ts";
+import { lazy } from "../../../shared/basics/lazy.ts";
+import { ownerComment } from "../../../shared/cni/owner-comment.ts";
+import type { IpAddress, IpFamily } from "../../../shared/ip/address.ts";
 import { sameBytes } from "../../../shared/nftables/bytes.ts";
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import type { Element } from "../../../shared/nftables/element.ts";
 import type { NamedSet } from "../../../shared/nftables/set.ts";
+import type { Publication } from "../publication.ts";
 import { anyAddress, type PlacedElement, sourcesClaimStart } from "./elements.ts";
 import { entryValue, hex, keysListed } from "./owners.ts";
 import { mapsOf } from "./table.ts";
@@ -15,7 +18,7 @@ import { mapsOf } from "./table.ts";
  */
 
 /** The container in an owner's comment; undefined where the comment was cut. */
-export function containerIn(owner: string | undefined): string | undefined {
+function containerIn(owner: string | undefined): string | undefined {
   const [, container, ifname, more] = (owner ?? "").split("/");
   return ifname === undefined || more !== undefined ? undefined : container;
 }
@@ -27,21 +30,22 @@ export function areSiblings(owner: string | undefined, other: string): boolean {
 }
 
 /** Finds the claims that overlap with another one: on the same address of the host, or where one is on all of them. */
-export function claimFinder(nftables: Nftables, family: 4 | 6): (claim: PlacedElement) => PlacedElement[] {
+export function claimFinder(nftables: Nftables, family: IpFamily): (claim: PlacedElement) => PlacedElement[] {
   const maps = mapsOf(family);
   const anywhere = hex(anyAddress(family));
   const parts = (placed: PlacedElement) => {
     const value = hex(entryValue(maps, placed));
     return { address: value.slice(0, anywhere.length), port: value.slice(anywhere.length) };
   };
-  let byPort: Map<string, PlacedElement[]> | undefined;
-  return (claim) => {
-    byPort ??= Map.groupBy(
-      nftables.listElements(maps.waiting).map((element) => ({ map: maps.waiting, element })),
+  const byPort = lazy(() =>
+    Map.groupBy(
+      nftables.listElements(maps.waiting).map((element): PlacedElement => ({ map: maps.waiting, element })),
       (placed) => parts(placed).port,
-    );
+    ),
+  );
+  return (claim) => {
     const { address, port } = parts(claim);
-    return (byPort.get(port) ?? []).filter((placed) => {
+    return (byPort().get(port) ?? []).filter((placed) => {
       const { address: other } = parts(placed);
       return address === other || address === anywhere || other === anywhere;
     });
@@ -59,11 +63,11 @@ export function claimsOnAddress(nftables: Nftables, address: IpAddress): Element
 /** What the owner claims of the same ports, or of its address, in another way than it is wanted now. */
 export function outdatedClaims(
   nftables: Nftables,
-  family: 4 | 6,
-  comment: string,
+  { attachment, family }: Publication,
   claims: readonly PlacedElement[],
   wanted: readonly PlacedElement[],
 ): PlacedElement[] {
+  const comment = ownerComment(attachment);
   const maps = mapsOf(family);
   const ports = new Set(claims.map((claim) => hex(entryValue(maps, claim))));
   const places = placesOf(wanted);
@@ -87,7 +91,7 @@ interface Handover {
  */
 export function planHandover(
   nftables: Nftables,
-  family: 4 | 6,
+  family: IpFamily,
   removed: readonly PlacedElement[],
   replacing: readonly PlacedElement[],
 ): Handover {

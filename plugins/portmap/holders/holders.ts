@@ -1,0 +1,78 @@
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
+import type { Request } from "../../../shared/cni/plugin.ts";
+import { formatIp } from "../../../shared/ip/address.ts";
+import { withEvidence } from "./evidence.ts";
+import { type Holder, isGone } from "./gone.ts";
+
+/** Says of holders whether they are gone, for an ADD. */
+export interface Holders {
+  /**
+   * Repeats `work`, which plans under a lock, until it has asked for nobody new. What the answer takes is done in
+   * between, when the lock is free: others must not wait for it.
+   */
+  decide<T>(work: () => T): T;
+  /**
+   * For plans within `decide`: says whether one of these holders is gone. To be asked for all of them at once.
+   *
+   * @throws Undecided
+   */
+  verdicts(holders: readonly Holder[]): (holder: Holder) => boolean;
+}
+
+/** Tells `decide` for whom it has to find out. */
+class Undecided extends Error {
+  readonly holders: readonly Holder[];
+
+  constructor(holders: readonly Holder[]) {
+    super("holders of ports are not known to be gone or not");
+    this.holders = holders;
+  }
+}
+
+type Judge = (holders: readonly Holder[]) => readonly boolean[];
+
+/** @param judge what decides, but for tests. */
+export function createHolders(newcomer: Request, judge: Judge = judgeFor(newcomer)): Holders {
+  const known = new Map<string, boolean>();
+  return {
+    decide(work) {
+      for (;;) {
+        try {
+          return work();
+        } catch (error) {
+          if (!(error instanceof Undecided)) throw error;
+          const verdicts = judge(error.holders);
+          error.holders.forEach((holder, index) => {
+            known.set(nameOf(holder), verdicts[index] ?? false);
+          });
+        }
+      }
+    },
+    verdicts(holders) {
+      const unknown = holders.filter((holder) => !known.has(nameOf(holder)));
+      if (unknown.length > 0) throw new Undecided(unknown);
+      return (holder) => known.get(nameOf(holder)) ?? false;
+    },
+  };
+}
+
+function judgeFor(newcomer: Request): Judge {
+  return (holders) => withEvidence(newcomer, (evidence) => holders.map((holder) => isGone(holder, evidence)));
+}
+
+function nameOf({ words, address }: Holder): string {
+  return `${words} ${address === undefined ? "" : formatIp(address)}`;
+}
+
+/** Says that a port is another container's. */
+export function portTaken(
+  { protocol, hostPort }: { readonly protocol: string; readonly hostPort: number },
+  { words = "somebody unknown", address }: Holder,
+): CniError {
+  const to = address === undefined ? "" : ` (${formatIp(address)})`;
+  return new CniError(
+    ErrorCode.conflict,
+    `host port ${hostPort}/${protocol} is already published for ${words}${to}`,
+    "choose another hostPort or another hostIP for one of the two; if that container is gone, DEL it, or GC its network",
+  );
+}
