@@ -1,23 +1,21 @@
 /**
- * `npm run bench -- WORDS`: with the name of a file *-growth.ts runs that one, which prints its numbers; otherwise
- * compares the speed of our plugins with that of the Go ones (speed.ts).
+ * `npm run bench -- WORDS`: with the name of a subject of growth/ measures that one; otherwise compares the speed of our
+ * plugins with that of the Go ones (speed.ts).
  */
-import { readdirSync } from "node:fs";
+import { measureGrowth, subjects } from "./growth/growth.ts";
 import { speed } from "./speed.ts";
 
-const growths = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith("-growth.ts"))
-  .map((file) => file.slice(0, -3));
 const words = process.argv.slice(2);
-const [name = ""] = words;
+const subject = subjects[words[0] ?? ""];
 
-if (growths.includes(name)) await import(`./${name}.ts`);
+if (subject !== undefined) await measureGrowth(subject);
 else {
   try {
     if (!(await speed(words))) process.exitCode = 1;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
-    console.error(`for one plugin and thousands of attachments: npm run bench -- ${growths.join("|")}`);
+    const names = Object.keys(subjects).join("|");
+    console.error(`for one plugin and thousands of attachments: npm run bench -- ${names}`);
     process.exitCode = 2;
   }
 }
