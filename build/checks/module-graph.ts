@@ -11,7 +11,6 @@ const needed: Readonly<Record<string, string>> = {
   "build/program/cold-functions.ts staleEntries": "a check that a test makes",
   "build/node/addon-code.ts assembly": "the text of the code beside it, as a test shows",
   "build/node/entry-code.ts assembly": "the text of the code beside it, as a test shows",
-  "shared/nftables/rule.ts insertRule": "a test of the order of rules puts one in front",
 };
 
 /** All that is wrong, a sentence each. */
