@@ -3,7 +3,7 @@ import type { Attachment } from "../../shared/cni/attachments.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import type { IpAddress, IpFamily } from "../../shared/ip/address.ts";
 import type { PortmapConfig } from "./config.ts";
-import type { Holders } from "./holders/holders.ts";
+import type { KnownHolders } from "./holders/holders.ts";
 import type { Publication } from "./publication.ts";
 
 /** An attachment that is deleted. */
@@ -39,20 +39,20 @@ export interface Backend {
    */
   assertUsable(publications: readonly Publication[]): void;
   /** Removes what leads to an address from containers that are gone, for an attachment that has it now. */
-  clearAddress(address: IpAddress, attachment: AttachmentKey, holders: Holders): void;
+  clearAddress(address: IpAddress, attachment: AttachmentKey, holders: KnownHolders): void;
   /**
    * Removes what keeps ports from being published by the other backend: rules of containers that are gone, and those
    * of the attachment itself from an earlier ADD.
    *
    * @throws CniError code 103 when a port is another container's.
    */
-  clearPorts(publications: readonly Publication[], holders: Holders): void;
+  clearPorts(publications: readonly Publication[], holders: KnownHolders): void;
   /**
    * Publishes ports. What containers that are gone have of them makes way.
    *
    * @throws CniError code 103 when a port is another container's.
    */
-  add(publications: readonly Publication[], holders: Holders, undo: UndoStack): void;
+  add(publications: readonly Publication[], holders: KnownHolders, undo: UndoStack): void;
   /** Whether `check` is worth trying for what another backend would publish. */
   mayHave(publication: Publication): boolean;
   /** Returns the first thing that is missing, in words; undefined when all is there. */

@@ -14,18 +14,22 @@ import { hasControlCharacter } from "../../shared/iptables/rule.ts";
 import { type PortMapping, validateMappings } from "./mappings.ts";
 import { type Conditions, noConditions, parseConditions } from "./nftables/conditions.ts";
 
-/** What forwards packets: rules of the host's iptables programs, or a table of our own in the kernel's nf_tables. */
+/**
+ * The two ways of forwarding packets: rules of the host's iptables, or our own tables in the kernel's nf_tables.
+ */
 export type BackendName = "iptables" | "nftables";
 
 /** Validated configuration. */
 export interface PortmapConfig {
   readonly backend: BackendName;
-  /** Nobody asked for this backend: the other one would do as well. */
+  /** Whether the configuration names no backend, so that the other one would do as well. */
   readonly isBackendFree: boolean;
   readonly mappings: readonly PortMapping[];
-  /** What makes connections from the host itself and from the container's own network come back the same way. */
+  /**
+   * How connections from the host itself and from the container's own network are made to come back the same way.
+   */
   readonly masquerade: Masquerade;
-  /** For iptables: further words for the rules that lead to the container's chain, one argument each. */
+  /** For iptables: further arguments of the rules that lead to the container's chain. */
   readonly conditions: { readonly 4: readonly string[]; readonly 6: readonly string[] };
   readonly nftConditions: { readonly 4: Conditions; readonly 6: Conditions };
 }
@@ -63,7 +67,7 @@ const schema = configObject({
   ),
 });
 
-/** A configuration whose keys have the right types. What they mean depends on the backend. */
+/** The configuration with keys of the right types, whose meaning depends on the backend. */
 type DecodedConfig = z.output<typeof schema>;
 
 /** Decodes the configuration for ADD, CHECK and STATUS. Throws CniError code 6 (wrong type). */
@@ -163,7 +167,9 @@ function masquerade(decoded: DecodedConfig): Masquerade {
   return { kind: "mark", bit: markMasqBit ?? defaultMarkBit, all: masqAll };
 }
 
-/** A name that iptables takes: 28 characters at most (linux/netfilter/x_tables.h, XT_EXTENSION_MAXNAMELEN). */
+/**
+ * Asserts that iptables takes a name: 28 characters at most (linux/netfilter/x_tables.h, XT_EXTENSION_MAXNAMELEN).
+ */
 function assertChainName(name: string): void {
   if (/^[^\s!-][^\s]{0,27}$/.test(name) && !hasControlCharacter(name) && Buffer.byteLength(name) <= 28)
     return;

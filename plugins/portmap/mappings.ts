@@ -1,14 +1,14 @@
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { type IpAddress, type IpFamily, isUnspecified, parseIp, sameIp } from "../../shared/ip/address.ts";
 
-/** Protocols with ports that can be matched and translated. */
+/** Protocols whose ports can be matched and translated. */
 export const protocols = ["tcp", "udp", "sctp", "dccp"] as const;
 type Protocol = (typeof protocols)[number];
 
-/** Their numbers (linux/in.h). */
+/** The numbers of protocols (linux/in.h). */
 export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132, dccp: 33 };
 
-/** One published port. */
+/** One port to be published. */
 export interface PortMapping {
   readonly protocol: Protocol;
   readonly hostPort: number;
@@ -19,7 +19,7 @@ export interface PortMapping {
   readonly family?: IpFamily;
 }
 
-/** A published port as an installed rule tells it. */
+/** A port that an installed rule publishes. */
 export interface PublishedPort {
   readonly protocol: string;
   readonly hostPort: number;
@@ -29,7 +29,7 @@ export interface PublishedPort {
   readonly containerPort: number;
 }
 
-/** A mapping as the runtime writes it. */
+/** A mapping as the runtime writes it, with types that have been checked. */
 export interface RawMapping {
   readonly hostPort?: number | undefined;
   readonly containerPort?: number | undefined;
@@ -38,7 +38,7 @@ export interface RawMapping {
 }
 
 /**
- * Validates the mappings of `runtimeConfig.portMappings`.
+ * Returns the mappings of `runtimeConfig.portMappings`, validated.
  *
  * @throws CniError code 7 naming the first one that is wrong.
  */

@@ -7,7 +7,7 @@ import { check } from "./check.ts";
 import { configFor, decodeCleanUp, decodeConfig } from "./config.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
-import { createSetup, detectBackend, type Setup, startEarly } from "./setup.ts";
+import { createSetup, detectBackend, type Setup, startPrograms } from "./setup.ts";
 import { status } from "./status.ts";
 import { sweep } from "./sweep.ts";
 
@@ -16,13 +16,13 @@ export const plugin: Plugin = {
   versions: allVersions,
   add: (request) => {
     const setup = setUp(request);
-    startEarly("add", request, setup);
+    startPrograms("add", request, setup);
     return add(request, setup);
   },
   del: (request) => del(request, () => decodeCleanUp(request), new Iptables()),
   check: (request) => {
     const setup = setUp(request);
-    startEarly("check", request, setup);
+    startPrograms("check", request, setup);
     check(request, setup);
   },
   gc: ({ network }, valid) => gc(network, valid, new Iptables()),

@@ -35,7 +35,7 @@ export function createSetup(config: PortmapConfig, iptables: Iptables): Setup {
 }
 
 /** Starts programs that ADD or CHECK will probably need: they take longer to start than to work. */
-export function startEarly(purpose: "add" | "check", request: Request, { config, backend }: Setup): void {
+export function startPrograms(purpose: "add" | "check", request: Request, { config, backend }: Setup): void {
   if (config.mappings.length === 0) return;
   for (const family of likelyFamilies(request)) {
     backend.startEarly(purpose, { attachment: request, config, family });

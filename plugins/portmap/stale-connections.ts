@@ -7,22 +7,22 @@ import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { type PortMapping, type PublishedPort, protocolNumbers } from "./mappings.ts";
 
 /**
- * Protocols whose tracked connections outlive their ends: as long as packets come, they go where the first one went,
- * whatever the rules say by now.
+ * Protocols whose tracked connections have no end: while packets come, they go where the first one went, whatever the
+ * rules are by now.
  */
 export const datagramProtocols: ProtocolNumbers = new Map([
   ["udp", protocolNumbers.udp],
   ["sctp", protocolNumbers.sctp],
 ]);
 
-/** With the container gone, TCP's entries lead nowhere either; some stay for days. */
+/** All protocols: when the container is gone, TCP's entries lead nowhere either, and some stay for days. */
 const allProtocols: ProtocolNumbers = new Map(Object.entries(protocolNumbers));
 
 type ProtocolNumbers = ReadonlyMap<string, number>;
 
 /**
- * After ADD: forgets connections to the published ports that were made before the rules were there. Only those
- * addressed to this host are meant; others happen to have the same port.
+ * Forgets connections to ports of this host that are tracked since before the ports were published. Connections to the
+ * same port of other hosts stay.
  *
  * @throws SystemError
  */
@@ -49,7 +49,7 @@ export function forgetEarlierConnections(mappings: readonly PortMapping[], conta
 }
 
 /**
- * Forgets connections that still lead to containers by these ports, which are published no more.
+ * Forgets connections that lead to containers by these ports, when they are no longer published.
  *
  * @throws SystemError
  */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { parseIp } from "../../../shared/ip/address.ts";
 import { mountedNetns } from "../../../shared/linux/visible-netns.ts";
-import { readLeases } from "./leases.ts";
+import { findLeaseHolders } from "./leases.ts";
 import { noteIn } from "./noted-attachments.ts";
 
 test("leases of an address in all networks; what is no whole lease says nothing", (t) => {
@@ -19,11 +19,11 @@ test("leases of an address in all networks; what is no whole lease says nothing"
   writeFileSync(join(directory, "a", "10.0.0.3"), "c5\r\neth0");
   const address = parseIp("10.0.0.2");
   assert.ok(address !== undefined);
-  assert.deepEqual(readLeases(address, directory), [
+  assert.deepEqual(findLeaseHolders(address, directory), [
     { network: "a", containerId: "c1", ifname: "eth0" },
     { network: "b", containerId: "c2", ifname: "eth1" },
   ]);
-  assert.deepEqual(readLeases(address, join(directory, "nowhere")), []);
+  assert.deepEqual(findLeaseHolders(address, join(directory, "nowhere")), []);
 });
 
 test("what a cached result says of an attachment", () => {

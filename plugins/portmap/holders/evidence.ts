@@ -4,14 +4,14 @@ import { openNetnsIfPresent } from "../../../shared/linux/netns.ts";
 import { openRtnetlink } from "../../../shared/rtnetlink/client.ts";
 import { listLinks } from "../../../shared/rtnetlink/link.ts";
 import type { Evidence } from "./gone.ts";
-import { readLeases } from "./leases.ts";
+import { findLeaseHolders } from "./leases.ts";
 import { readNotes } from "./noted-attachments.ts";
 import { ownersOfLinks, placesOf } from "./places.ts";
 
 /**
- * Lets `work` ask what the host knows just now; each thing is looked up when it is first asked for. Throws SystemError.
+ * Runs `work` with what the host knows just now. Each thing is looked up when it is first asked for. Throws SystemError.
  *
- * @param newcomer the ADD for which it is asked.
+ * @param newcomer the ADD that wants ports or an address.
  */
 export function withEvidence<T>(newcomer: Request, work: (evidence: Evidence) => T): T {
   const rt = openRtnetlink();
@@ -22,8 +22,8 @@ export function withEvidence<T>(newcomer: Request, work: (evidence: Evidence) =>
       newcomer,
       hostEnds: lazy(() => ownersOfLinks(links())),
       noted: lazy(() => readNotes(newcomer, netns)),
-      leases: readLeases,
-      // Where not even the newcomer can be seen, nothing says that somebody else is not there.
+      leases: findLeaseHolders,
+      // If not even the newcomer can be seen, others may be somewhere that cannot be seen either.
       places: (address) =>
         netns === undefined ? undefined : placesOf(rt, links(), address, { owner: newcomer, netns }),
     });
@@ -37,7 +37,7 @@ function openIfPossible(path: string) {
   try {
     return openNetnsIfPresent(path);
   } catch {
-    // It only says less then.
+    // There is less evidence then.
     return undefined;
   }
 }

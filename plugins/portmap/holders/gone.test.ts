@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttachmentKey } from "../../../shared/cni/attachment-key.ts";
 import { type IpAddress, parseIp } from "../../../shared/ip/address.ts";
-import { type Evidence, type Holder, isGone } from "./gone.ts";
+import { type Evidence, type Holder, isHolderGone } from "./gone.ts";
 
 function ip(text: string): IpAddress {
   const address = parseIp(text);
@@ -35,7 +35,7 @@ function verdict(known: {
   places?: ReturnType<Evidence["places"]>;
   newcomer?: AttachmentKey;
 }): boolean {
-  return isGone(holder, {
+  return isHolderGone(holder, {
     newcomer: known.newcomer ?? owner("mynet", "newcomer"),
     hostEnds: () => known.hostEnds ?? [],
     noted: () => known.noted ?? [],
@@ -80,7 +80,7 @@ test("who is not known never makes way", () => {
     ...{ newcomer: other, hostEnds: () => [], noted: () => noted(dead, "gone") },
     ...{ leases: () => [], places: () => [] },
   };
-  assert.equal(isGone(holder, evidence), true);
-  assert.equal(isGone({ ...holder, words: undefined }, evidence), false);
-  assert.equal(isGone({ ...holder, address: undefined }, evidence), false);
+  assert.equal(isHolderGone(holder, evidence), true);
+  assert.equal(isHolderGone({ ...holder, words: undefined }, evidence), false);
+  assert.equal(isHolderGone({ ...holder, address: undefined }, evidence), false);
 });

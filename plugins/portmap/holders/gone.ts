@@ -2,67 +2,67 @@ import { type AttachmentKey, sameAttachment } from "../../../shared/cni/attachme
 import type { IpAddress } from "../../../shared/ip/address.ts";
 
 /*
- * Who is gone, so that what it has published makes way. It is the same for both backends, both families, and whatever
- * plugin made the rules, and it is asked in two places: when a port is wanted that a holder has, and when a holder's
- * port leads to the address that a new container has been given.
+ * Decides which holders of ports are gone, so that their ports can be given to others. The rule is the same for both
+ * backends, both families, and rules of the Go plugin. It is asked in two places: when a port is wanted that a holder
+ * has, and when a holder's port leads to the address that a new container has been given.
  *
- * A holder is a container's attachment. It is gone on evidence only. Neither an equal address (two networks may have
- * the same subnet, and anybody may ask for an address) nor silence (ARP can be switched off) is any.
+ * A holder is a container's attachment. It is gone only on evidence. An equal address is no evidence, since two networks
+ * may have the same subnet and anybody may ask for an address. Silence is none either, since ARP can be switched off.
  *
- * It lives when one of these is there, and nothing else is looked at then:
- *   - its host end: a link on this host whose alias says that it is this attachment's (bridge sets it);
+ * A holder lives, whatever else is found, if one of these exists:
+ *   - its host end: a link on this host whose alias names this attachment (bridge sets it);
  *   - its namespace, which the runtime's cached result of this attachment names.
  *
- * Otherwise it is gone when one of these is the case:
- *   - the runtime's cached results of it name namespaces, and none of them is there any more;
- *   - host-local's lease file of its address, in its own network, names another attachment, which is there: an address
- *     of a network belongs to one container;
- *   - its address is in no network namespace that could be its own: those that veth pairs lead to from here (the
- *     kernel tells them all) and those that processes and mounts show. A namespace is somebody else's where the address
- *     is on the other end of a link whose alias names another attachment, or where it is the new container's own.
+ * Otherwise it is gone if one of these is true:
+ *   - the runtime's cached results of it name namespaces, and none of them exists any more;
+ *   - host-local's lease file of its address, in its own network, names another attachment that lives: an address of a
+ *     network belongs to one container;
+ *   - its address is in no network namespace that could be its own. Looked at are those behind veth pairs of this host,
+ *     of which the kernel knows all, and those of processes and mounts. A namespace is somebody else's if the address is
+ *     on the other end of a link whose alias names another attachment, or if it is the new container's own.
  *
- * Where nothing is known either way it keeps its ports.
+ * Without evidence for either, it keeps its ports.
  */
 
-/** Somebody who has published a port, as far as the rules tell. */
+/** An attachment that has published a port, as far as the rules tell. */
 export interface Holder {
-  /** In words; undefined when the rules do not tell who it is: nobody can say then that it is gone. */
+  /** In words; undefined if the rules do not name it, so that nobody can find out whether it is gone. */
   readonly words: string | undefined;
-  /** Where the port leads. */
+  /** The address to which the port leads. */
   readonly address: IpAddress | undefined;
-  /** Whether the rules say that it is of this network. */
+  /** Whether the rules name this network. */
   isOf(network: string): boolean;
-  /** Whether it is this attachment, as far as the rules tell. */
+  /** Whether the holder is this attachment, as far as the rules tell. */
   is(attachment: AttachmentKey): boolean;
 }
 
-/** An attachment that the runtime has noted, and what is at the path of its namespace. */
+/** An attachment in the runtime's cache, and the state of its network namespace. */
 export interface NotedAttachment {
   readonly owner: AttachmentKey;
-  /** "unknown": another container's, or it cannot be seen from here. */
+  /** "unknown": the path is another container's by now, or cannot be seen from here. */
   readonly namespace: "there" | "gone" | "unknown";
 }
 
-/** A network namespace that has an address, and whose that is, if it is known. */
+/** A network namespace that has an address, with its owner if that is known. */
 export interface Place {
   readonly owner?: AttachmentKey;
 }
 
-/** What the host knows. */
+/** What the host knows about attachments. */
 export interface Evidence {
-  /** The attachment that is being made. */
+  /** The attachment that ADD is creating. */
   readonly newcomer: AttachmentKey;
-  /** Whose the links on the host are that say it. */
+  /** Returns the attachments that aliases of links on the host name. */
   hostEnds(): readonly AttachmentKey[];
   noted(): readonly NotedAttachment[];
-  /** Who has leased the address, in all networks. */
+  /** Returns the attachments that have leased an address, in all networks. */
   leases(address: IpAddress): readonly AttachmentKey[];
-  /** Undefined when not all can be seen. */
+  /** Returns the namespaces that have an address; undefined if some cannot be seen. */
   places(address: IpAddress): readonly Place[] | undefined;
 }
 
 /** Whether the holder is known to be gone, by the rule above. */
-export function isGone(holder: Holder, evidence: Evidence): boolean {
+export function isHolderGone(holder: Holder, evidence: Evidence): boolean {
   const { address } = holder;
   if (holder.words === undefined || address === undefined) return false;
   if (evidence.hostEnds().some((owner) => holder.is(owner))) return false;
@@ -76,7 +76,7 @@ export function isGone(holder: Holder, evidence: Evidence): boolean {
 
 function hasLostLease(holder: Holder, address: IpAddress, evidence: Evidence): boolean {
   const leases = evidence.leases(address).filter(({ network }) => holder.isOf(network));
-  // Files may be left of another time, when the network had them there.
+  // Files of a network that has its leases elsewhere by now may be left.
   return leases.length > 0 && leases.every((owner) => !holder.is(owner) && isThere(owner, evidence));
 }
 

@@ -2,24 +2,25 @@ import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../../shared/cni/plugin.ts";
 import { formatIp } from "../../../shared/ip/address.ts";
 import { withEvidence } from "./evidence.ts";
-import { type Holder, isGone } from "./gone.ts";
+import { type Holder, isHolderGone } from "./gone.ts";
 
-/** Says of holders whether they are gone, for an ADD. */
-export interface Holders {
+/** What an ADD has found out about holders of ports: which of them are gone. */
+export interface KnownHolders {
   /**
-   * Repeats `work`, which plans under a lock, until it has asked for nobody new. What the answer takes is done in
-   * between, when the lock is free: others must not wait for it.
+   * Runs `work`, which plans under a lock, again and again until it asks about no further holders. Whether they are gone is
+   * found out in between, while the lock is free: others must not wait for it.
    */
   decide<T>(work: () => T): T;
   /**
-   * For plans within `decide`: says whether one of these holders is gone. To be asked for all of them at once.
+   * Returns a function that returns whether one of these holders is gone. To be called in plans within `decide`, for all
+   * holders at once.
    *
    * @throws Undecided
    */
   verdicts(holders: readonly Holder[]): (holder: Holder) => boolean;
 }
 
-/** Tells `decide` for whom it has to find out. */
+/** Thrown by `verdicts` to `decide`: these holders have to be looked for. */
 class Undecided extends Error {
   readonly holders: readonly Holder[];
 
@@ -31,8 +32,12 @@ class Undecided extends Error {
 
 type Judge = (holders: readonly Holder[]) => readonly boolean[];
 
-/** @param judge what decides, but for tests. */
-export function createHolders(newcomer: Request, judge: Judge = judgeFor(newcomer)): Holders {
+/**
+ * Returns what is known when an ADD begins: nothing.
+ *
+ * @param judge decides whether holders are gone; another one only for tests.
+ */
+export function createHolders(newcomer: Request, judge: Judge = judgeFor(newcomer)): KnownHolders {
   const known = new Map<string, boolean>();
   return {
     decide(work) {
@@ -57,14 +62,15 @@ export function createHolders(newcomer: Request, judge: Judge = judgeFor(newcome
 }
 
 function judgeFor(newcomer: Request): Judge {
-  return (holders) => withEvidence(newcomer, (evidence) => holders.map((holder) => isGone(holder, evidence)));
+  return (holders) =>
+    withEvidence(newcomer, (evidence) => holders.map((holder) => isHolderGone(holder, evidence)));
 }
 
 function nameOf({ words, address }: Holder): string {
   return `${words} ${address === undefined ? "" : formatIp(address)}`;
 }
 
-/** Says that a port is another container's. */
+/** Returns the error for a port that is another container's. */
 export function portTaken(
   { protocol, hostPort }: { readonly protocol: string; readonly hostPort: number },
   { words = "somebody unknown", address }: Holder,

@@ -4,11 +4,14 @@ import type { AttachmentKey } from "../../../shared/cni/attachment-key.ts";
 import { formatIp, type IpAddress } from "../../../shared/ip/address.ts";
 import { readSmallFile } from "../../../shared/linux/small-file.ts";
 
-/** Where host-local has its leases unless it is told otherwise: a folder for each network. */
+/** The usual place of host-local's leases: a folder for each network. */
 const leaseDirectory = "/var/lib/cni/networks";
 
-/** Who has leased an address, by the files of host-local (ours or Go's): a line for the container, one for the interface. */
-export function readLeases(address: IpAddress, directory = leaseDirectory): AttachmentKey[] {
+/**
+ * Returns the attachments that have leased an address, from the files of host-local (ours or Go's): one line with the
+ * container, one with the interface.
+ */
+export function findLeaseHolders(address: IpAddress, directory = leaseDirectory): AttachmentKey[] {
   const name = formatIp(address);
   return networksIn(directory).flatMap((network) => {
     const text = readIfUsable(join(directory, network, name));

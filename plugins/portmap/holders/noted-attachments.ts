@@ -6,13 +6,14 @@ import { type Netns, openNetnsIfPresent, ownNetns } from "../../../shared/linux/
 import { readSmallFile } from "../../../shared/linux/small-file.ts";
 import type { NotedAttachment } from "./gone.ts";
 
-/** Where libcni notes what it has attached until DEL, unless the runtime tells it otherwise. */
+/** The usual place in which libcni keeps the result of each attachment until DEL. */
 const resultsDirectory = "/var/lib/cni/results";
 
 /**
- * The attachments that libcni has noted with their namespaces. Files that cannot be read say nothing.
+ * Returns the attachments in libcni's cache, with the state of their namespaces. Files that cannot be read are left out.
  *
- * @param newcomer the attachment that is being made, and its namespace: it shows what can be seen from here.
+ * @param newcomer the attachment that ADD is creating.
+ * @param netns its namespace, which shows what can be seen from here.
  */
 export function readNotes(
   newcomer: Request,
@@ -29,7 +30,7 @@ export function readNotes(
   });
 }
 
-/** What a cached result says ("cniCacheV1" of libcni/api.go). Exported for its test. */
+/** Returns the attachment in a cached result ("cniCacheV1" of libcni/api.go). Exported for its test. */
 export function noteIn(
   text: string,
   stateAt: (path: string) => NotedAttachment["namespace"],
@@ -48,7 +49,7 @@ function stateOf(path: string, newcomer: Request, netns: Netns): NotedAttachment
   if (present === undefined) return isWhereSeen(path, newcomer.netns) ? "gone" : "unknown";
   const host = ownNetns();
   try {
-    // The host's own: a container's process has ended, and its number is another one's by now.
+    // The host's own: the container's process has ended, and its PID is another process's by now.
     if (isSame(present, host)) return "gone";
     return isSame(present, netns) ? "unknown" : "there";
   } finally {

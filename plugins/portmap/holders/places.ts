@@ -11,7 +11,7 @@ import { findLinkByIndex, type Link } from "../../../shared/rtnetlink/link.ts";
 import { findNetnsId } from "../../../shared/rtnetlink/netns-id.ts";
 import type { Place } from "./gone.ts";
 
-/** Whose those of the host's links are whose alias tells. */
+/** Returns the attachments that aliases of the host's links name. */
 export function ownersOfLinks(links: readonly Link[]): AttachmentKey[] {
   return links
     .filter(({ kind }) => kind === "veth")
@@ -19,17 +19,16 @@ export function ownersOfLinks(links: readonly Link[]): AttachmentKey[] {
     .filter((owner) => owner !== undefined);
 }
 
-/** The container that is being attached. */
+/** The attachment that ADD is creating. */
 interface Newcomer {
   readonly owner: AttachmentKey;
   readonly netns: Netns;
 }
 
 /**
- * The namespaces that have an address.
+ * Returns the namespaces that have an address; undefined if some cannot be seen.
  *
- * @param links all of the host's.
- * @returns undefined when not all can be seen.
+ * @param links all links of the host.
  * @throws SystemError
  */
 export function placesOf(
@@ -43,7 +42,9 @@ export function placesOf(
   return others && [...beyondVeths, ...others];
 }
 
-/** Of these the kernel tells all, wherever their files and processes are. */
+/**
+ * Returns those behind the host's veth pairs. The kernel knows all of these, wherever their files and processes are.
+ */
 function placesBeyondVeths(
   rt: NetlinkSocket,
   links: readonly Link[],
@@ -72,7 +73,7 @@ function placesBeyondVeths(
   return places;
 }
 
-/** Containers that are not connected by a veth pair: macvlan, a device of the host's. */
+/** Returns those of containers without a veth pair: with macvlan, or a device of the host. */
 function placesElsewhere(address: IpAddress, { netns: newcomers }: Newcomer): Place[] | undefined {
   const places: Place[] = [];
   const skipped = fstatSync(newcomers.fd).ino;

@@ -12,7 +12,7 @@ import { chainMayExist } from "../../../shared/iptables/presence.ts";
 import type { Ruleset } from "../../../shared/iptables/ruleset.ts";
 import type { Backend } from "../backend.ts";
 import type { PortmapConfig } from "../config.ts";
-import type { Holders } from "../holders/holders.ts";
+import type { KnownHolders } from "../holders/holders.ts";
 import { mappingsOf, type PortMapping, type PublishedPort } from "../mappings.ts";
 import type { Publication } from "../publication.ts";
 import { forgetLeftConnections } from "../stale-connections.ts";
@@ -29,7 +29,7 @@ import {
 import { removeContainer, removeStaleChains } from "./removal.ts";
 import { chainsOfPublication, desiredRules, publishedPorts, sharedChainsOf } from "./rules.ts";
 
-/** Publishes ports by rules in table nat of iptables, which are those of the Go plugin line by line. */
+/** Publishes ports by rules in table nat of iptables. They are those of the Go plugin, line by line. */
 export function iptablesBackend(iptables: Iptables): Backend {
   return {
     // Containers of the Go plugin look alike.
@@ -79,7 +79,7 @@ function clearAddress(
   iptables: Iptables,
   address: IpAddress,
   attachment: AttachmentKey,
-  holders: Holders,
+  holders: KnownHolders,
 ): void {
   const own = containerChain(attachment.network, attachment.containerId);
   if (!mayLeadTo(address, own)) return;
@@ -90,11 +90,15 @@ function clearAddress(
   forgetLeftConnections(done?.takenOver ?? []);
 }
 
-/** The rules of iptables come before those of our own tables: a port that they publish would never get there. */
-function clearPorts(iptables: Iptables, { attachment, config, family }: Publication, holders: Holders): void {
+/** Removes rules that would keep ports from our own tables: packets pass the rules of iptables first. */
+function clearPorts(
+  iptables: Iptables,
+  { attachment, config, family }: Publication,
+  holders: KnownHolders,
+): void {
   if (!hasIptables(family) || !chainMayExist(family, "nat", dnatChain)) return;
   const mappings = mappingsOf(config.mappings, family);
-  // What this container itself has got in the past makes way as well.
+  // Rules of the container's own earlier ADD are removed as well.
   const plan = (current: Ruleset) =>
     planTakeover(current, goneChains(attachment, current, mappings, holders));
   const part = unheld(mappings, [dnatChain]);
@@ -102,10 +106,10 @@ function clearPorts(iptables: Iptables, { attachment, config, family }: Publicat
   forgetLeftConnections(done?.takenOver ?? []);
 }
 
-function publish(iptables: Iptables, publication: Publication, holders: Holders, undo: UndoStack): void {
+function publish(iptables: Iptables, publication: Publication, holders: KnownHolders, undo: UndoStack): void {
   const { attachment, config, family, container } = publication;
   const desired = desiredRules(publication);
-  // Rules with conditions may be for other packets than somebody else's: nobody has to make way.
+  // With conditions, the rules may be for other packets than those of a holder, which keeps its port.
   const mappings = config.conditions[family].length > 0 ? [] : mappingsOf(config.mappings, family);
   const plan = (current: Ruleset): Takeover => {
     const held = goneChains(attachment, current, mappings, holders);
@@ -116,7 +120,7 @@ function publish(iptables: Iptables, publication: Publication, holders: Holders,
       takenOver: publishedPorts(current, gone),
     };
   };
-  // A chain of this container's that exists already makes the transaction fail.
+  // If the container's chain exists already, the transaction fails, and the table is read.
   const isLed = mayLeadTo(container.address, desired.chain);
   const shared = unheld(mappings, sharedChainsOf(publication));
   const suffices = (current: Ruleset) =>
@@ -138,7 +142,9 @@ function unheld(mappings: readonly PortMapping[], chains: readonly string[]): Ta
   return { chains, suffices: (current) => !mayBeHeld(current, mappings) };
 }
 
-/** Asserts that somebody else's chain is there, which each family needs: that one family has it will do here. */
+/**
+ * Asserts that the chain of `externalSetMarkChain` exists. ADD needs it in each family, STATUS is content with one.
+ */
 function assertMarkChain(iptables: Iptables, { masquerade }: PortmapConfig, four: Ruleset): void {
   if (masquerade.kind !== "chain" || four.has(masquerade.chain)) return;
   if (hasIptables(6) && iptables.read(6, "nat").has(masquerade.chain)) return;

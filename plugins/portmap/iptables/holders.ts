@@ -7,26 +7,26 @@ import { hasNftables, type Nftables, openNftables } from "../../../shared/nftabl
 import type { TableName } from "../../../shared/nftables/command.ts";
 import { addressValue } from "../../../shared/nftables/data-type.ts";
 import type { Holder } from "../holders/gone.ts";
-import { type Holders, portTaken } from "../holders/holders.ts";
+import { type KnownHolders, portTaken } from "../holders/holders.ts";
 import { overlaps, type PortMapping, type PublishedPort } from "../mappings.ts";
 import { containerChain, containerChainPrefix, dnatChain, parseGoRuleComment } from "./names.ts";
 import { publishedPorts } from "./rules.ts";
 
-/** A container's chain that publishes something already. */
+/** A port that a chain publishes already. */
 interface HeldPort {
   readonly chain: string;
   readonly holder: Holder;
   readonly port: PublishedPort;
 }
 
-/** How many words an entry rule has that has no conditions. */
+/** The number of words of an entry rule without conditions. */
 const plainLength = 12;
 
 /**
- * Chains of others that publish one of these ports. The rule that was there first gets the packets, so one of the two
- * would never see any. Rules with conditions may be for other packets and do not count.
+ * Returns what chains publish of these ports. The rule that was there first gets the packets, so that a second one would
+ * never get any. Rules with conditions may be for other packets and are left out.
  *
- * @param isSpared says which chains do not count, by their names and the network that leading rules say.
+ * @param isSpared returns whether to leave out a chain, by its name and the network in the comment of the leading rule.
  */
 export function holdersOf(
   current: Ruleset,
@@ -37,7 +37,7 @@ export function holdersOf(
   return heldPorts(current, leadingRules(current, mappings), isSpared, isWanted);
 }
 
-/** Chains of others from which ports lead to an address, with conditions or without. */
+/** Returns what chains publish that leads to an address, with conditions or without. */
 export function holdersAt(
   current: Ruleset,
   address: IpAddress,
@@ -74,12 +74,12 @@ export function leadsOnlyTo(current: Ruleset, own: string): boolean {
   });
 }
 
-/** Whether there may be a holder, as far as chain CNI-HOSTPORT-DNAT alone tells. */
+/** Whether one of the ports may have a holder, as far as chain CNI-HOSTPORT-DNAT tells. */
 export function mayBeHeld(current: Ruleset, mappings: readonly PortMapping[]): boolean {
   return leadingRules(current, mappings).length > 0;
 }
 
-/** The rules without conditions that lead to a container's chain for one of these ports. */
+/** Returns the rules without conditions that lead to a container's chain for one of these ports. */
 function leadingRules(current: Ruleset, mappings: readonly PortMapping[]): Rule[] {
   const named = mappings.map(({ hostPort }) => `${hostPort}`);
   return current.rulesWith(dnatChain, named).filter((rule) => {
@@ -118,7 +118,7 @@ export function goneChains(
   { network, containerId }: AttachmentKey,
   current: Ruleset,
   mappings: readonly PortMapping[],
-  holders: Holders,
+  holders: KnownHolders,
 ): string[] {
   const own = containerChain(network, containerId);
   const isSibling = (chain: string, name: string) =>
@@ -135,7 +135,7 @@ export function goneChainsAt(
   { network, containerId }: AttachmentKey,
   current: Ruleset,
   address: IpAddress,
-  holders: Holders,
+  holders: KnownHolders,
 ): string[] {
   const own = containerChain(network, containerId);
   const isSpared = (chain: string, name: string) =>
@@ -145,12 +145,12 @@ export function goneChainsAt(
   return [...new Set(held.filter(({ holder }) => isGone(holder)).map(({ chain }) => chain))];
 }
 
-/** With more chains, to go through all rules of the table costs less than to ask for each chain. */
+/** Up to this many chains, the kernel is asked for each; beyond, reading all rules of the table is faster. */
 const maxChains = 32;
 
 /**
- * Whether iptables may have a rule of another container that leads to an address, found out without a program where
- * iptables is that of nf_tables. Of iptables-legacy only the program tells.
+ * Whether iptables may have a rule of another container that leads to an address. For iptables-nft the kernel tells,
+ * without a program; for iptables-legacy only the program does, so that the answer is true if it is in use.
  *
  * @param own the container's own chain.
  */

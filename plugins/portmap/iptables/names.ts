@@ -5,10 +5,10 @@ export const dnatChain = "CNI-HOSTPORT-DNAT";
 export const markChain = "CNI-HOSTPORT-SETMARK";
 export const masqueradeChain = "CNI-HOSTPORT-MASQ";
 
-/** How the names of containers' chains begin. */
+/** The beginning of the names of containers' chains. */
 export const containerChainPrefix = "CNI-DN-";
 
-/** xt_comment holds 255 bytes and a zero byte (linux/netfilter/xt_comment.h). */
+/** The longest comment: xt_comment holds 255 bytes and a zero byte (linux/netfilter/xt_comment.h). */
 const maxComment = 255;
 
 /** Returns the name of a container's chain, which depends on network and container only, so that DEL finds it. */

@@ -5,7 +5,7 @@ import { type Operation, Transaction } from "../../../shared/iptables/transactio
 import { dnatChain } from "./names.ts";
 import { type DesiredRules, entryFinder, entryWords } from "./rules.ts";
 
-/** Says that a chain of somebody else, which the configuration names, is not there. */
+/** Returns the error for a chain of `externalSetMarkChain` that does not exist. */
 export function noMarkChain(chain: string, programs: string): CniError {
   return new CniError(
     ErrorCode.invalidConfig,
@@ -15,10 +15,10 @@ export function noMarkChain(chain: string, programs: string): CniError {
 }
 
 /**
- * What is to be done so that the table holds the desired rules. Rules are there before the jump to them.
+ * Returns the transaction after which the table holds the desired rules. Rules come before the jump to them.
  *
- * @param gone chains of containers that are gone, which make way.
- * @throws CniError code 7 when a chain of somebody else, which the configuration names, does not exist.
+ * @param gone chains of containers that are gone, which are removed.
+ * @throws CniError code 7 if the chain of `externalSetMarkChain` does not exist.
  */
 export function planPublishing(
   current: Ruleset,
@@ -53,14 +53,14 @@ function addContainerRules(transaction: Transaction, current: Ruleset, desired: 
   const present = entryFinder(leading.map(({ rule }) => rule));
   for (const entry of desired.entries) {
     const same = present(entry);
-    // Whether the conditions of a rule are those asked for cannot be seen, so such a rule is made anew.
+    // Whether a rule has these conditions cannot be seen, so it is replaced.
     if (same.length > 0 && entry.conditions.length === 0) continue;
     for (const rule of same) transaction.deleteRule(dnatChain, rule);
     transaction.append(dnatChain, entryWords(entry));
   }
 }
 
-/** Rules of the container's chain that lead a port to where it was: they come first, and would win. */
+/** Returns rules of the container's chain that lead a wanted port elsewhere: they come first and would win. */
 function outdatedRules(current: Ruleset, desired: DesiredRules): Rule[] {
   const isDnat = (rule: Rule) => rule.at(-2) === "--to-destination";
   const portOf = (rule: Rule) => ruleKey(rule.slice(0, -1));
@@ -71,7 +71,7 @@ function outdatedRules(current: Ruleset, desired: DesiredRules): Rule[] {
     .filter((rule) => isDnat(rule) && wantedPorts.has(portOf(rule)) && !wanted.has(ruleKey(rule)));
 }
 
-/** Removes containers' chains and every rule, whoever made it, that leads to one of them. */
+/** Returns the transaction that removes chains and every rule, whoever made it, that leads to one of them. */
 export function planChainRemoval(current: Ruleset, chains: readonly string[]): Transaction {
   const transaction = new Transaction();
   deleteChains(transaction, current, chains);
@@ -79,8 +79,8 @@ export function planChainRemoval(current: Ruleset, chains: readonly string[]): T
 }
 
 /**
- * Removes one by one what an ADD makes for a container, and then its chain. It fails as a whole where there is more or
- * less than that. Undefined with conditions: how iptables writes them is not known.
+ * Returns the transaction that removes exactly what an ADD makes for a container, rule by rule. It fails as a whole if the
+ * chain holds more or less. Undefined with conditions, since it is not known how iptables writes them.
  */
 export function planExactRemoval({ chain, rules, entries }: DesiredRules): Transaction | undefined {
   if (entries.some(({ conditions }) => conditions.length > 0)) return undefined;
@@ -102,7 +102,9 @@ function deleteChains(transaction: Transaction, current: Ruleset, chains: readon
   }
 }
 
-/** Takes back what an ADD did to the container's own chain and the rules that lead there. */
+/**
+ * Returns the transaction that takes back what an ADD did to the container's chain and the rules that lead there.
+ */
 export function planUnpublishing(current: Ruleset, done: readonly Operation[], chain: string): Transaction {
   if (done.some((operation) => operation.kind === "newChain" && operation.chain === chain)) {
     return planChainRemoval(current, [chain]);
@@ -116,7 +118,9 @@ export function planUnpublishing(current: Ruleset, done: readonly Operation[], c
   return transaction;
 }
 
-/** Takes back the shared chains and jumps that an ADD made, unless somebody else uses one of them by now. */
+/**
+ * Returns the transaction that takes back shared chains and jumps of an ADD, unless somebody else uses one of them.
+ */
 export function planSharedRemoval(current: Ruleset, done: readonly Operation[]): Transaction {
   const transaction = new Transaction();
   const made = done.flatMap(({ kind, chain }) => (kind === "newChain" && current.has(chain) ? [chain] : []));

@@ -25,7 +25,8 @@ export function removeContainer(
   return anyOfFamilies((family) => {
     const present = chains.filter((chain) => chainMayExist(family, "nat", chain));
     if (present.length === 0) return false;
-    // In a legacy table both may exist. Only where one is known not to, the other is known to exist: a start pays.
+    // For a legacy table chainMayExist is true for both names. Only if one of them is known not to exist does the other
+    // one exist, so that the program will be needed.
     if (present.length < chains.length) iptables.startEarly(family, "changing");
     const doomed: Doomed = { family, table: "nat", chains };
     return remove(iptables, doomed, () => chains, guessFor(family, promised, present));
@@ -51,7 +52,7 @@ interface PlannedRemoval extends PlannedRules {
   readonly published: readonly PublishedPort[];
 }
 
-/** Returns the removal of what ADD promised to publish, if that is probably all that is there. */
+/** Returns the removal of what ADD would have published, if that is probably all that exists. */
 function guessFor(
   family: IpFamily,
   promised: Departure["promised"],
@@ -70,7 +71,7 @@ function remove(
   chainsIn: (current: Ruleset) => readonly string[],
   guess?: PlannedRemoval,
 ): boolean {
-  // When only connections are left nothing tells of them: a call that is killed in between must find the rules.
+  // Before the rules, since only they name the ports: a DEL after one that was killed must find them.
   forgetLeftConnections(guess?.published ?? []);
   const plan = (current: Ruleset): PlannedRemoval => {
     const chains = chainsIn(current);
@@ -83,7 +84,7 @@ function remove(
   return published.length > 0;
 }
 
-/** Returns the chains that say of themselves that they belong to this network, of containers that are not listed. */
+/** Returns the chains of a network's containers that are not listed, as the comments of leading rules tell. */
 export function staleChains(
   current: Ruleset,
   network: string,
@@ -95,7 +96,7 @@ export function staleChains(
     const chain = targetOf(rule) ?? "";
     const owner = parseGoRuleComment(commentOf(rule) ?? "");
     if (owner?.network !== network || kept.has(chain) || !chain.startsWith(containerChainPrefix)) continue;
-    // Somebody's own rule may carry a comment like ours; a cut comment does not tell the container.
+    // Somebody may have written a rule with such a comment by hand. A cut comment does not tell the container.
     if (owner.containerId !== undefined && containerChain(network, owner.containerId) !== chain) continue;
     stale.add(chain);
   }

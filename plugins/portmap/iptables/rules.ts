@@ -13,7 +13,7 @@ interface ChainRule {
   readonly rule: Rule;
 }
 
-/** What table nat of one family holds for one container. Rules are in the form of `iptables-save`. */
+/** What table nat holds for one publication. Rules are in the form of `iptables-save`. */
 export interface DesiredRules {
   readonly family: IpFamily;
   /** The container's chain and its rules. */
@@ -29,17 +29,17 @@ export interface DesiredRules {
   readonly requiredChains: readonly string[];
 }
 
-/** A rule that leads to the container's chain: what `iptables-save` prints of it depends on the conditions. */
+/** A rule that leads to the container's chain. How `iptables-save` prints it depends on the conditions. */
 interface EntryRule {
   readonly beforeConditions: Rule;
   readonly conditions: Rule;
   readonly afterConditions: Rule;
 }
 
-/** iptables takes that many ports in one multiport match. */
+/** The most ports in one multiport match of iptables. */
 const maxPorts = 15;
 
-/** Returns all rules of a publication. */
+/** Returns the rules that a publication needs. */
 export function desiredRules({ attachment, config, family, container }: Publication): DesiredRules {
   const { network, containerId } = attachment;
   const { masquerade } = config;
@@ -84,14 +84,14 @@ function requiredChains({ masquerade, mappings }: PortmapConfig, family: IpFamil
   return masquerade.kind === "chain" && mappingsOf(mappings, family).length > 0 ? [masquerade.chain] : [];
 }
 
-/** The arguments of an entry rule as they are given to iptables-restore. */
+/** Returns the arguments of an entry rule, for iptables-restore. */
 export function entryWords({ beforeConditions, conditions, afterConditions }: EntryRule): Rule {
   return [...beforeConditions, ...conditions, ...afterConditions];
 }
 
 /**
- * True when a saved rule is this entry rule. How iptables prints conditions is its own choice, so of a rule with
- * conditions only the rest is compared, and that it has some.
+ * Whether a saved rule is this entry rule. iptables prints conditions in its own way, so of a rule with conditions only
+ * the rest is compared, and that there are some.
  */
 function isEntryRule(entry: EntryRule, saved: Rule): boolean {
   const plain = [...entry.beforeConditions, ...entry.afterConditions];
@@ -105,7 +105,7 @@ function isEntryRule(entry: EntryRule, saved: Rule): boolean {
   return left.length > 0;
 }
 
-/** Finds, among rules that lead to a container's chain, those that are an entry rule. */
+/** Returns a function that returns those of the saved rules that are an entry rule. */
 export function entryFinder(saved: readonly Rule[]): (entry: EntryRule) => readonly Rule[] {
   const byPorts = Map.groupBy(saved, (rule) => rule[rule.indexOf("--dports") + 1]);
   return (entry) =>
@@ -131,7 +131,10 @@ function mappingRules(mapping: PortMapping, masquerade: Masquerade, address: IpP
   ];
 }
 
-/** Whose connections have to be masqueraded for answers to come back through the host: `-s` or nothing for all. */
+/**
+ * Returns the sources whose connections are masqueraded, so that answers come back through the host: `-s` or nothing for
+ * all.
+ */
 function markedSources(masquerade: Masquerade, address: IpPrefix): Rule[] {
   if (masquerade.kind === "off") return [];
   if (masquerade.all) return [[]];
@@ -148,8 +151,8 @@ function hostPrefix(address: string, family: IpFamily): string {
 }
 
 /**
- * Host ports by protocol (in byte order), in portions that one rule can hold. Mappings that the host address keeps
- * out of this family are in it too, as in the Go plugin: such packets find no rule in the container's chain.
+ * Returns host ports by protocol (in byte order), in portions that fit into one rule. Ports whose host address is of the
+ * other family are included, as by the Go plugin: their packets find no rule in the container's chain.
  */
 function portLists(mappings: readonly PortMapping[]): { protocol: string; ports: number[] }[] {
   const lists: { protocol: string; ports: number[] }[] = [];
@@ -187,7 +190,7 @@ function unique(rules: readonly Rule[]): Rule[] {
   return [...new Map(rules.map((rule) => [ruleKey(rule), rule])).values()];
 }
 
-/** Returns the ports that containers' chains publish. After the rules are gone nothing else tells. */
+/** Returns the ports that chains publish. Only these rules know them. */
 export function publishedPorts(current: Ruleset, chains: readonly string[]): PublishedPort[] {
   return portsOfRules(chains.flatMap((chain) => current.rules(chain)));
 }

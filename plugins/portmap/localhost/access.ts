@@ -31,10 +31,10 @@ export function localhostPath(
 }
 
 /**
- * Lets connections to 127.0.0.1 of the host be forwarded to the container: the kernel refuses to send packets with a
- * loopback source through an interface unless its `route_localnet` is set. It is set for the interface behind which
- * the container is directly connected, never for an uplink through which a route happens to lead. The same setting
- * lets everybody behind the interface address the host's 127.0.0.1, which is why that is dropped.
+ * Lets connections to 127.0.0.1 of the host be forwarded to the container. The kernel sends packets with a loopback source
+ * only through interfaces whose `route_localnet` is set. It is set for the interface to which the container is directly
+ * connected, never for an uplink through which a route leads. Since it also lets everybody behind that interface address
+ * the host's 127.0.0.1, such packets are dropped.
  *
  * @throws SystemError
  */
@@ -46,10 +46,10 @@ export function allowLocalhost(iptables: Iptables, path: LocalhostPath, undo: Un
 }
 
 /**
- * What keeps connections to 127.0.0.1 from the container, or does not keep neighbours from the host's, in words;
- * undefined when all is well. Throws SystemError.
+ * Returns what is wrong with 127.0.0.1, in words: connections do not get to the container, or its neighbours get to the
+ * host. Undefined if all is well. Throws SystemError.
  *
- * @param isOurs the Go plugin's containers, which look alike with iptables, have nothing of the second.
+ * @param isOurs whether the second is to be checked: the Go plugin does not keep neighbours out.
  */
 export function localhostRefusal(path: LocalhostPath, isOurs: boolean): string | undefined {
   const name = hostInterface(path);

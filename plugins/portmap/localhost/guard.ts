@@ -18,7 +18,7 @@ import { deleteTable } from "../../../shared/nftables/table.ts";
 import { completeTable, readTableState } from "../../../shared/nftables/table-definition.ts";
 import { chainOf } from "../nftables/elements.ts";
 import { othersPublish } from "./others.ts";
-import { guardChain, planGuard, planRelease } from "./rules.ts";
+import { guardChain, planGuard, planGuardRemoval } from "./rules.ts";
 import {
   interfaceChain,
   interfaceElement,
@@ -45,13 +45,13 @@ export function isOpen(name: string): boolean {
 }
 
 /**
- * Lets the host's 127.0.0.1 lead to a container behind an interface, and nobody there to the host's 127.0.0.1.
+ * Lets the host's 127.0.0.1 lead to a container behind an interface, and keeps everybody there from the host's 127.0.0.1.
  *
  * @param owner the attachment's comment.
  * @throws SystemError, CniError
  */
 export function openFor(iptables: Iptables, owner: string, name: string): void {
-  // The rule comes first and goes last.
+  // The guarding rule is added before the interface is opened, and removed after it is closed.
   if (hasNftables()) {
     const nftables = openNftables();
     changeRuleset(nftables, () => ({ commands: planOpen(nftables, owner, name) }));
@@ -108,11 +108,14 @@ export function closeForStale(
   closeRules(iptables, (owner) => owner.startsWith(commentStart) && isStale(owner));
 }
 
-/** Where the kernel has no nf_tables. The Go plugin's rules are not looked at: nothing tells their interface. */
+/**
+ * Removes guarding rules from iptables, where the kernel has no nf_tables. Rules of the Go plugin do not keep an interface
+ * open, since nothing tells their interface.
+ */
 function closeRules(iptables: Iptables, leaves: (owner: string) => boolean): void {
   if (hasNftables() || !chainMayExist(4, "filter", guardChain)) return;
   iptables.changeIfAvailable(4, "filter", (current) => {
-    const release = planRelease(current, leaves);
+    const release = planGuardRemoval(current, leaves);
     for (const name of release.closing) tryToClose(name);
     return release;
   });
@@ -125,8 +128,8 @@ function close(iptables: Iptables, find: (nftables: Nftables) => Element[]): voi
 }
 
 /**
- * Closes interfaces while it plans: one that cannot be closed has to stay guarded. Returns those that were open until
- * then, which an attempt that is made again does not see: they are closed by now.
+ * Closes interfaces, and returns the commands that remove the guard of those that could be closed. `closed` are those that
+ * were open until then. A second attempt does not see those that the first one has closed.
  */
 function planClosing(nftables: Nftables, iptables: Iptables, leaving: readonly Element[]) {
   const interfaces = nftables.listElements(openInterfaces);
@@ -147,7 +150,7 @@ function planClosing(nftables: Nftables, iptables: Iptables, leaving: readonly E
   return { commands, closed };
 }
 
-/** The kernel counts a chain's rules and what leads to it. */
+/** Whether only leaving publishers use an interface. The kernel counts what leads to a chain, and its rules. */
 function isUnused(nftables: Nftables, element: Element, leaving: readonly Element[]): boolean {
   const chain = chainOf(element) ?? "";
   const uses = nftables.getChain({ table: localhostTable, name: chain })?.uses ?? 0;
@@ -157,7 +160,7 @@ function isUnused(nftables: Nftables, element: Element, leaving: readonly Elemen
 
 type Closing = "closed" | "was closed" | "refused";
 
-/** An interface that others had opened before us stays as it is. */
+/** Closes an interface if this plugin has opened it. */
 function stateAfterClosing(element: Element): Closing {
   return isOpenedByUs(element) ? tryToClose(interfaceOf(element)) : "was closed";
 }
@@ -171,7 +174,7 @@ function tryToClose(name: string): Closing {
   }
 }
 
-/** Somebody may have come to publish ports there before the change was made, but after it was decided. */
+/** Opens an interface again if somebody has begun to publish ports there while it was being closed. */
 function openAgain(name: string): void {
   const isUsed = openNftables().getChain(interfaceChain(name)) !== undefined;
   if (isUsed) ensureSysctl(routeLocalnet(name), "1");

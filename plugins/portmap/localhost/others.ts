@@ -7,8 +7,8 @@ import { mapsOf } from "../nftables/table.ts";
 import { publishers } from "./table.ts";
 
 /**
- * Whether somebody publishes ports who is not among the publishers of table `cni_localhost`: containers of the Go
- * plugin, or of an earlier version. They need `route_localnet`, of which interface is not known. Throws SystemError.
+ * Whether ports are published by others than the publishers of table `cni_localhost`: by the Go plugin, or by an earlier
+ * version. They need `route_localnet` of an interface that is not known. Throws SystemError.
  */
 export function othersPublish(nftables: Nftables, iptables: Iptables): boolean {
   const known = new Set(nftables.listElements(publishers).map(({ comment }) => comment));
@@ -36,12 +36,14 @@ function publishInIptables(nftables: Nftables, iptables: Iptables, known: Owners
       .rules(dnatChain)
       .some((rule) => !chains.has(targetOf(rule) ?? ""));
   } catch {
-    // What cannot be read may be somebody's.
+    // A table that cannot be read may hold somebody's rules.
     return true;
   }
 }
 
-/** The chain of iptables of an attachment, from its comment `NETWORK/CONTAINER/IFNAME`; "" for one that was cut. */
+/**
+ * Returns an attachment's chain of iptables, from its comment `NETWORK/CONTAINER/IFNAME`; "" for a comment that was cut.
+ */
 function chainOfOwner(comment: string | undefined): string {
   const [network = "", container, ifname] = (comment ?? "").split("/");
   return container === undefined || ifname === undefined ? "" : containerChain(network, container);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseRuleset } from "../../../shared/iptables/ruleset.ts";
-import { planGuard, planRelease } from "./rules.ts";
+import { planGuard, planGuardRemoval } from "./rules.ts";
 
 const empty = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n";
 const jump =
@@ -31,19 +31,19 @@ test("the first container makes the chain, and notes that the interface was clos
 
 test("with an interface's last container the setting goes, with the very last one the chain", () => {
   const both = table(guard("n/c1/eth0"), opened(), guard("n/c2/eth0"), guard("n/c3/eth0", "cni1"));
-  const first = planRelease(both, (owner) => owner === "n/c1/eth0");
+  const first = planGuardRemoval(both, (owner) => owner === "n/c1/eth0");
   assert.deepEqual(lines(first.transaction.toText("filter")), [
     `-D CNI-HOSTPORT-LOCAL ${guard("n/c1/eth0")}`,
   ]);
   assert.deepEqual(first.closing, []);
-  const two = planRelease(both, (owner) => owner !== "n/c3/eth0");
+  const two = planGuardRemoval(both, (owner) => owner !== "n/c3/eth0");
   assert.deepEqual(two.closing, ["cni0"]);
   assert.ok(!two.transaction.toText("filter").includes("-X"));
-  const all = planRelease(both, () => true);
+  const all = planGuardRemoval(both, () => true);
   assert.deepEqual(all.closing, ["cni0"]);
   assert.deepEqual(lines(all.transaction.toText("filter")).slice(-2), [
     `-D INPUT ${jump}`,
     "-X CNI-HOSTPORT-LOCAL",
   ]);
-  assert.equal(planRelease(parseRuleset(empty), () => true).transaction.isEmpty, true);
+  assert.equal(planGuardRemoval(parseRuleset(empty), () => true).transaction.isEmpty, true);
 });

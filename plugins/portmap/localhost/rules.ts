@@ -3,9 +3,9 @@ import { hasRule, type Ruleset } from "../../../shared/iptables/ruleset.ts";
 import { Transaction } from "../../../shared/iptables/transaction.ts";
 
 /**
- * What table `cni_localhost` is, in table filter of iptables, for kernels without nf_tables: a rule for each container
- * that publishes ports. As that of kube-proxy it is behind connection tracking, and lets pass what was translated. All
- * of this is pure.
+ * The guard of 127.0.0.1 in table filter of iptables, for kernels without nf_tables, where table `cni_localhost` cannot be:
+ * a rule for each container that publishes ports. As that of kube-proxy, it is behind connection tracking and accepts what
+ * was translated. All of this is pure.
  */
 export const guardChain = "CNI-HOSTPORT-LOCAL";
 
@@ -19,12 +19,16 @@ function guardRule(owner: string, name: string): Rule {
   return ["-i", name, ...answers, "-m", "comment", "--comment", owner, "-j", "DROP"];
 }
 
-/** Says that this plugin has set `route_localnet`, and is to take it back. */
+/** Returns the rule that records that this plugin has set `route_localnet` and has to take it back. */
 function openedRule(name: string): Rule {
   return ["-i", name, "-m", "comment", "--comment", "route_localnet was 0"];
 }
 
-/** @param opens this plugin is about to set `route_localnet`. */
+/**
+ * Returns the transaction that adds the rules of an owner.
+ *
+ * @param opens whether this plugin is about to set `route_localnet`.
+ */
 export function planGuard(current: Ruleset, owner: string, name: string, opens: boolean): Transaction {
   const transaction = new Transaction();
   if (!current.has(guardChain)) transaction.newChain(guardChain);
@@ -35,15 +39,17 @@ export function planGuard(current: Ruleset, owner: string, name: string, opens: 
   return transaction;
 }
 
-/** What goes with some owners. */
+/** What is removed for owners that leave. */
 interface Release {
   readonly transaction: Transaction;
-  /** Interfaces without containers by then that this plugin has opened. */
+  /** Interfaces that this plugin has opened, and that have no containers any more. */
   readonly closing: readonly string[];
 }
 
-/** Removes the rules of the owners that leave, and with an interface's last container the rest. */
-export function planRelease(current: Ruleset, leaves: (owner: string) => boolean): Release {
+/**
+ * Returns the removal of the rules of owners that leave, and of an interface's other rules with its last container.
+ */
+export function planGuardRemoval(current: Ruleset, leaves: (owner: string) => boolean): Release {
   const transaction = new Transaction();
   const rules = current.rules(guardChain);
   const isGuard = (rule: Rule) => targetOf(rule) === "DROP";
@@ -59,7 +65,7 @@ export function planRelease(current: Ruleset, leaves: (owner: string) => boolean
   return { transaction, closing: closing.map(interfaceOf) };
 }
 
-/** The rules of this chain begin with it. */
+/** Returns the interface of a rule of this chain: each begins with it. */
 function interfaceOf([, name = ""]: Rule): string {
   return name;
 }

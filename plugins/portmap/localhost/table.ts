@@ -12,14 +12,14 @@ import { compileRule, inPrefix, verdict, verdictMap } from "../../../shared/nfta
 import type { TableDefinition } from "../../../shared/nftables/table-definition.ts";
 
 /**
- * Keeps containers from 127.0.0.1 of the host, to which `route_localnet` opens the way (the kind of CVE-2020-8558). It is
- * there while a container behind such an interface publishes ports, by either backend. Answers to connections from
- * 127.0.0.1 and packets that others translate to it do not have that destination yet where the rule looks, before
- * connection tracking: so only what was sent to 127.0.0.0/8 is dropped. All of this is pure.
+ * Table `cni_localhost` keeps containers from 127.0.0.1 of the host, which `route_localnet` would let them address (the kind
+ * of CVE-2020-8558). It exists while a container behind such an interface publishes ports, by either backend. Its rule is
+ * before connection tracking, where only packets that were sent to 127.0.0.0/8 have such a destination: answers to
+ * connections from 127.0.0.1, and packets that others translate to it, pass. All of this is pure.
  */
 export const localhostTable: TableName = { family: "ip", name: "cni_localhost" };
 
-/** Interfaces that are open; each leads to a chain of its own, which drops. */
+/** The map of interfaces that are open. Each leads to a chain of its own, which drops. */
 export const openInterfaces = {
   table: localhostTable,
   name: "interfaces",
@@ -28,8 +28,8 @@ export const openInterfaces = {
 } as const satisfies NamedSet;
 
 /**
- * Who publishes ports, by a hash, with the chain of the interface. No rule uses it: the kernel counts what leads to a
- * chain, so it tells which is an interface's last container. The element's comment is the owner.
+ * The map of who publishes ports: a hash of the owner to the chain of the interface, with the owner as comment. No rule
+ * uses it. The kernel counts what leads to a chain, which tells an interface's last container.
  */
 export const publishers = {
   table: localhostTable,
@@ -61,7 +61,7 @@ export const localhostDefinition = lazy((): TableDefinition => {
   };
 });
 
-/** The chain of an interface, and its one rule. */
+/** Returns the chain of an interface, which has one rule. */
 export function interfaceChain(name: string): ChainName {
   const plain = /^[\w.-]+$/.test(name) ? name : sha512(name).slice(0, 16);
   return { table: localhostTable, name: `from-${plain}` };
@@ -71,7 +71,7 @@ export const interfaceRules = lazy((): readonly Rule[] => [
   { expressions: compileRule("ip", [verdict("drop")]) },
 ]);
 
-/** Says that this plugin has set `route_localnet`, and is to take it back. */
+/** The comment of an interface whose `route_localnet` this plugin has set and has to take back. */
 const openedByUs = "route_localnet was 0";
 
 export function interfaceElement(name: string, isOpenedByUs: boolean): Element {
@@ -82,7 +82,7 @@ export function isOpenedByUs({ comment }: Element): boolean {
   return comment === openedByUs;
 }
 
-/** The interface of an element of `openInterfaces`. */
+/** Returns the interface of an element of `openInterfaces`. */
 export function interfaceOf({ key }: Element): string {
   const end = key.indexOf(0);
   return new TextDecoder().decode(end < 0 ? key : key.subarray(0, end));

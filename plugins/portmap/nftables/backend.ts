@@ -8,16 +8,16 @@ import { probe } from "./probe.ts";
 import { clearPorts, publish, unpublish } from "./publish.ts";
 import { removeAttachment, removeGone } from "./removal.ts";
 
-/** Publishes ports by elements of maps, in tables of our own (see `table.ts`). */
+/** Publishes ports by elements of maps in tables of our own; `table.ts` begins with the design. */
 export const nftablesBackend: Backend = {
   tellsOurs: true,
   clearsInAdd: false,
   publishesIdle: () => false,
   startEarly() {
-    // It needs no program.
+    // There is no program to start.
   },
   assertUsable() {
-    // The kernel says it when it refuses the first change.
+    // If the kernel lacks something, it refuses the batch.
   },
   clearAddress(address, attachment, holders) {
     if (!hasNftables()) return;
@@ -26,7 +26,7 @@ export const nftablesBackend: Backend = {
   clearPorts(publications, holders) {
     if (!hasNftables()) return;
     const nftables = openNftables();
-    // With conditions of iptables they may be for other packets.
+    // With conditions of iptables, ports may be for other packets than those of a holder.
     const unconditional = publications.filter(({ config, family }) => config.conditions[family].length === 0);
     forgetLeftConnections(holders.decide(() => clearPorts(nftables, unconditional, holders)));
   },

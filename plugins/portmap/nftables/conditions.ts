@@ -4,11 +4,11 @@ import { type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
 import { interfaceValue, markValue } from "../../../shared/nftables/data-type.ts";
 import { inPrefix, matches, type Statement } from "../../../shared/nftables/statement.ts";
 
-/** What a packet has to be for a network's published ports to count for it. */
+/** The conditions under which a network's published ports are meant by a packet. */
 export interface Conditions {
-  /** The tokens, joined; "" without conditions. The same text means the same conditions. */
+  /** The tokens, joined; "" without conditions. An equal text means equal conditions. */
   readonly text: string;
-  /** One of them must hold; each is a list of statements that must all hold. */
+  /** Lists of statements: all of one list must hold. */
   readonly alternatives: readonly (readonly Statement[])[];
 }
 
@@ -19,13 +19,13 @@ type Reader = (operator: Operator, value: string) => Statement | undefined;
 
 const operators: Readonly<Record<string, Operator>> = { "==": "==", eq: "==", "!=": "!=", ne: "!=" };
 
-/** Each alternative becomes a rule. */
+/** The most alternatives: each becomes a rule. */
 const maxAlternatives = 64;
 
 /**
- * Reads `conditionsV4` and `conditionsV6` in the words of nft: `ip saddr`, `ip daddr` (`ip6 …`), `iifname`, `oifname`
- * and `meta mark`, each with an optional `!=` and a value or `{ value, value }`. There is no nft program to ask, and
- * what is not understood cannot be passed over.
+ * Parses `conditionsV4` or `conditionsV6` in the words of nft: `ip saddr`, `ip daddr` (`ip6 …`), `iifname`, `oifname` and
+ * `meta mark`, each with an optional `!=` and a value or `{ value, value }`. Everything else is refused, since there may be
+ * no nft program to ask.
  *
  * @throws CniError code 2
  */
@@ -61,7 +61,7 @@ function tokenize(text: string): string[] {
   return text.match(/"[^"]*"|[{},]|[^\s{},]+/g) ?? [];
 }
 
-/** How values of the field that begins here are read, and how many tokens name it. */
+/** Returns how to read values of the field that begins at a position, and the number of tokens that name it. */
 function fieldAt(
   tokens: readonly string[],
   position: number,
@@ -82,7 +82,7 @@ function isMeta(word: string): word is "mark" | "iifname" | "oifname" {
   return word === "mark" || word === "iifname" || word === "oifname";
 }
 
-/** One value, or those between braces; none when there is none. */
+/** Returns one value, or those between braces, and the number of their tokens. Empty if there is none. */
 function valuesAt(tokens: readonly string[], position: number): [values: string[], length: number] {
   const first = tokens[position];
   if (first === undefined || "},".includes(first)) return [[], 0];
@@ -101,7 +101,7 @@ function readInterface(field: "iifname" | "oifname"): Reader {
   return (operator, value) => {
     const [, name = "", star = ""] = /^"?([^\s"*/:!=]{1,15})(\*?)"?$/.exec(value) ?? [];
     if (name === "" || Buffer.byteLength(name) > 15) return undefined;
-    // With an asterisk only so many bytes are compared.
+    // With an asterisk only the bytes before it are compared.
     const bytes = star === "*" ? new TextEncoder().encode(name) : interfaceValue(name);
     return matches(field, operator, bytes);
   };

@@ -15,24 +15,26 @@ import { mappingsOf, type PortMapping, type PublishedPort, protocolNumbers, prot
 import type { Publication } from "../publication.ts";
 import { chainsOf, type Maps, mapsOf } from "./table.ts";
 
-/** An element and the map that it is in. */
+/** An element, and the map that it belongs to. */
 export interface PlacedElement {
   readonly map: NamedSet;
   readonly element: Element;
 }
 
-/** What the maps hold for one mapping. */
+/** The elements of one mapping. */
 export interface MappingElements {
   readonly mapping: PortMapping;
   readonly key: Uint8Array;
-  /** Where the port leads, and through which chain. Both have the key of the mapping. */
+  /** The address to which the port leads, and the chain through which. Both have the key of the mapping. */
   readonly target: PlacedElement;
   readonly chain: PlacedElement;
-  /** Stands for both where the port leads to another network of the same container. */
+  /** The claim that replaces both while the port leads to another network of the same container. */
   readonly claim: PlacedElement;
 }
 
-/** The elements of one container's mappings of one family. Where a host port is listed twice the first one counts. */
+/**
+ * Returns the elements of a publication's mappings. If a host port is listed twice, the first mapping counts.
+ */
 export function mappingElements({ attachment, config, family, container }: Publication): MappingElements[] {
   const comment = ownerComment(attachment);
   const maps = mapsOf(family);
@@ -66,16 +68,20 @@ export function mappingElements({ attachment, config, family, container }: Publi
   });
 }
 
-/** What stands for all addresses where a key begins with one. */
+/** Returns the address that means all addresses, in keys that begin with one. */
 export function anyAddress(family: IpFamily): Uint8Array {
   return new Uint8Array(family === 4 ? 4 : 16);
 }
 
-/** What the maps hold for a container's address. */
+/** The elements of a container's address. */
 interface SourcesElements {
-  /** Says for whom connections to the address are masqueraded, perhaps for nobody, and who has published there. */
+  /**
+   * Its verdict leads to whose connections to the address are masqueraded, perhaps nobody's; its comment is the owner.
+   */
   readonly element: PlacedElement;
-  /** Stands for it while another container's is there: two networks may have the same subnet. */
+  /**
+   * The claim that replaces it while the element is another container's: two networks may have the same subnet.
+   */
   readonly claim: PlacedElement;
 }
 
@@ -85,7 +91,7 @@ export function sourcesElements({ attachment, config, family, container }: Publi
   const verdict = chain === undefined ? ({ kind: "return" } as const) : ({ kind: "jump", chain } as const);
   const maps = mapsOf(family);
   const key = addressValue(container.address);
-  // No port: the rest of the claim's key only tells owners apart.
+  // A claim on an address has no port. A hash in its place tells owners apart.
   const address = sourcesClaimStart(container.address);
   const hash = Buffer.from(sha512(comment), "hex");
   const rest = concatenate(hash.subarray(0, key.length), hash.subarray(key.length, key.length + 2));
@@ -95,12 +101,12 @@ export function sourcesElements({ attachment, config, family, container }: Publi
   };
 }
 
-/** How the keys of claims on an address begin: as `owners` lists it. */
+/** Returns the beginning of the keys of claims on an address, which is what `owners` lists. */
 export function sourcesClaimStart(address: IpAddress): Uint8Array {
   return concatenate(addressValue(address), protocolValue(0), portValue(0));
 }
 
-/** The key for a mapping: `[address .] protocol . port`. */
+/** Returns the key of a mapping: `[address .] protocol . port`. */
 export function mappingKey(
   { protocol, hostPort }: Pick<PortMapping, "protocol" | "hostPort">,
   hostIp: IpAddress | undefined,
@@ -109,7 +115,9 @@ export function mappingKey(
   return concatenate(...(hostIp === undefined ? [] : [addressValue(hostIp)]), ...port);
 }
 
-/** The port that an element of a map of targets, or of `waiting`, stands for; undefined for other maps. */
+/**
+ * Returns the port that an element of a map of targets, or of `waiting`, publishes; undefined for other maps.
+ */
 export function publishedPort({ map, element }: PlacedElement): PublishedPort | undefined {
   const { key, data } = element;
   const { portTargets, addressTargets, waiting } = mapsOf(map.table.family === "ip" ? 4 : 6);
@@ -132,7 +140,7 @@ export function publishedPort({ map, element }: PlacedElement): PublishedPort | 
 
 const none = new Uint8Array(0);
 
-/** Whether two elements do and say the same. */
+/** Whether two elements are equal in key, data and comment. */
 export function sameElement(a: Element, b: Element): boolean {
   const data = ({ data: it }: Element): string => {
     if (it === undefined) return "";
@@ -141,7 +149,7 @@ export function sameElement(a: Element, b: Element): boolean {
   return a.comment === b.comment && data(a) === data(b) && Buffer.compare(a.key, b.key) === 0;
 }
 
-/** All maps of a family. */
+/** Returns all maps of a family. */
 export function allMaps(family: IpFamily): readonly NamedSet[] {
   const maps: Maps = mapsOf(family);
   return Object.values(maps);
@@ -152,12 +160,12 @@ export function chainOf({ data }: Element): string | undefined {
   return data !== undefined && "verdict" in data && "chain" in data.verdict ? data.verdict.chain : undefined;
 }
 
-/** Those of some elements that are in a map. */
+/** Returns those of the elements that belong to a map. */
 export function ofMap(elements: readonly PlacedElement[], { name }: NamedSet): Element[] {
   return elements.filter(({ map }) => map.name === name).map(({ element }) => element);
 }
 
 /** Returns the ports that elements publish. */
-export function portsOf(elements: readonly PlacedElement[]): PublishedPort[] {
+export function portsOfElements(elements: readonly PlacedElement[]): PublishedPort[] {
   return elements.map(publishedPort).filter((port) => port !== undefined);
 }

@@ -16,18 +16,21 @@ import { type Sources, sourcesIn } from "./sources.ts";
 import { formerChainsOf, leadingChain, mapsOf, tableComment, tableOf } from "./table.ts";
 
 /*
- * Earlier versions had one chain for the containers of all networks, and it marked every connection: beside whoever
- * masquerades what has the mark, clients were not seen as they are. The next ADD of the same conditions and mark bit
- * lets the ports of all containers go through the chains of their networks.
+ * Earlier versions had one chain for the containers of all networks, and it marked every connection: if somebody else
+ * masquerades packets with this mark, clients were not seen with their own address. The next ADD with the same conditions
+ * and mark bit moves the ports of all containers to the chains of their networks.
  */
 
-/** Whether a family's table has such chains, of this configuration. */
+/** Whether a family's table has such chains for this configuration. */
 export function hasFormerChains(nftables: Nftables, config: PortmapConfig, family: IpFamily): boolean {
   const table = tableOf(family);
   return formerChainsOf(config, family).some((name) => nftables.getChain({ table, name }) !== undefined);
 }
 
-/** The commands that put the chains of today in their place; ports whose owner's network is not known stay as they are. */
+/**
+ * Returns the commands that replace these chains by those of today. Ports stay as they are if their owner's network is not
+ * known.
+ */
 export function planRenewal(nftables: Nftables, config: PortmapConfig, family: IpFamily): Command[] {
   const table = tableOf(family);
   const former = formerChainsOf(config, family).filter(
@@ -67,7 +70,7 @@ export function planRenewal(nftables: Nftables, config: PortmapConfig, family: I
   ];
 }
 
-/** For whom each owner's connections are masqueraded, also where it only waits for its address. */
+/** Returns whose connections are masqueraded, by owner, even if it only waits for its address. */
 function sourcesByOwner(nftables: Nftables, family: IpFamily): Map<string, Sources> {
   const { sources, waiting } = mapsOf(family);
   return new Map(
@@ -80,7 +83,7 @@ function sourcesByOwner(nftables: Nftables, family: IpFamily): Map<string, Sourc
   );
 }
 
-/** What leads, or would lead, through a chain to a container. */
+/** Returns the elements, and claims, that lead through a chain to a container. */
 function leadingElements(nftables: Nftables, family: IpFamily): PlacedElement[] {
   const { portChains, addressChains, waiting } = mapsOf(family);
   return [portChains, addressChains, waiting].flatMap((map) =>
@@ -88,7 +91,7 @@ function leadingElements(nftables: Nftables, family: IpFamily): PlacedElement[] 
   );
 }
 
-/** None where an earlier version's table has no such map. */
+/** Returns the elements of a map; none if an earlier version's table has no such map. */
 function listed(nftables: Nftables, map: NamedSet): readonly Element[] {
   return nftables.getSet(map) === undefined ? [] : nftables.listElements(map);
 }

@@ -5,7 +5,7 @@ import type { Command } from "../../../shared/nftables/command.ts";
 import { addressValue } from "../../../shared/nftables/data-type.ts";
 import { deleteRule, type ListedRule } from "../../../shared/nftables/rule.ts";
 import type { Holder } from "../holders/gone.ts";
-import { type Holders, portTaken } from "../holders/holders.ts";
+import { type KnownHolders, portTaken } from "../holders/holders.ts";
 import {
   mappingsOf,
   overlaps,
@@ -20,13 +20,14 @@ function goTable(family: IpFamily) {
   return { family: family === 4 ? "ip" : "ip6", name: "cni_hostport" } as const;
 }
 
-/** Those of the Go plugin's chains that hold rules of containers. */
+/** The Go plugin's chains that hold rules of containers. */
 const chains = ["hostports", "hostip_hostports", "masquerading"] as const;
 
 /**
- * What removes what the Go plugin's nftables backend has made for a container, and what that publishes. Its rules tell
- * the container's ID only, so those of the container's other networks look alike: where the addresses of this network are
- * known, only rules that name one of them are removed; otherwise all of the container, as the Go plugin does.
+ * Returns the commands that remove what the Go plugin's nftables backend has made for a container, and what that
+ * publishes. Its rules have only the container's ID, so that those of the container's other networks look alike. If
+ * addresses of this network are known, only rules that name one of them are removed; otherwise all of the container, as by
+ * the Go plugin.
  */
 export function planGoRemoval(
   nftables: Nftables,
@@ -47,7 +48,7 @@ export function planGoRemoval(
   };
 }
 
-/** Whether an address stands in a rule, to be compared with or as destination. */
+/** Whether a rule names an address, to compare with or as destination. */
 function mentions({ expressions }: ListedRule, address: IpAddress): boolean {
   const value = addressValue(address);
   return expressions.some(
@@ -57,22 +58,22 @@ function mentions({ expressions }: ListedRule, address: IpAddress): boolean {
   );
 }
 
-/** What makes room, where the Go plugin's rules publish one of the ports for a container that is gone. */
+/** The removal of the Go plugin's rules of containers that are gone. */
 interface GoHolders {
   readonly commands: readonly Command[];
   readonly takenOver: readonly PublishedPort[];
 }
 
 /**
- * Its rules come before ours: a port that they publish would never get to ours. Those for another address of the
- * same container are left alone: they are another network's.
+ * Returns the removal of the Go plugin's rules that keep ports from ours: packets pass its rules first. Rules for another
+ * address of the same container are another network's and stay.
  *
  * @throws CniError code 103 when a holder is not known to be gone.
  */
 export function planGoTakeover(
   nftables: Nftables,
   { attachment: { containerId }, config, family, container: { address: own } }: Publication,
-  holders: Holders,
+  holders: KnownHolders,
 ): GoHolders {
   const mappings = mappingsOf(config.mappings, family);
   const published = goPorts(nftables, family);
@@ -88,12 +89,12 @@ export function planGoTakeover(
   return goRemovals(nftables, family, held);
 }
 
-/** What removes the rules of containers that are gone, but lead to an address. */
+/** Returns the removal of the Go plugin's rules of containers that are gone, but lead to an address. */
 export function planGoRemovalAt(
   nftables: Nftables,
   address: IpAddress,
   containerId: string,
-  holders: Holders,
+  holders: KnownHolders,
 ): GoHolders {
   const published = goPorts(nftables, address.family);
   const held = published
@@ -107,7 +108,7 @@ export function planGoRemovalAt(
   );
 }
 
-/** A port that the Go plugin's rules publish, and the container's ID. */
+/** A port that the Go plugin's rules publish, and the ID of the container. */
 interface GoPort {
   readonly id: string | undefined;
   readonly port: PublishedPort;
@@ -124,7 +125,7 @@ function goPorts(nftables: Nftables, family: IpFamily): GoPort[] {
     });
 }
 
-/** The rules do not tell the network, so that no lease can say that its holder is gone. */
+/** Returns the holder of a rule. Since rules do not tell the network, no lease can show that it is gone. */
 function goHolder(id: string | undefined, address: IpAddress): Holder {
   return {
     words: id === undefined ? undefined : `container ${id}`,
@@ -151,7 +152,7 @@ function goRemovals(
   };
 }
 
-/** What `[ip daddr A] tcp dport P dnat to A:P` publishes; undefined for other rules. */
+/** Returns the port that `[ip daddr A] tcp dport P dnat to A:P` publishes; undefined for other rules. */
 function publishedByRule({ expressions }: ListedRule): PublishedPort | undefined {
   let loaded: "protocol" | "port" | "address" | "other" = "other";
   const found: { protocol?: number; hostPort?: number; hostIp?: IpAddress } = {};

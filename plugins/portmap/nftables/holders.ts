@@ -8,17 +8,23 @@ import type { Command } from "../../../shared/nftables/command.ts";
 import { addressValue } from "../../../shared/nftables/data-type.ts";
 import type { NamedSet } from "../../../shared/nftables/set.ts";
 import type { Holder } from "../holders/gone.ts";
-import { type Holders, portTaken } from "../holders/holders.ts";
+import { type KnownHolders, portTaken } from "../holders/holders.ts";
 import type { PublishedPort } from "../mappings.ts";
 import type { Publication } from "../publication.ts";
-import { type MappingElements, mappingKey, type PlacedElement, portsOf, publishedPort } from "./elements.ts";
+import {
+  type MappingElements,
+  mappingKey,
+  type PlacedElement,
+  portsOfElements,
+  publishedPort,
+} from "./elements.ts";
 import { planGoRemovalAt } from "./go-rules.ts";
 import { elementsOf, planElementRemoval } from "./removal.ts";
 import { mapsOf } from "./table.ts";
 import { areSiblings, claimFinder, claimsOnAddress } from "./waiting.ts";
 
 /**
- * The elements of containers that are gone, but hold one of the ports.
+ * Returns the elements of containers that are gone, but hold one of the ports.
  *
  * @throws CniError code 103 when a holder is not known to be gone.
  */
@@ -26,7 +32,7 @@ export function deadElements(
   nftables: Nftables,
   { attachment, family }: Publication,
   mappings: readonly MappingElements[],
-  holders: Holders,
+  holders: KnownHolders,
 ): PlacedElement[] {
   const comment = ownerComment(attachment);
   const overlapping = overlapFinder(nftables, family);
@@ -44,7 +50,10 @@ export function deadElements(
   return [...gone].flatMap((owner) => elementsOf(nftables, family, owner));
 }
 
-/** Finds what is published, or waited for, at the same port of the same address of the host, or of all of them. */
+/**
+ * Returns a function that finds elements and claims at a mapping's port: at the same address of the host, or if one of the
+ * two is for all its addresses.
+ */
 function overlapFinder(nftables: Nftables, family: IpFamily) {
   const { addressTargets: map, portTargets } = mapsOf(family);
   const claimsOn = claimFinder(nftables, family);
@@ -64,10 +73,10 @@ function overlapFinder(nftables: Nftables, family: IpFamily) {
 }
 
 /**
- * Removes everything of containers that are gone, but have published ports which lead to an address. Takes no lock where
- * there is none. Who has published there, `sources` and the claims on it tell; the Go plugin's rules are read.
+ * Removes everything of containers that are gone, but have published ports that lead to an address. Ours are found by
+ * `sources` and claims on the address, the Go plugin's by reading its rules. Takes no lock if there are none.
  *
- * @param attachment whose the address is now.
+ * @param attachment the one that has the address now.
  * @returns what was published.
  * @throws NftablesRefusal
  */
@@ -75,7 +84,7 @@ export function clearAddress(
   nftables: Nftables,
   address: IpAddress,
   attachment: AttachmentKey,
-  holders: Holders,
+  holders: KnownHolders,
 ): readonly PublishedPort[] {
   const plan = () => planClearing(nftables, address, attachment, holders);
   if (holders.decide(plan).commands.length === 0) return [];
@@ -91,7 +100,7 @@ function planClearing(
   nftables: Nftables,
   address: IpAddress,
   attachment: AttachmentKey,
-  holders: Holders,
+  holders: KnownHolders,
 ): Clearing {
   const { family } = address;
   const own = ownerComment(attachment);
@@ -113,11 +122,11 @@ function planClearing(
       ...ofGo.commands,
       ...(elements.length === 0 ? [] : planElementRemoval(nftables, family, elements)),
     ],
-    takenOver: [...ofGo.takenOver, ...portsOf(elements)],
+    takenOver: [...ofGo.takenOver, ...portsOfElements(elements)],
   };
 }
 
-/** Who has an element, by its comment. */
+/** Returns the holder that the comment of an element names. */
 function elementHolder(comment: string | undefined, address: IpAddress | undefined): Holder {
   return {
     words: ownerInWords(comment),
@@ -127,7 +136,7 @@ function elementHolder(comment: string | undefined, address: IpAddress | undefin
   };
 }
 
-/** An owner's comment as people say it; a cut one stays as it is. */
+/** Returns an owner's comment in words; a comment that was cut stays as it is. */
 function ownerInWords(comment: string | undefined): string | undefined {
   const [network, container, ifname, more] = (comment ?? "").split("/");
   if (ifname === undefined || more !== undefined) return comment;

@@ -58,7 +58,7 @@ function problemOf(nftables: Nftables, { map, element }: PlacedElement): string 
     : `is ${present.comment ?? "somebody unknown"}'s in ${where}`;
 }
 
-/** The first part of a table that is not as it is defined. */
+/** Returns the first part of a table that is not as defined, in words. */
 function missingInTable(definition: TableDefinition, state: TableState): string | undefined {
   const table = describeTable(definition.table);
   if (!state.exists) return `table ${table} not found`;

@@ -7,24 +7,29 @@ import { anyAddress, type PlacedElement } from "./elements.ts";
 import { type Maps, mapsOf, tableComment, tableOf } from "./table.ts";
 
 /*
- * Map `owners` lists what an owner has in the other maps, so that DEL finds it by key: reading whole maps for their
- * comments takes longer with every container on the host. Entries are made and deleted in one batch with what they
- * list. Key: a hash of the owner . a number from 0 on. Value: address . protocol . port, as the other maps' keys have
- * them; without an address (all zero) it is a key of the maps of all addresses, without a protocol one of `sources`.
- * A port is listed in the same way where its owner only waits for it; what an owner has in `waiting` is found there.
+ * Map `owners` lists the keys that an owner has in the other maps, so that DEL finds them: reading whole maps for their
+ * comments takes longer with every container on the host. An entry is added and deleted in one batch with what it lists.
+ *
+ * Key: a hash of the owner . a number from 0 on. Value: address . protocol . port, as in the keys of the other maps.
+ * Without an address (all zero) it is a key of the maps for all addresses; without a protocol, one of `sources`. Ports that
+ * an owner is still waiting for are listed the same way; the claims themselves are in `waiting`.
  */
 
-/** As many digits of the hash as an interface's name has room for, which is the type that nft shows as text. */
+/** Digits of the hash: as many as fit into an interface's name, the type that nft shows as text. */
 const hashLength = 15;
-/** A protocol and a port in a concatenation. */
+/** Bytes of a protocol and a port in a concatenation. */
 const portLength = 8;
 
-/** Whether map `owners` lists everything in a family's tables: not in a table that an earlier version made. */
+/**
+ * Whether map `owners` lists everything in a family's table, which is not so if an earlier version made the table.
+ */
 export function isListed(nftables: Nftables, family: IpFamily): boolean {
   return nftables.getTable(tableOf(family))?.comment === tableComment;
 }
 
-/** What `owners` lists of an owner, as far as it is there and the owner's, and the entries themselves. */
+/**
+ * Returns the elements that `owners` lists for an owner, if they exist and are its own, and the entries themselves.
+ */
 export function listedElements(nftables: Nftables, family: IpFamily, owner: string): PlacedElement[] {
   const maps = mapsOf(family);
   const { entries } = readEntries(nftables, maps, owner, 0);
@@ -46,7 +51,7 @@ export function listedElements(nftables: Nftables, family: IpFamily, owner: stri
   ];
 }
 
-/** The entries that `owners` needs besides those that it has, for elements of one owner. */
+/** Returns the entries that `owners` lacks for elements of an owner. */
 export function missingEntries(
   nftables: Nftables,
   family: IpFamily,
@@ -65,7 +70,7 @@ export function missingEntries(
   });
 }
 
-/** An owner's entries, up to the first number that is not taken, or so many that are not. */
+/** Returns an owner's entries and the keys that are free, up to the given number of free ones, at least one. */
 function readEntries(nftables: Nftables, { owners }: Maps, owner: string, wantedFree: number) {
   const hash = interfaceValue(sha512(owner).slice(0, hashLength));
   const entries: Element[] = [];
@@ -79,7 +84,7 @@ function readEntries(nftables: Nftables, { owners }: Maps, owner: string, wanted
   return { entries, free };
 }
 
-/** What stands in `owners` for an element of another map. */
+/** Returns the value in `owners` for an element of another map. */
 export function entryValue(maps: Maps, { map, element: { key } }: PlacedElement): Uint8Array {
   if (map.name === maps.waiting.name) return key.slice(0, noAddress(maps).length + portLength);
   if (map.name === maps.sources.name) return concatenate(key, new Uint8Array(portLength));
@@ -87,7 +92,7 @@ export function entryValue(maps: Maps, { map, element: { key } }: PlacedElement)
   return concatenate(noAddress(maps), key);
 }
 
-/** The keys that a value of `owners` stands for, and the maps that they are of. */
+/** Returns the keys that a value of `owners` stands for, with their maps. */
 export function keysListed(maps: Maps, value: Uint8Array) {
   const { length } = noAddress(maps);
   const [address, port] = [value.slice(0, length), value.slice(length)];

@@ -10,8 +10,8 @@ import { tableDefinition, tableOf } from "./table.ts";
 const nothing: TableState = { exists: false, sets: new Set(), chains: new Set(), rules: [] };
 
 /**
- * Finds out whether the kernel would take our table: it is asked to make the table under another name and then to do
- * something impossible, so that it looks at everything and keeps nothing.
+ * Asserts that the kernel would take our table. It is asked to make the table under another name and then to do something
+ * impossible in the same batch, so that it checks everything and keeps nothing.
  *
  * @throws NftablesRefusal naming the part that the kernel lacks.
  */

@@ -6,7 +6,7 @@ import type { Command } from "../../../shared/nftables/command.ts";
 import { addElements, type Element } from "../../../shared/nftables/element.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
 import { completeTable, readTableState } from "../../../shared/nftables/table-definition.ts";
-import type { Holders } from "../holders/holders.ts";
+import type { KnownHolders } from "../holders/holders.ts";
 import type { PublishedPort } from "../mappings.ts";
 import type { Publication } from "../publication.ts";
 import {
@@ -15,7 +15,7 @@ import {
   mappingElements,
   ofMap,
   type PlacedElement,
-  portsOf,
+  portsOfElements,
   sameElement,
   sourcesElements,
 } from "./elements.ts";
@@ -27,25 +27,25 @@ import { elementsOf, planElementRemoval } from "./removal.ts";
 import { tableDefinition, tableOf } from "./table.ts";
 import { areSiblings, outdatedClaims } from "./waiting.ts";
 
-/** What an ADD changed, to be taken back. */
+/** What an ADD has changed, so that it can be taken back. */
 interface Published {
   readonly added: readonly PlacedElement[];
-  /** Families whose tables were not there before. */
+  /** Families whose tables it has created. */
   readonly madeTables: readonly IpFamily[];
-  /** What containers published that are gone, and does not lead anywhere any more. */
+  /** Ports of containers that are gone, which lead there no longer. */
   readonly takenOver: readonly PublishedPort[];
 }
 
 /**
- * Publishes a container's ports for all its addresses, in one batch. Elements of containers that are gone make way;
- * a port that another network of the same container has is waited for.
+ * Publishes ports of all families in one batch. Elements of containers that are gone are replaced. For a port that another
+ * network of the same container has, a claim is added.
  *
  * @throws CniError code 103 when a port is another container's; NftablesRefusal.
  */
 export function publish(
   nftables: Nftables,
   publications: readonly Publication[],
-  holders: Holders,
+  holders: KnownHolders,
 ): Published {
   if (publications.some(({ config, family }) => hasFormerChains(nftables, config, family))) {
     changeRuleset(nftables, () => ({
@@ -64,8 +64,8 @@ export function publish(
 }
 
 /**
- * Removes what keeps these ports from being published by other means: elements of containers that are gone, and
- * those that the owner itself has got in the past.
+ * Removes what keeps ports from being published by iptables: elements of containers that are gone, and those of the owner's
+ * own earlier ADD.
  *
  * @returns what they published.
  * @throws CniError code 103 when a port is another container's; NftablesRefusal.
@@ -73,7 +73,7 @@ export function publish(
 export function clearPorts(
   nftables: Nftables,
   publications: readonly Publication[],
-  holders: Holders,
+  holders: KnownHolders,
 ): PublishedPort[] {
   const done = changeRuleset(nftables, () => {
     const plans = publications.map((publication) => {
@@ -85,7 +85,7 @@ export function clearPorts(
       const own = hasTable ? elementsOf(nftables, family, ownerComment(attachment)) : [];
       return {
         commands: [...ofGo.commands, ...planElementRemoval(nftables, family, [...dead, ...own])],
-        takenOver: [...ofGo.takenOver, ...portsOf([...dead, ...own])],
+        takenOver: [...ofGo.takenOver, ...portsOfElements([...dead, ...own])],
       };
     });
     return {
@@ -96,7 +96,7 @@ export function clearPorts(
   return done.takenOver;
 }
 
-/** Takes back what an ADD has done, but nothing that somebody else has begun to use since. */
+/** Takes back what an ADD has changed, without anything that somebody else uses by now. */
 export function unpublish(nftables: Nftables, { added, madeTables }: Published): void {
   changeRuleset(nftables, () => ({
     commands: ([4, 6] as const).flatMap((family) => {
@@ -125,7 +125,7 @@ interface FamilyPlan {
   readonly takenOver: readonly PublishedPort[];
 }
 
-function planFamily(nftables: Nftables, publication: Publication, holders: Holders): FamilyPlan {
+function planFamily(nftables: Nftables, publication: Publication, holders: KnownHolders): FamilyPlan {
   const { attachment, config, family, container } = publication;
   const comment = ownerComment(attachment);
   const definition = tableDefinition(config, container);
@@ -164,7 +164,7 @@ function planFamily(nftables: Nftables, publication: Publication, holders: Holde
     ],
     added,
     madeTable: state.exists ? [] : [family],
-    takenOver: [...ofGo.takenOver, ...portsOf(replaced)],
+    takenOver: [...ofGo.takenOver, ...portsOfElements(replaced)],
   };
 }
 

@@ -20,14 +20,14 @@ import { isListed, listedElements } from "./owners.ts";
 import { isTransient, tableOf } from "./table.ts";
 import { planHandover } from "./waiting.ts";
 
-/** All elements of an owner. */
+/** Returns all elements of an owner. */
 export function elementsOf(nftables: Nftables, family: IpFamily, owner: string): PlacedElement[] {
   return isListed(nftables, family)
     ? listedElements(nftables, family, owner)
     : findElements(nftables, family, owner, (comment) => comment === owner);
 }
 
-/** The elements of a family whose comment begins with a text and fits. Reads all maps. */
+/** Returns a family's elements whose comment begins with a text and passes a test. Reads all maps. */
 function findElements(
   nftables: Nftables,
   family: IpFamily,
@@ -42,7 +42,7 @@ function findElements(
   );
 }
 
-/** What the batch that removes elements adds. */
+/** What the same batch adds. */
 interface Replacement {
   /** Chains that will have other users. */
   readonly keptChains?: ReadonlySet<string>;
@@ -80,8 +80,7 @@ export function planElementRemoval(
 const families = [4, 6] as const;
 
 /**
- * Removes what an attachment has in the kernel's nf_tables, made by this plugin or the Go plugin. Does nothing where
- * the kernel has no nf_tables.
+ * Removes what this plugin or the Go plugin has made for an attachment in nf_tables. Does nothing if the kernel has none.
  *
  * @param addresses of the attachment, as far as they are known.
  * @returns whether a port was published.
@@ -99,8 +98,8 @@ export function removeAttachment(attachment: AttachmentKey, addresses: readonly 
 }
 
 /**
- * Removes what owners have whose comment begins with a text and who are gone, and tables in which nothing is left. The
- * Go plugin's rules do not tell the network, and stay.
+ * Removes the elements of owners that are gone and whose comment begins with a text, and tables that are empty then. The Go
+ * plugin's rules stay, since they do not tell the network.
  *
  * @throws SystemError
  */
@@ -139,13 +138,13 @@ function remove(
       published: removals.flatMap(({ published }) => published),
     };
   };
-  // When only connections are left nothing tells of them: a call that is killed in between must find the elements.
+  // Before the elements, since only they name the ports: a DEL after one that was killed must find them.
   const done = changeRulesetPrepared(nftables, plan, ({ published }) => forgetLeftConnections(published));
   forgetLeftConnections(done.published);
   return done.published.length > 0;
 }
 
-/** What is to be done, and what is published until then. */
+/** A removal, and what is published until then. */
 interface Removal {
   readonly commands: readonly Command[];
   readonly published: readonly PublishedPort[];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parsePrefix } from "../../../shared/ip/prefix.ts";
-import { sourcesChain, sourcesIn, sourcesOf } from "./sources.ts";
+import { masqueradedSources, sourcesChain, sourcesIn } from "./sources.ts";
 
 test("a chain's name tells whose connections it masquerades", () => {
   for (const [address, all, name] of [
@@ -12,7 +12,7 @@ test("a chain's name tells whose connections it masquerades", () => {
   ] as const) {
     const container = parsePrefix(address);
     assert.ok(container !== undefined);
-    const sources = sourcesOf(all, container);
+    const sources = masqueradedSources(all, container);
     assert.equal(sourcesChain(sources), name);
     assert.deepEqual(sourcesIn(name), sources);
   }

@@ -8,30 +8,34 @@ import {
 } from "../../../shared/ip/prefix.ts";
 import * as words from "../../../shared/nftables/statement.ts";
 
-/** Whose connections to a container are masqueraded: those of a network and the host's own, or everybody's. */
+/** The sources of connections that are masqueraded: a network and the host itself, or anybody. */
 export type Sources = IpPrefix | "any";
 
-/** @param all whether everybody's are masqueraded. */
-export function sourcesOf(all: boolean, container: IpPrefix): Sources {
+/**
+ * Returns the sources for a container.
+ *
+ * @param all whether everybody's connections are masqueraded.
+ */
+export function masqueradedSources(all: boolean, container: IpPrefix): Sources {
   return all || isDefaultPrefix(container) ? "any" : networkOf(container);
 }
 
-/** What the names of chains contain that are about sources. */
+/** The part of a chain's name that precedes sources. */
 export const sourcesPart = "from_";
 
-/** The chain that masquerades what comes from these sources. */
+/** Returns the name of the chain that masquerades packets from these sources. */
 export function sourcesChain(sources: Sources): string {
   return `${sourcesPart}${sources === "any" ? sources : formatPrefix(sources).replaceAll(":", "_")}`;
 }
 
-/** The sources that a chain of `sourcesChain` is for; undefined for other chains. */
+/** Returns the sources in the name of such a chain; undefined for other chains. */
 export function sourcesIn(chain: string): Sources | undefined {
   if (!chain.startsWith(sourcesPart)) return undefined;
   const text = chain.slice(sourcesPart.length);
   return text === "any" ? text : parsePrefix(text.replaceAll("_", ":"));
 }
 
-/** One of these must hold for a packet that comes from there. */
+/** Returns statements of which one must hold for a packet from these sources. */
 export function sourceAlternatives(sources: Sources, family: IpFamily): words.Statement[][] {
   if (sources === "any") return [[]];
   const saddr = family === 4 ? "ip saddr" : "ip6 saddr";

@@ -11,40 +11,64 @@ import type { ChainDefinition, TableDefinition } from "../../../shared/nftables/
 import { defaultMarkBit, type PortmapConfig } from "../config.ts";
 import { mappingsOf, type PortMapping } from "../mappings.ts";
 import type { Conditions } from "./conditions.ts";
-import { type Sources, sourceAlternatives, sourcesChain, sourcesOf, sourcesPart } from "./sources.ts";
+import {
+  masqueradedSources,
+  type Sources,
+  sourceAlternatives,
+  sourcesChain,
+  sourcesPart,
+} from "./sources.ts";
 
 /*
- * The mark says "masquerade this", with this bit, to others too: to CNI-HOSTPORT-MASQ of iptables (the Go plugin's and
- * ours), which stays after the last container, to netavark, to kube-proxy (bit 14). So only those packets get it that
- * are masqueraded here: the chains that lead to a container know its network, and mark what comes from there, or with
- * `masqAll` everything; every other client is seen as it is, whatever others do with the mark. No mark is cleared
- * again: nothing would tell ours from one that somebody else had set before. A mark of the connection would mean the
- * same to who restores it, and the connection's original destination does not tell who translated it: a service of
- * kube-proxy may have the same port and lead to the same container.
+ * Table `cni_portmap` of each family has maps from a host port to a container's address and port, so that a packet, and a
+ * call, cost the same with any number of containers. A packet is looked up twice: a verdict map leads to the chain that
+ * knows the conditions and marks of its configuration, and that chain translates it by a map of targets.
+ *
+ * The Go plugin has a rule for each port instead. The comment of its portmap_nftables.go rejects maps: nothing says "delete
+ * this element, but only if it was added for container A", so that a late DEL deletes the port of whoever has it by then.
+ * Ours does that in two steps. Each element has its owner as a comment (`NETWORK/CONTAINER/IFNAME`), so that a plan only
+ * deletes elements of its own owner. And a batch carries the generation of the ruleset from which it was planned: if
+ * anybody has changed the ruleset since, the kernel refuses the batch, and it is planned again. So no element can change
+ * its owner between the look and the deletion.
+ *
+ *   - A key of a map leads to one address only. Claims of a container's other networks queue in map `waiting`, and the batch
+ *     that frees a port hands it over (`waiting.ts`).
+ *   - Finding an owner's elements by their comments would read whole maps. Map `owners` lists their keys (`owners.ts`).
+ *   - The Go plugin's rules are found and removed, but never written (`go-rules.ts`).
+ *
+ * The mark (fwmark) means "masquerade this" to others too: to CNI-HOSTPORT-MASQ of iptables (the Go plugin's and ours),
+ * which stays after the last container, to netavark, and to kube-proxy (bit 14). So only packets get it that are to be
+ * masqueraded: the chains that lead to a container know its network and mark packets from there, or all packets with
+ * `masqAll`. Every other client keeps its address, whatever others do with the mark. The mark is never cleared, since
+ * somebody else may have set it before. Two alternatives were rejected: the mark of a connection means the same to whoever
+ * restores it, and a connection's original destination does not tell who translated it, since a service of kube-proxy may
+ * have the same port and lead to the same container.
  */
 
-/** The table of a family. */
+/** Returns the table of a family. */
 export function tableOf(family: IpFamily): TableName {
   return { family: family === 4 ? "ip" : "ip6", name: "cni_portmap" };
 }
 
-/** Also says that map `owners` has been in the table from its beginning: earlier versions' comment was another. */
+/**
+ * The comment of our tables. Those of earlier versions, which had no map `owners` from the beginning, have another one.
+ */
 export const tableComment = "CNI portmap: published ports of containers, listed by owner";
 
 /** The maps of a family's table. Keys are `[address .] protocol . port`, as the packet has them. */
 export interface Maps {
-  /** Where ports of one address of the host lead. */
+  /** The targets of ports of one address of the host. */
   readonly addressTargets: NamedSet;
-  /** Where ports of all its addresses lead. */
+  /** The targets of ports of all its addresses. */
   readonly portTargets: NamedSet;
-  /** By which chain, which knows conditions and marks, such packets get there. */
+  /** The chains, with conditions and marks, through which such packets go. */
   readonly addressChains: NamedSet;
   readonly portChains: NamedSet;
-  /** For a container's address, the chain that knows whose connections to it are masqueraded. */
+  /** For each container's address, the chain that knows whose connections to it are masqueraded. */
   readonly sources: NamedSet;
-  /** Ports that lead to another network of the same container, with where else they could lead: no rule uses it. */
+  /** Claims on ports that lead to another network of the same container. No rule uses this map. */
   readonly waiting: NamedSet;
-  /** What each owner has in the others. */
+  /** The keys that each owner has in the other maps. */
   readonly owners: NamedSet;
 }
 
@@ -68,11 +92,11 @@ function addressType(family: IpFamily): DataType {
   return family === 4 ? "ipv4_addr" : "ipv6_addr";
 }
 
-/** The chains that a configuration's mappings of one family go through. */
+/** The chains through which a publication's packets go. */
 interface Chains {
   readonly address: string;
   readonly port: string;
-  /** Only with masquerading. */
+  /** Absent without masquerading. */
   readonly sources?: string;
 }
 
@@ -86,12 +110,14 @@ export function chainsOf(config: PortmapConfig, container: IpPrefix): Chains {
   };
 }
 
-/** Whose connections to a container are masqueraded; undefined when nobody's are. */
+/** Returns the sources whose connections to a container are masqueraded; undefined without masquerading. */
 function masqueradedFor({ masquerade }: PortmapConfig, container: IpPrefix): Sources | undefined {
-  return masquerade.kind === "mark" ? sourcesOf(masquerade.all, container) : undefined;
+  return masquerade.kind === "mark" ? masqueradedSources(masquerade.all, container) : undefined;
 }
 
-/** The chains of a configuration in tables of earlier versions, which marked everybody's connections there. */
+/**
+ * Returns the chains of a configuration in tables of earlier versions, which marked everybody's connections there.
+ */
 export function formerChainsOf(config: PortmapConfig, family: IpFamily): readonly string[] {
   if (config.masquerade.kind !== "mark") return [];
   const suffix = suffixOf(config, family);
@@ -107,12 +133,12 @@ function suffixOf({ masquerade, nftConditions }: PortmapConfig, family: IpFamily
 
 const conditionalPart = "_if_";
 
-/** Whether there may be any number of chains like this one, so that it goes with its last user. */
+/** Whether a chain is one of any number, so that it is removed with its last user. */
 export function isTransient(chain: string): boolean {
   return chain.includes(conditionalPart) || chain.includes(sourcesPart);
 }
 
-/** Everything in the table but elements that a container of this configuration and address needs. */
+/** Returns everything in the table, but elements, that a container of this configuration and address needs. */
 export function tableDefinition(config: PortmapConfig, container: IpPrefix): TableDefinition {
   const { family } = container.address;
   const table = tableOf(family);
@@ -179,17 +205,17 @@ export function tableDefinition(config: PortmapConfig, container: IpPrefix): Tab
     chains: definitions,
   };
 
-  /** Nobody would remove a chain of conditions that no element leads to. */
+  /** Whether elements will lead to a chain: nobody would remove a transient chain without any. */
   function isUsed(chain: string, isLeading: (mapping: PortMapping) => boolean): boolean {
     const mappings = mappingsOf(config.mappings, family);
     return !isTransient(chain) || mappings.length === 0 || mappings.some(isLeading);
   }
 }
 
-/** Chains for ports of one address of the host, and for those of all its addresses. */
+/** Whether a chain is for ports of one address of the host, or for those of all its addresses. */
 type Leading = "address" | "port";
 
-/** The chain by which ports lead to containers for which these sources are masqueraded, perhaps nobody. */
+/** Returns the chain through which packets get to containers with these masqueraded sources, if any. */
 export function leadingChain(
   config: PortmapConfig,
   family: IpFamily,
@@ -205,7 +231,7 @@ export function leadingChain(
       ? words.dnatByMap(family, port, maps.portTargets.name)
       : words.dnatByMap(family, [daddr, ...port], maps.addressTargets.name);
   const marks = marksOf(config, family, sources);
-  // Each rule is whole: conditions may be about the mark, which the rule before would have changed.
+  // Each rule both marks and translates: conditions may be about the mark, which a rule of its own would have changed.
   const rules = conditions.alternatives.flatMap((holds) =>
     marks.map((mark): Rule => {
       const statements = [...holds, ...mark, translate];
@@ -219,7 +245,9 @@ export function leadingChain(
   };
 }
 
-/** What comes before the translation, in one rule each: the mark for those who are masqueraded, nothing for the rest. */
+/**
+ * Returns the statements before the translation, for one rule each: the mark for masqueraded sources, nothing for others.
+ */
 function marksOf(
   { masquerade }: PortmapConfig,
   family: IpFamily,
@@ -233,9 +261,11 @@ function marksOf(
 
 const hostports = "hostports";
 
-/** The first to translate a destination wins: services of kube-proxy, Docker and iptables go before ours. */
+/**
+ * After others: the first to translate a destination wins, and services of kube-proxy, Docker and iptables go first.
+ */
 const afterOthers = priority.dstnat + 1;
-/** Masquerading of containers by others leaves connections within their network alone, ours must not. */
+/** Before others: their masquerading leaves connections within a container's network alone, ours must not. */
 const beforeOthers = priority.srcnat - 1;
 
 function commentOf({ text }: Conditions): string {

@@ -11,13 +11,13 @@ import { entryValue, hex, keysListed } from "./owners.ts";
 import { mapsOf } from "./table.ts";
 
 /*
- * nerdctl and podman give a container's ports to each of its networks, but a key of a map leads to one address only.
- * The port leads to the network that came first; those that come later wait in map `waiting`, all of whose key says
- * what they want: address . protocol . port (as in `owners`) . address and port of the container. In the same way
- * waits, for its address in `sources`, a container whose address another one has as well.
+ * Claims on ports. nerdctl and podman give a container's ports to each of its networks, but a key of a map leads to one
+ * address only. The port leads to the network that came first. Claims of later ones queue in map `waiting`; the key encodes
+ * the wanted mapping: address . protocol . port (as in `owners`) . address and port of the container. A container whose
+ * address another one has as well claims its element of `sources` in the same way.
  */
 
-/** The container in an owner's comment; undefined where the comment was cut. */
+/** Returns the container in an owner's comment; undefined for a comment that was cut. */
 function containerIn(owner: string | undefined): string | undefined {
   const [, container, ifname, more] = (owner ?? "").split("/");
   return ifname === undefined || more !== undefined ? undefined : container;
@@ -29,7 +29,10 @@ export function areSiblings(owner: string | undefined, other: string): boolean {
   return owner !== other && container !== undefined && container === containerIn(other);
 }
 
-/** Finds the claims that overlap with another one: on the same address of the host, or where one is on all of them. */
+/**
+ * Returns a function that finds the claims on the port of another one: on the same address of the host, or if one of the
+ * two is on all its addresses.
+ */
 export function claimFinder(nftables: Nftables, family: IpFamily): (claim: PlacedElement) => PlacedElement[] {
   const maps = mapsOf(family);
   const anywhere = hex(anyAddress(family));
@@ -52,7 +55,7 @@ export function claimFinder(nftables: Nftables, family: IpFamily): (claim: Place
   };
 }
 
-/** Who waits for an address in `sources`. */
+/** Returns the claims on an address in `sources`. */
 export function claimsOnAddress(nftables: Nftables, address: IpAddress): Element[] {
   const start = sourcesClaimStart(address);
   return nftables
@@ -60,7 +63,7 @@ export function claimsOnAddress(nftables: Nftables, address: IpAddress): Element
     .filter(({ key }) => sameBytes(key.slice(0, start.length), start));
 }
 
-/** What the owner claims of the same ports, or of its address, in another way than it is wanted now. */
+/** Returns the owner's claims on these ports, or on its address, that no longer match what it wants. */
 export function outdatedClaims(
   nftables: Nftables,
   { attachment, family }: Publication,
@@ -78,16 +81,16 @@ export function outdatedClaims(
     .filter((claim) => ports.has(hex(entryValue(maps, claim))));
 }
 
-/** Claims that go from map `waiting`, and what comes into other maps for them. */
+/** Claims that are met, and the elements that this adds to other maps. */
 interface Handover {
   readonly claims: readonly PlacedElement[];
   readonly added: readonly PlacedElement[];
 }
 
 /**
- * Lets ports lead to who waits for them, where elements are removed that lead them elsewhere.
+ * Returns the claims that are met when elements are removed: one for each port that is free then.
  *
- * @param replacing what will be in the place of removed elements.
+ * @param replacing elements in the place of removed ones.
  */
 export function planHandover(
   nftables: Nftables,
