@@ -5,24 +5,23 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result, ResultIp } from "../../shared/cni/result.ts";
 import { withUndo } from "../../shared/cni/undo-stack.ts";
 import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
-import { type Candidate, choose, missLimit } from "./allocate.ts";
-import { type Config, loadConfig } from "./config.ts";
-import { Cooling } from "./cooling.ts";
-import { readCursor, writeCursor } from "./cursor.ts";
-import { formatLease, isLeaseOf } from "./lease.ts";
-import { ensureDirectory, leasedSince, listNames, readLease, syncDirectory } from "./lease-directory.ts";
-import { withLock } from "./lease-lock.ts";
-import { holders, LeaseStore } from "./lease-store.ts";
+import type { Config } from "./config.ts";
+import { holders, LeaseStore } from "./index/lease-store.ts";
+import { ensureDirectory, leasedSince, listNames, readLease, syncDirectory } from "./leases/directory.ts";
+import { formatLease, isLeaseOf } from "./leases/lease.ts";
+import { withLock } from "./leases/lock.ts";
+import { type NewLease, prepareLeases } from "./leases/new-lease.ts";
 import { allResting, exhausted, requestedRests, requestedTaken } from "./messages.ts";
-import { type NewLease, prepareLeases } from "./new-lease.ts";
-import { findRange, type RangeSet } from "./range.ts";
-import { reclaim } from "./reclaim.ts";
-import { assignRequests } from "./requested.ts";
+import { type Candidate, choose, missLimit } from "./ranges/allocate.ts";
+import { Cooling } from "./ranges/cooling.ts";
+import { readCursor, writeCursor } from "./ranges/cursor.ts";
+import { findRange, type RangeSet } from "./ranges/range.ts";
+import { assignRequests } from "./ranges/requested.ts";
+import { reclaim } from "./reclaim/reclaim.ts";
 import { readResolvConf } from "./resolv-conf.ts";
 
-/** Leases one address of each range set. All of them or, when one cannot be had, none. */
-export function add(request: Request): Result {
-  const config = loadConfig(request);
+/** Leases one address of each range set, or, when one of them cannot be had, none. Throws CniError. */
+export function add(request: Request, config: Config): Result {
   const dns = config.resolvConf === "" ? {} : readResolvConf(config.resolvConf);
   const requested = assignRequests(config.sets, config.requested);
   const leased = lease(config, requested, request);
@@ -43,7 +42,7 @@ function lease(
 ): readonly Candidate[] {
   const { directory, sets } = config;
   ensureDirectory(directory);
-  // What takes time, waiting for the disk, is done without the lock: before it and after it.
+  // The disk is waited for before and after the time under the lock.
   const files = prepareLeases(directory, formatLease(owner), sets.length);
   try {
     const leased = withLock(config, () => leaseUnderLock(config, requested, owner, files));
@@ -83,7 +82,7 @@ function leaseUnderLock(
               ? takeNext({ config, store, set, file }, index, owner)
               : takeRequested({ config, store, set, file }, wanted);
           store.added(formatIp(candidate.address), owner);
-          // Only what this call has leased. (The Go plugin releases all leases of the attachment, also those in use.)
+          // Only the leases of this call. (The Go plugin releases all of the attachment, even those in use.)
           undo.push(() => giveBack(store, directory, candidate, owner));
           return candidate;
         } catch (error) {
@@ -98,7 +97,7 @@ function leaseUnderLock(
   }
 }
 
-/** Where an address is to come from, and the file that is to have it. */
+/** A range set from which an address is taken, and the file that becomes its lease. */
 interface Allocation {
   readonly config: Config;
   readonly store: LeaseStore;
@@ -109,7 +108,7 @@ interface Allocation {
 function takeNext(allocation: Allocation, index: number, owner: Attachment): Candidate {
   const { config, store, set, file } = allocation;
   const { directory } = config;
-  refuseDuplicate(allocation, owner);
+  assertNoLease(allocation, owner);
   const cooling = new Cooling(config);
   const search = (): Candidate | undefined => {
     if (store.isFull(set)) return undefined;
@@ -118,7 +117,8 @@ function takeNext(allocation: Allocation, index: number, owner: Attachment): Can
       return cooling.rest(name) === 0 && file.take(name);
     };
     const taken = (): string[] => [...listNames(directory), ...cooling.resting()];
-    return choose(set, readCursor(directory, index), take, taken, missLimit(store.heldOf(set)));
+    const limit = missLimit(store.heldOf(set));
+    return choose(set, readCursor(directory, index), { take, listTaken: taken, limit });
   };
   const found = search() ?? (config.reclaim && reclaim(config, store) ? search() : undefined);
   if (found !== undefined) return found;
@@ -143,8 +143,8 @@ function takeRequested({ config, store, set, file }: Allocation, address: IpAddr
   throw requestedTaken(set, directory, name, lease);
 }
 
-/** A container that has an address of the set must be detached before it gets another. */
-function refuseDuplicate({ config, store, set }: Allocation, owner: Attachment): void {
+/** Refuses a second address of a set for one attachment: it must be detached first. */
+function assertNoLease({ config, store, set }: Allocation, owner: Attachment): void {
   const own = [...store.leasesOf(owner), ...store.legacyLeasesOf(owner)]
     .filter((name) => isInSet(set, name))
     .sort()[0];

@@ -3,21 +3,21 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { nodeErrno } from "../../shared/errors/system-error.ts";
 import { formatIp } from "../../shared/ip/address.ts";
-import { type Config, loadConfig } from "./config.ts";
-import { isLeaseOf, isLegacyLeaseOf } from "./lease.ts";
-import { directoryExists, readLease, readLeases } from "./lease-directory.ts";
-import { ownersOf } from "./lease-store.ts";
-import { OwnerIndex } from "./owner-index.ts";
-import { findRange, type RangeSet } from "./range.ts";
+import type { Config } from "./config.ts";
+import { ownersOf } from "./index/lease-store.ts";
+import { OwnerIndex } from "./index/owner-index.ts";
+import { directoryExists, readLease, readLeases } from "./leases/directory.ts";
+import { isLeaseOf, isLegacyLeaseOf } from "./leases/lease.ts";
+import { findRange, type RangeSet } from "./ranges/range.ts";
 
 /**
- * Makes sure that the attachment has a lease, and that its address of each range set, as far as prevResult tells, is
- * leased to it. It takes no lock: the leases of a container that is being checked do not change, and those of others
- * do not matter.
+ * Makes sure that the attachment has a lease, and that its addresses in prevResult are leased to it, one of each range
+ * set. Takes no lock: the leases of a container that is being checked do not change, and those of others do not matter.
+ *
+ * @throws CniError code 105 on a difference.
  */
-export function check(request: Request): void {
-  const config = loadConfig(request);
-  // A record may be out of date, but a lease file that it leads to cannot lie.
+export function check(request: Request, config: Config): void {
+  // A record may be out of date. The lease files that it leads to count.
   const recorded = recordedLeases(config, request);
   if (recorded.length > 0 && wrongAddresses(config, request, recorded).length === 0) return;
   const own = allLeases(config, request);
@@ -61,8 +61,8 @@ function allLeases({ directory }: Config, owner: Request): string[] {
 }
 
 /**
- * For each set that has none of the addresses in use leased: these addresses. One leased address per set is enough: a
- * further one may have been configured by another plugin of the list.
+ * The addresses in use of each set of which none is leased. One leased address of a set is enough: another plugin of the
+ * list may have configured more.
  */
 function wrongAddresses(config: Config, request: Request, own: readonly string[]): string[][] {
   const used = prevResultIfUsable(request)?.ips.map((ip) => ip.address.address) ?? [];

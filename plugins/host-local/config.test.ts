@@ -4,8 +4,8 @@ import { isJsonObject, type JsonObject, readJson } from "../../shared/cni/json-r
 import type { Request } from "../../shared/cni/plugin.ts";
 import { formatIp } from "../../shared/ip/address.ts";
 import { formatPrefix } from "../../shared/ip/prefix.ts";
-import { loadConfig, storeSettings } from "./config.ts";
-import { formatSet } from "./range.ts";
+import { decodeCleanUp, decodeConfig } from "./config.ts";
+import { formatSet } from "./ranges/range.ts";
 
 function request(config: string, { args = "", cniVersion = "1.0.0" } = {}): Request {
   const document = readJson(config);
@@ -29,11 +29,11 @@ const blank: Request = {
 };
 
 function sets(config: string): string[] {
-  return loadConfig(request(config)).sets.map(formatSet);
+  return decodeConfig(request(config)).sets.map(formatSet);
 }
 
 function requested(config: string, args = ""): string[] {
-  return loadConfig(request(config, { args })).requested.map(formatIp);
+  return decodeConfig(request(config, { args })).requested.map(formatIp);
 }
 
 test("ranges of all three sources add up: the runtime's, the old style's, the list's", () => {
@@ -90,7 +90,7 @@ test("routes and paths are taken as they are", () => {
     "subnet": "10.1.2.0/24", "dataDir": "/run/x/", "resolvConf": "/etc/resolv.conf", "lockTimeout": 3,
     "routes": [{"dst": "3FFE:ffff:0:01ff::1/64", "gw": "", "mtu": 1400, "table": 0}]
   }}`;
-  const config = loadConfig(request(text));
+  const config = decodeConfig(request(text));
   assert.equal(config.directory, "/run/x/net");
   assert.equal(config.resolvConf, "/etc/resolv.conf");
   assert.equal(config.lockTimeoutSeconds, 3);
@@ -140,7 +140,7 @@ test("a mistake is named; the first in the order of the Go plugin counts", () =>
     [`{"ipam": {${good}, "ranges": [[{${good}}]]}}`, "", 7, /^range set 0 overlaps with 1$/],
   ];
   for (const [text, args, code, message] of table) {
-    assert.throws(() => loadConfig(request(text, { args })), { name: "CniError", code, message }, text);
+    assert.throws(() => decodeConfig(request(text, { args })), { name: "CniError", code, message }, text);
   }
 });
 
@@ -149,7 +149,7 @@ test("results before 0.3.0 have room for one set of each family", () => {
   const six = `[{"subnet": "fd00::/64"}]`;
   const other = `[{"subnet": "10.1.4.0/24"}]`;
   const load = (cniVersion: string, ...ranges: string[]) =>
-    loadConfig(request(`{"ipam": {"ranges": [${ranges.join()}]}}`, { cniVersion }));
+    decodeConfig(request(`{"ipam": {"ranges": [${ranges.join()}]}}`, { cniVersion }));
   assert.equal(load("0.2.0", four, six).sets.length, 2);
   assert.equal(load("0.3.0", four, six, other).sets.length, 3);
   assert.throws(() => load("0.2.0", four, six, other), {
@@ -161,12 +161,12 @@ test("results before 0.3.0 have room for one set of each family", () => {
 
 test("DEL and GC find the directory whatever else is wrong", () => {
   const text = `{"ipam": {"subnet": 5, "ranges": "x", "routes": 1, "lockTimeout": "x", "cooldown": -1, "dataDir": "d"}}`;
-  assert.deepEqual(storeSettings(request(text, { args: "bad" })), {
+  assert.deepEqual(decodeCleanUp(request(text, { args: "bad" })), {
     directory: "d/net",
     sideDirectory: "d/.host-local/net",
     lockTimeoutSeconds: 60,
     cooldownSeconds: 0,
   });
-  assert.equal(storeSettings(request(`{"ipam": {}}`)).directory, "/var/lib/cni/networks/net");
-  assert.throws(() => storeSettings(request(`{"ipam": {"dataDir": 5}}`)), { code: 6 });
+  assert.equal(decodeCleanUp(request(`{"ipam": {}}`)).directory, "/var/lib/cni/networks/net");
+  assert.throws(() => decodeCleanUp(request(`{"ipam": {"dataDir": 5}}`)), { code: 6 });
 });

@@ -16,24 +16,24 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import type { Route } from "../../shared/cni/result.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
-import { completeSet, findOverlap, formatSet, type RangeInput, type RangeSet } from "./range.ts";
-import { parseRequestedIp } from "./requested.ts";
+import { completeSet, findOverlap, formatSet, type RangeInput, type RangeSet } from "./ranges/range.ts";
+import { parseRequestedIp } from "./ranges/requested.ts";
 
-/** Where the leases of a network are, and how long to wait for the others that use them. */
+/** The part of the configuration that DEL and GC use: where the leases of a network are, and how to share them. */
 export interface StoreSettings {
   /** `<dataDir>/<network>` */
   readonly directory: string;
-  /** What is kept beside them: the Go plugin reads every file of the directory itself, and never comes here. */
+  /** Where our index and notes are. The Go plugin takes every file of `directory` itself for a lease. */
   readonly sideDirectory: string;
   readonly lockTimeoutSeconds: number;
-  /** How long a released address rests; 0 for not at all. */
+  /** The time for which a released address rests; 0 for none. */
   readonly cooldownSeconds: number;
 }
 
 export interface Config extends StoreSettings {
-  /** Each gives an attachment one address. The position is the number in cursor files and messages. */
+  /** Each gives an attachment one address. Cursor files and messages number them by their position. */
   readonly sets: readonly RangeSet[];
-  /** In the order in which they are to be served. */
+  /** The requests for certain addresses, in the order in which they are served. */
   readonly requested: readonly IpAddress[];
   readonly routes: readonly Route[];
   /** Path of a file in the form of resolv.conf(5); "" for none. */
@@ -62,20 +62,20 @@ const storeSchema = configObject({
 });
 
 /**
- * The part of the configuration that names the leases' directory. DEL and GC need no more, and must not fail over
- * mistakes elsewhere, or what has been leased before the mistake was made could not be released.
+ * Decodes what DEL and GC need. They must not fail over mistakes elsewhere: leases that are older than the mistake stay
+ * releasable.
  *
  * @throws CniError code 6 or 7.
  */
-export function storeSettings(request: Request): StoreSettings {
+export function decodeCleanUp(request: Request): StoreSettings {
   const { ipam } = decode(storeSchema, request.document);
   if (ipam === undefined) throw missingIpam();
   const { dataDir = "", lockTimeout, cooldown } = ipam;
-  checkPath("dataDir", dataDir);
+  assertPath("dataDir", dataDir);
   const root = dataDir === "" ? defaultDataDir : dataDir;
   return {
     directory: join(root, request.network),
-    // No network is called so: a name begins with a letter or a digit.
+    // No network has this name: it would begin with a letter or a digit.
     sideDirectory: join(root, sideDirectoryName, request.network),
     lockTimeoutSeconds: isSeconds(lockTimeout) ? lockTimeout : defaultLockTimeoutSeconds,
     cooldownSeconds: isSeconds(cooldown) ? cooldown : 0,
@@ -93,7 +93,7 @@ const requestedIp = z.pipe(
 );
 const requestedIps = z.optional(z.array(requestedIp));
 
-/** As the Go plugin: what an IPv4 subnet in IPv6's form means depends on how its mask is read. */
+/** A subnet. Refuses IPv4 in the form of IPv6, as the Go plugin does: its mask can be read in two ways. */
 const subnet = z.pipe(
   z.string(),
   z.transform((input, context): IpPrefix => {
@@ -135,29 +135,45 @@ const configSchema = configObject({
 });
 
 /**
- * The whole configuration. Mistakes are looked for in the Go plugin's order; the first is reported. Nothing is
- * touched.
+ * Decodes the configuration of a new attachment. Looks for mistakes in the Go plugin's order, and reports the first.
  *
- * @param ranges whether there has to be a range.
  * @throws CniError code 4 (CNI_ARGS), 6 or 7.
  */
-export function loadConfig(request: Request, ranges: "required" | "optional" = "required"): Config {
-  const store = storeSettings(request);
+export function decodeConfig(request: Request): Config {
+  return decodeWhole(request, { needsRanges: true, allowsForeignGateways: false });
+}
+
+/** As `decodeConfig`, for an attachment that exists: earlier releases took gateways of the other family. */
+export function decodeAttached(request: Request): Config {
+  return decodeWhole(request, { needsRanges: true, allowsForeignGateways: true });
+}
+
+/** As `decodeConfig`, for STATUS: runtimes do not send it the ranges of the capability `ipRanges`. */
+export function decodeStatus(request: Request): Config {
+  return decodeWhole(request, { needsRanges: false, allowsForeignGateways: false });
+}
+
+interface Demands {
+  readonly needsRanges: boolean;
+  readonly allowsForeignGateways: boolean;
+}
+
+function decodeWhole(request: Request, { needsRanges, allowsForeignGateways }: Demands): Config {
+  const store = decodeCleanUp(request);
   const { ipam, args, runtimeConfig } = decode(configSchema, request.document);
   if (ipam === undefined) throw missingIpam();
-  checkSeconds("lockTimeout", ipam.lockTimeout, "how many seconds to wait for the lock");
-  checkSeconds("cooldown", ipam.cooldown, "how many seconds a released address rests");
-  checkPath("resolvConf", ipam.resolvConf ?? "");
+  assertSeconds("lockTimeout", ipam.lockTimeout, "how many seconds to wait for the lock");
+  assertSeconds("cooldown", ipam.cooldown, "how many seconds a released address rests");
+  assertPath("resolvConf", ipam.resolvConf ?? "");
   const requested = [...ipOfCniArgs(request), ...(args?.cni?.ips ?? []), ...(runtimeConfig?.ips ?? [])];
   const inputs: (readonly RangeInput[])[] = [...(runtimeConfig?.ipRanges ?? [])];
   if (ipam.subnet !== undefined) inputs.push([ipam]);
   inputs.push(...(ipam.ranges ?? []));
-  if (inputs.length === 0 && ranges === "required") throw missingRanges();
+  if (inputs.length === 0 && needsRanges) throw missingRanges();
   const sets = completeSets(inputs);
-  // What an earlier release has attached can be checked all the same.
-  if (request.command !== "CHECK") refuseForeignGateways(sets);
-  refuseSeveralPerFamily(sets, request.cniVersion);
-  refuseOverlap(sets);
+  if (!allowsForeignGateways) assertGatewayFamilies(sets);
+  assertOnePerFamily(sets, request.cniVersion);
+  assertDisjoint(sets);
   return {
     ...store,
     sets,
@@ -190,8 +206,8 @@ function completeSets(inputs: readonly (readonly RangeInput[])[]): RangeSet[] {
   });
 }
 
-/** One outside the subnet may be reached by a route; one of the other family is nobody's next hop. */
-function refuseForeignGateways(sets: readonly RangeSet[]): void {
+/** Refuses gateways of the other family, which cannot be a next hop. Those outside the subnet may have a route. */
+function assertGatewayFamilies(sets: readonly RangeSet[]): void {
   for (const [index, set] of sets.entries()) {
     for (const { subnet, gateway } of set) {
       if (gateway === undefined || gateway.family === subnet.address.family) continue;
@@ -204,8 +220,8 @@ function refuseForeignGateways(sets: readonly RangeSet[]): void {
   }
 }
 
-/** Results before 0.3.0 have room for one address of each family. */
-function refuseSeveralPerFamily(sets: readonly RangeSet[], version: string): void {
+/** Refuses what a result before 0.3.0 cannot express: two addresses of a family. */
+function assertOnePerFamily(sets: readonly RangeSet[], version: string): void {
   if (!["0.1.0", "0.2.0"].includes(version)) return;
   const families = sets.map((set) => set[0]?.subnet.address.family);
   if (new Set(families).size === families.length) return;
@@ -216,7 +232,7 @@ function refuseSeveralPerFamily(sets: readonly RangeSet[], version: string): voi
   );
 }
 
-function refuseOverlap(sets: readonly RangeSet[]): void {
+function assertDisjoint(sets: readonly RangeSet[]): void {
   const overlap = findOverlap(sets.flatMap((set, index) => set.map((range) => ({ ...range, set, index }))));
   if (overlap === undefined) return;
   const [one, other] = overlap;
@@ -245,7 +261,7 @@ function isSeconds(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-function checkSeconds(key: string, value: number | undefined, meaning: string): void {
+function assertSeconds(key: string, value: number | undefined, meaning: string): void {
   if (value === undefined || isSeconds(value)) return;
   throw new CniError(
     ErrorCode.invalidConfig,
@@ -254,7 +270,7 @@ function checkSeconds(key: string, value: number | undefined, meaning: string): 
   );
 }
 
-function checkPath(key: string, path: string): void {
+function assertPath(key: string, path: string): void {
   if (!path.includes("\0")) return;
   throw new CniError(
     ErrorCode.invalidConfig,

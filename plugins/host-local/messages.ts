@@ -1,8 +1,8 @@
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import type { OldestLease } from "./index-state.ts";
-import { formatHolder, type Lease } from "./lease.ts";
-import { leasedSince } from "./lease-directory.ts";
-import { capacityOf, formatSet, type RangeSet } from "./range.ts";
+import type { OldestLease } from "./index/index-state.ts";
+import { leasedSince } from "./leases/directory.ts";
+import { formatHolder, type Lease } from "./leases/lease.ts";
+import { capacityOf, formatSet, type RangeSet } from "./ranges/range.ts";
 
 /** What holds the addresses of a set. */
 export interface Holders {

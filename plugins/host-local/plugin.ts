@@ -2,7 +2,7 @@ import type { Plugin } from "../../shared/cni/plugin.ts";
 import { allVersions } from "../../shared/cni/versions.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
-import { storeSettings } from "./config.ts";
+import { decodeAttached, decodeCleanUp, decodeConfig, decodeStatus } from "./config.ts";
 import { del } from "./del.ts";
 import { gc } from "./gc.ts";
 import { status } from "./status.ts";
@@ -11,9 +11,9 @@ import { status } from "./status.ts";
 export const plugin: Plugin = {
   name: "host-local",
   versions: allVersions,
-  add,
-  del: (request) => del(request, storeSettings(request)),
-  check,
-  gc,
-  status,
+  add: (request) => add(request, decodeConfig(request)),
+  del: (request) => del(request, decodeCleanUp(request)),
+  check: (request) => check(request, decodeAttached(request)),
+  gc: (request, valid) => gc(valid, decodeCleanUp(request)),
+  status: (request) => status(decodeStatus(request)),
 };

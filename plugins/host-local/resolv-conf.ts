@@ -40,12 +40,14 @@ export function parseResolvConf(text: string): Dns {
 
 /** Reads and parses a file like /etc/resolv.conf. Throws CniError when it cannot be read. */
 export function readResolvConf(path: string): Dns {
-  let text: string;
+  return parseResolvConf(readText(path));
+}
+
+function readText(path: string): string {
   try {
-    text = readSmallFile(path);
+    return readSmallFile(path);
   } catch (error) {
     const failure = asSystemError(`cannot read resolvConf ${path}`, error);
     throw error === failure ? withContext("cannot read resolvConf", error) : failure;
   }
-  return parseResolvConf(text);
 }

@@ -1,47 +1,40 @@
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import type { Request } from "../../shared/cni/plugin.ts";
 import { errorText } from "../../shared/errors/failure.ts";
 import { asSystemError } from "../../shared/errors/system-error.ts";
 import { requireWritableDirectory } from "../../shared/linux/writable-directory.ts";
-import { type Config, loadConfig } from "./config.ts";
-import { directoryExists, readLease } from "./lease-directory.ts";
-import { withLock } from "./lease-lock.ts";
-import { believedState, holders, LeaseStore, namesIn } from "./lease-store.ts";
+import type { Config } from "./config.ts";
+import { holders, LeaseStore, namesIn, validState } from "./index/lease-store.ts";
+import { rangeSetKey } from "./index/range-set-key.ts";
+import { directoryExists, readLease } from "./leases/directory.ts";
+import { withLock } from "./leases/lock.ts";
 import { exhausted } from "./messages.ts";
-import { capacityOf, type RangeSet } from "./range.ts";
-import { maySearch, reclaim } from "./reclaim.ts";
-import { setKey } from "./set-key.ts";
+import { capacityOf, type RangeSet } from "./ranges/range.ts";
+import { maySearch, reclaim } from "./reclaim/reclaim.ts";
 
-/**
- * Tells whether the next ADD could lease an address.
- *
- * @throws CniError code 50 when not; 4, 6 or 7 when the configuration is wrong.
- */
-export function status(request: Request): void {
-  // Runtimes do not tell the ranges that they add through the capability when they ask for the status.
-  const config = loadConfig(request, "optional");
-  checkUsable(config.directory);
+/** Makes sure that the next ADD could lease an address. Throws CniError code 50. */
+export function status(config: Config): void {
+  assertUsable(config.directory);
   if (!directoryExists(config.directory) || isKnownToHaveRoom(config)) return;
   try {
     withLock({ ...config, lockTimeoutSeconds: Math.min(config.lockTimeoutSeconds, lockTimeoutSeconds) }, () =>
-      checkUnderLock(config),
+      assertRoomUnderLock(config),
     );
   } catch (error) {
     if (!(error instanceof CniError && error.code === ErrorCode.lockTimeout)) throw error;
-    // Others are at work. Names can be counted beside them.
-    checkNames(config);
+    // Others hold the lock. Names can be counted without it.
+    assertRoomByNames(config);
   }
 }
 
-/** Runtimes ask every few seconds: they do not wait for work in the directory. */
+/** Runtimes ask every few seconds, and do not wait for long. */
 const lockTimeoutSeconds = 1;
 
-/** The short way: what the index says without the lock. */
+/** True when the index alone, read without the lock, shows that every set has room. Throws CniError code 50 when one has none. */
 function isKnownToHaveRoom(config: Config): boolean {
-  const state = believedState(config);
+  const state = validState(config);
   if (state === undefined) return false;
   const places = config.sets.map((set) => {
-    const key = setKey(set);
+    const key = rangeSetKey(set);
     return { set, entry: state.sets.find((entry) => entry.key === key) };
   });
   if (places.some(({ entry }) => entry === undefined)) return false;
@@ -59,7 +52,7 @@ function isKnownToHaveRoom(config: Config): boolean {
   });
 }
 
-function checkUnderLock(config: Config): void {
+function assertRoomUnderLock(config: Config): void {
   const store = new LeaseStore(config);
   try {
     const isFull = (set: RangeSet): boolean => store.isFull(set);
@@ -73,16 +66,16 @@ function checkUnderLock(config: Config): void {
   }
 }
 
-function checkNames({ directory, sets }: Config): void {
+function assertRoomByNames({ directory, sets }: Config): void {
   for (const set of sets) {
-    const held = namesIn(directory, setKey(set));
+    const held = namesIn(directory, rangeSetKey(set));
     if (BigInt(held.length) < capacityOf(set)) continue;
     if (held.some((name) => readLease(directory, name)?.kind === "torn")) continue;
     throw exhausted(ErrorCode.pluginNotAvailable, set, { directory, held: held.length });
   }
 }
 
-function checkUsable(directory: string): void {
+function assertUsable(directory: string): void {
   try {
     requireWritableDirectory(directory);
   } catch (error) {

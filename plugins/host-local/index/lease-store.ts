@@ -1,13 +1,9 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import type { Attachment } from "../../shared/cni/attachments.ts";
-import { nodeErrno, SystemError } from "../../shared/errors/system-error.ts";
-import { parseIp } from "../../shared/ip/address.ts";
-import { type BootToken, isEarlierBoot, readBootId, readBootToken } from "./boot.ts";
-import type { StoreSettings } from "./config.ts";
-import { markOf, sameMark, stampDirectory } from "./directory-mark.ts";
-import { type HeldSet, type IndexState, type OldestLease, readState, writeState } from "./index-state.ts";
-import { isLeaseOf, isLegacyLeaseOf, type Lease } from "./lease.ts";
+import type { Attachment } from "../../../shared/cni/attachments.ts";
+import { nodeErrno, SystemError } from "../../../shared/errors/system-error.ts";
+import { parseIp } from "../../../shared/ip/address.ts";
+import type { StoreSettings } from "../config.ts";
 import {
   isLeaseName,
   type LeaseFile,
@@ -15,32 +11,30 @@ import {
   readLease,
   readLeases,
   removeFile,
-} from "./lease-directory.ts";
+} from "../leases/directory.ts";
+import { isLeaseOf, isLegacyLeaseOf, type Lease } from "../leases/lease.ts";
+import type { Holders } from "../messages.ts";
+import { capacityOf, type RangeSet } from "../ranges/range.ts";
+import { type BootToken, isEarlierBoot, readBootId, readBootToken } from "./boot.ts";
+import { renewVersion, sameVersion, versionOf } from "./directory-version.ts";
+import { type HeldSet, type IndexState, type OldestLease, readState, writeState } from "./index-state.ts";
 import { isOnLocalFileSystem } from "./local-file-system.ts";
-import type { Holders } from "./messages.ts";
 import { OwnerIndex } from "./owner-index.ts";
-import type { RecordedLease } from "./owner-record.ts";
-import { capacityOf, type RangeSet } from "./range.ts";
-import { membership, setKey } from "./set-key.ts";
+import { membership, rangeSetKey } from "./range-set-key.ts";
 
-/** More sets than this many are counted anew when they are used: runtimes can give ranges to each attachment. */
+/** The number of sets that are kept: runtimes can give ranges to each attachment. Others are counted again. */
 const setLimit = 16;
 
 /**
- * The leases of a network, and an index of them in the side directory, so that nobody has to read all lease files.
- *
- * The index is believed only in the boot and with the directory in the very state in which it was written. Any other
- * change (the Go plugin's, a person's, ours when the process was killed half-way) makes the next call read all files
- * once. So it can be lost or left behind at any moment. Where it cannot be kept, every call reads all files.
- *
- * To be used under the lock.
+ * The leases of a network, and their index in the side directory, by which a call need not read all lease files. README.md
+ * of this folder has the rule by which the index is believed. To be used under the lock.
  */
 export class LeaseStore {
   readonly #settings: StoreSettings;
   readonly #owners: OwnerIndex;
   readonly #bootId: string | undefined;
   #state: Omit<IndexState, "mark" | "owners">;
-  /** All lease files, when they had to be read. */
+  /** All lease files, if they have been read. */
   #files: readonly LeaseFile[] | undefined;
   /** False when no index can be kept. */
   #indexed = true;
@@ -51,29 +45,29 @@ export class LeaseStore {
     this.#settings = settings;
     this.#owners = new OwnerIndex(ownersOf(settings.sideDirectory), settings.directory);
     this.#bootId = readBootId();
-    const believed = believedState(settings, this.#bootId);
-    this.#state = believed ?? emptyState(this.#bootId ?? "");
-    if (believed === undefined) this.scan();
+    const valid = validState(settings, this.#bootId);
+    this.#state = valid ?? emptyState(this.#bootId ?? "");
+    if (valid === undefined) this.scan();
   }
 
-  /** Names of the leases of a container's interface. */
+  /** The names of an attachment's leases. */
   leasesOf(owner: Attachment): readonly string[] {
     return this.#find(owner, (lease) => isLeaseOf(lease, owner));
   }
 
-  /** Names of the leases of a container that name no interface. */
+  /** The names of a container's leases that name no interface. */
   legacyLeasesOf(owner: Attachment): readonly string[] {
     return this.#find({ ...owner, ifname: "" }, (lease) => isLegacyLeaseOf(lease, owner));
   }
 
-  /** How many addresses of a set are held. */
+  /** The number of a set's addresses that are held. */
   heldOf(set: RangeSet): number {
     return this.#held(set).held;
   }
 
   /**
-   * Whether all addresses of a set are held. Before it is said for the first time they are counted: a person may have
-   * removed a file, without the lock, just when the index was made believable.
+   * True when all addresses of a set are held. Counts them before it returns that for the first time: somebody may have
+   * removed a file, without the lock, just before the index was written.
    */
   isFull(set: RangeSet): boolean {
     const capacity = capacityOf(set);
@@ -87,7 +81,7 @@ export class LeaseStore {
     return BigInt(counted.held) >= capacity;
   }
 
-  /** The lease of a full set that is there longest. */
+  /** The oldest lease of a full set. */
   oldestOf(set: RangeSet): OldestLease | undefined {
     return this.#held(set).oldest;
   }
@@ -96,12 +90,12 @@ export class LeaseStore {
     return this.#state.boot;
   }
 
-  /** How many leases are of an earlier boot of this machine. */
+  /** The number of leases of an earlier boot of this machine. */
   get earlier(): number {
     return this.#state.earlier;
   }
 
-  /** The uptime when such leases were last looked for in vain. */
+  /** The uptime of the last search for such leases that found none; 0 for never. */
   get searched(): number {
     return this.#state.searched;
   }
@@ -111,7 +105,7 @@ export class LeaseStore {
     this.#changed = true;
   }
 
-  /** Takes note of a lease that has been made. */
+  /** Adds a new lease to the index. */
   added(name: string, owner: Attachment): void {
     this.#count(name, 1);
     this.#keepIndex(() => this.#owners.add(owner, name, this.#state.boot));
@@ -133,30 +127,27 @@ export class LeaseStore {
     return this.#files ?? this.scan();
   }
 
-  /** Reads all lease files, and makes the index anew. What a crash has left of a lease is removed. */
+  /** Reads all lease files, and builds the index again. Removes torn leases, which a crash has left. */
   scan(): readonly LeaseFile[] {
     const { directory } = this.#settings;
-    const files = readLeases(directory).filter((file) => !isRemovedRest(directory, file));
+    const files = readLeases(directory).filter((file) => !isTornAndRemoved(directory, file));
     this.#files = files;
     this.#changed = true;
     this.#indexed = this.#bootId !== undefined && isOnLocalFileSystem(directory);
-    let earlier = 0;
-    this.#keepIndex(() => {
-      earlier = this.#owners.rebuild(files, this.#state.boot);
-    });
+    const earlier = this.#keepIndex(() => this.#owners.rebuild(files, this.#state.boot)) ?? 0;
     this.#state = { ...this.#state, earlier, sets: [] };
     return files;
   }
 
-  /** Makes the index believable again, as the last thing under the lock. */
+  /** Makes the index valid again: the last step under the lock. */
   commit(): void {
     const { directory } = this.#settings;
     if (!this.#changed) return;
     this.#keepIndex(() => {
-      const mark = stampDirectory(directory);
-      // Killed here, or before: the directory has a mark that is in no index.
+      const mark = renewVersion(directory);
+      // If it is killed here, or before, no index has the directory's version.
       if (mark === undefined) return;
-      const owners = markOf(ownersOf(this.#settings.sideDirectory));
+      const owners = versionOf(ownersOf(this.#settings.sideDirectory));
       writeState(stateFile(this.#settings), { ...this.#state, mark, owners });
     });
   }
@@ -165,27 +156,19 @@ export class LeaseStore {
     const { directory } = this.#settings;
     if (this.#files !== undefined)
       return this.#files.filter(({ lease }) => isOwn(lease)).map(({ name }) => name);
-    const recorded = this.#lookUp(owner);
+    const recorded = this.#keepIndex(() => this.#owners.lookUp(owner));
     const lies = recorded?.some(({ name }) => {
       const lease = readLease(directory, name);
       return lease === undefined || !isOwn(lease);
     });
     if (recorded !== undefined && lies === false) return recorded.map(({ name }) => name);
-    // Somebody has written into a lease file, which leaves no trace on the directory.
+    // Somebody has written into a lease file, which does not change the version of the directory.
     this.scan();
     return this.#find(owner, isOwn);
   }
 
-  #lookUp(owner: Attachment): readonly RecordedLease[] | undefined {
-    let found: readonly RecordedLease[] | undefined;
-    this.#keepIndex(() => {
-      found = this.#owners.lookUp(owner);
-    });
-    return found;
-  }
-
   #held(set: RangeSet): HeldSet {
-    const key = setKey(set);
+    const key = rangeSetKey(set);
     const present = this.#state.sets.find((entry) => entry.key === key);
     if (present !== undefined) return present;
     const entry = { key, held: namesIn(this.#settings.directory, key).length };
@@ -209,26 +192,30 @@ export class LeaseStore {
     this.#changed = true;
   }
 
-  /** Leases come first: when the index cannot be kept, it is given up for this call, and not believed in the next. */
-  #keepIndex(work: () => void): void {
-    if (!this.#indexed) return;
+  /**
+   * Works on the index, unless it was given up. A failure is none of the call's, since leases count: the index is given
+   * up then, and not valid in the next call. Returns undefined in both cases.
+   */
+  #keepIndex<T>(work: () => T): T | undefined {
+    if (!this.#indexed) return undefined;
     try {
-      work();
+      return work();
     } catch (error) {
       if (nodeErrno(error) === undefined && !(error instanceof SystemError)) throw error;
       this.#indexed = false;
+      return undefined;
     }
   }
 }
 
-/** What the index says, if it is to be believed. */
-export function believedState(settings: StoreSettings, bootId = readBootId()): IndexState | undefined {
+/** The index, if it is valid; undefined otherwise. */
+export function validState(settings: StoreSettings, bootId = readBootId()): IndexState | undefined {
   const state = readState(stateFile(settings));
   if (state === undefined || state.bootId !== bootId) return undefined;
   try {
     const same =
-      sameMark(state.mark, markOf(settings.directory)) &&
-      sameMark(state.owners, markOf(ownersOf(settings.sideDirectory)));
+      sameVersion(state.mark, versionOf(settings.directory)) &&
+      sameVersion(state.owners, versionOf(ownersOf(settings.sideDirectory)));
     return same ? state : undefined;
   } catch (error) {
     if (nodeErrno(error) === undefined) throw error;
@@ -240,7 +227,7 @@ function emptyState(bootId: string): Omit<IndexState, "mark" | "owners"> {
   return { bootId, boot: readBootToken(bootId), earlier: 0, searched: 0, sets: [] };
 }
 
-/** What holds the addresses of a set, for messages. */
+/** The holders of a set's addresses, for messages. */
 export function holders(store: LeaseStore, set: RangeSet, directory: string): Holders {
   const oldest = store.oldestOf(set);
   const lease = oldest && readLease(directory, oldest.name);
@@ -259,10 +246,10 @@ function stateFile({ sideDirectory }: StoreSettings): string {
   return join(sideDirectory, "state");
 }
 
-function isRemovedRest(directory: string, { name, lease }: LeaseFile): boolean {
+function isTornAndRemoved(directory: string, { name, lease }: LeaseFile): boolean {
   if (lease.kind !== "torn" || !isLeaseName(name)) return false;
   try {
-    // Nobody is writing it: that takes the lock.
+    // Nobody is writing it: writers have the lock.
     removeFile(directory, name);
     return true;
   } catch {
@@ -270,7 +257,7 @@ function isRemovedRest(directory: string, { name, lease }: LeaseFile): boolean {
   }
 }
 
-/** The names of a directory that are addresses of the set with this key, whatever holds them. */
+/** The names of a directory that are addresses of the set with this key, whatever the files hold. */
 export function namesIn(directory: string, key: string): string[] {
   const isMember = membership(key);
   return listNames(directory).filter((name) => {

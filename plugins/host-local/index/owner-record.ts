@@ -1,26 +1,26 @@
-import { readlinkSync, symlinkSync, unlinkSync } from "node:fs";
+import { lstatSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { Attachment } from "../../shared/cni/attachments.ts";
-import { isIdentifier } from "../../shared/cni/environment.ts";
-import { sha512 } from "../../shared/cni/sha512.ts";
-import { nodeErrno } from "../../shared/errors/system-error.ts";
+import type { Attachment } from "../../../shared/cni/attachments.ts";
+import { isIdentifier } from "../../../shared/cni/environment.ts";
+import { sha512 } from "../../../shared/cni/sha512.ts";
+import { nodeErrno } from "../../../shared/errors/system-error.ts";
+import type { Lease } from "../leases/lease.ts";
+import { trimSpace } from "../white-space.ts";
 import { type BootToken, isBootToken } from "./boot.ts";
-import type { Lease } from "./lease.ts";
-import { trimSpace } from "./white-space.ts";
 
-/** A lease as an owner's record has it. */
+/** A lease in the record of its attachment. */
 export interface RecordedLease {
   /** Its address, the name of its file. */
   readonly name: string;
-  /** Tells this file from another of the same name: see `fileIdentity`. */
+  /** See `fileIdentity`. */
   readonly file: string;
-  /** When it was first seen. */
+  /** The boot in which it was first seen. */
   readonly boot: BootToken;
 }
 
 /**
- * The text of a record: the leases, those of one boot behind its token. That of a lease of an IPv4 address stays below
- * 60 bytes, which ext4 keeps in the inode.
+ * The text of a record: the tokens of boots, and behind each the leases that were first seen in it. With one IPv4 address
+ * it stays below 60 bytes, which ext4 keeps in the inode.
  */
 export function formatRecord(leases: readonly RecordedLease[]): string {
   const words: string[] = [];
@@ -33,7 +33,7 @@ export function formatRecord(leases: readonly RecordedLease[]): string {
   return words.join(" ");
 }
 
-/** The leases of a record; undefined when it is none, or has more than fit. */
+/** The leases of a record; undefined for any other text, and for a record that has no room for its leases. */
 export function parseRecord(text: string): RecordedLease[] | undefined {
   const leases: RecordedLease[] = [];
   const words = text.split(" ");
@@ -50,15 +50,15 @@ export function parseRecord(text: string): RecordedLease[] | undefined {
   return leases.length === 0 ? undefined : leases;
 }
 
-/** A symbolic link's text has to be shorter (PATH_MAX, linux/limits.h). */
+/** The text of a symbolic link must be shorter (PATH_MAX, linux/limits.h). */
 const textLimit = 4096;
-/** Stands for what a record has no room or no form for: look at the lease files themselves. */
+/** The text of a record whose leases do not fit: the lease files themselves must be read. */
 const tooMany = "many";
 const nameLimit = 255;
 
 /**
- * The name of an attachment's record; undefined for what cannot be an attachment. Neither container IDs nor interface
- * names hold a colon. A lease that names no interface has the record of interface "".
+ * The name of an attachment's record; undefined for names that no attachment can have. Neither container IDs nor interface
+ * names hold a colon. A lease that names no interface is in the record of interface "".
  */
 export function recordName({ containerId, ifname }: Attachment): string | undefined {
   const id = trimSpace(containerId);
@@ -67,10 +67,21 @@ export function recordName({ containerId, ifname }: Attachment): string | undefi
   return Buffer.byteLength(name) <= nameLimit ? name : `:${sha512(name)}`;
 }
 
-/** The name of the record in which a lease is; undefined when no attachment can have such a lease. */
+/** The name of the record of a lease; undefined when no attachment can have such a lease. */
 export function recordNameOf(lease: Lease): string | undefined {
   if (lease.kind === "lease") return recordName(lease);
   return lease.kind === "legacy" ? recordName({ containerId: lease.containerId, ifname: "" }) : undefined;
+}
+
+/**
+ * The identity of a file among all that have or had its name: its inode, and when that was created, or, on file systems
+ * that do not keep this, when it was modified. "" when there is no such file.
+ */
+export function fileIdentity(path: string): string {
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stat === undefined) return "";
+  const { ino, birthtimeNs, mtimeNs } = stat;
+  return `${ino.toString(36)}.${(birthtimeNs > 0n ? birthtimeNs : mtimeNs).toString(36)}`;
 }
 
 /** The text of a record, "" when there is none. Throws node:fs's errors. */
@@ -84,8 +95,8 @@ export function readRecord(owners: string, name: string): string {
 }
 
 /**
- * Writes, or with no lease removes, a record: a symbolic link that leads nowhere, which is written and read by one
- * system call each. Throws node:fs's errors.
+ * Writes a record, or removes it when there is no lease. A record is a symbolic link that leads nowhere, since one system
+ * call writes or reads it. Throws node:fs's errors.
  */
 export function writeRecord(owners: string, name: string, leases: readonly RecordedLease[]): void {
   const path = join(owners, name);

@@ -1,9 +1,9 @@
-import type { Attachment } from "../../shared/cni/attachments.ts";
-import { trimSpace } from "./white-space.ts";
+import type { Attachment } from "../../../shared/cni/attachments.ts";
+import { trimSpace } from "../white-space.ts";
 
 /**
- * What a lease file says. `legacy` leases were written by releases of the Go plugin that knew one interface per
- * container. `torn` files hold nothing: their writer was killed, or the power went, between creating and writing.
+ * The content of a file in the leases' directory. `legacy` leases are of old releases of the Go plugin, which knew one
+ * interface per container. `torn` files are empty: their writer was killed, or the power failed, before it wrote them.
  */
 export type Lease =
   | { readonly kind: "lease"; readonly containerId: string; readonly ifname: string }
@@ -16,7 +16,7 @@ export function formatLease({ containerId, ifname }: Attachment): string {
   return `${trimSpace(containerId)}\r\n${ifname}`;
 }
 
-/** Reads the content of a lease file. */
+/** The lease that the content of a file means. */
 export function parseLease(text: string): Lease {
   const trimmed = trimSpace(text);
   // Some file systems leave zeros where data was not written before the power went.

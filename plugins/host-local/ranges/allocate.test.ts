@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
-import { parsePrefix } from "../../shared/ip/prefix.ts";
+import { formatIp, type IpAddress, parseIp } from "../../../shared/ip/address.ts";
+import { parsePrefix } from "../../../shared/ip/prefix.ts";
 import { candidates, choose } from "./allocate.ts";
 import { completeSet, findRange, isGateway, type RangeSet } from "./range.ts";
 
@@ -45,13 +45,13 @@ test("an address is chosen as in the Go plugin's tests", () => {
   for (const [subnets, taken, cursor, expected] of table) {
     const from = cursor === undefined ? undefined : parseIp(cursor);
     const free = (address: IpAddress): boolean => !taken.includes(formatIp(address));
-    const chosen = choose(set(...subnets), from, free);
+    const chosen = choose(set(...subnets), from, { take: free });
     assert.equal(chosen && formatIp(chosen.address), expected, `${subnets} without ${taken} from ${cursor}`);
   }
 });
 
 test("the search in a huge range is lazy", () => {
-  assert.equal(choose(set("::/0"), undefined, () => true)?.address.value, 2n);
+  assert.equal(choose(set("::/0"), undefined, { take: () => true })?.address.value, 2n);
 });
 
 /** Sets of one to three small ranges side by side, with gateways anywhere. */
@@ -119,7 +119,7 @@ test("property: what is chosen is free and in its range; nothing is chosen only 
   fc.assert(
     fc.property(rangeSets, cursors, fc.uint8Array({ maxLength: 45 }), (ranges, cursor, taken) => {
       const isFree = ({ value }: IpAddress): boolean => (taken[Number(value & 0xffn)] ?? 0) % 4 === 0;
-      const chosen = choose(ranges, cursor, isFree);
+      const chosen = choose(ranges, cursor, { take: isFree });
       if (chosen === undefined) {
         assert.ok([...candidates(ranges, undefined)].every(({ address }) => !isFree(address)));
       } else {
@@ -146,8 +146,8 @@ test("property: with the taken addresses listed after many misses, the choice is
         tried += 1;
         return isFree(address);
       };
-      const chosen = choose(large, cursor, take, () => taken.map(formatIp));
-      assert.deepEqual(chosen, choose(large, cursor, isFree));
+      const chosen = choose(large, cursor, { take, listTaken: () => taken.map(formatIp) });
+      assert.deepEqual(chosen, choose(large, cursor, { take: isFree }));
       assert.deepEqual(
         chosen,
         [...candidates(large, cursor)].find(({ address }) => isFree(address)),

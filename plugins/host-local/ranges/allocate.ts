@@ -1,4 +1,4 @@
-import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress } from "../../../shared/ip/address.ts";
 import { findRange, isGateway, type Range, type RangeSet } from "./range.ts";
 
 export interface Candidate {
@@ -8,8 +8,8 @@ export interface Candidate {
 
 /**
  * The addresses that a set can give out, in the Go plugin's order: round robin, from the address behind the cursor
- * through the ranges, and with the cursor's own address as the last. Without a cursor, or with one from outside the
- * set, from the start of the first range. Lazy, since a range may hold 2^128 addresses.
+ * through the ranges to the cursor's own address. Without a cursor in the set it begins with the first range. Lazy, since
+ * a range may hold 2^128 addresses.
  *
  * @param cursor the address that was given out last.
  */
@@ -34,26 +34,29 @@ function* addresses(range: Range, first: bigint, last: bigint): Generator<Candid
   }
 }
 
-/** To try an address costs as much as to list this many names of a directory, roughly. */
+/** The number of names in a directory whose listing costs about as much as trying one address. */
 const namesPerMiss = 10;
 
-/** How many misses cost as much as to list a directory of this many names. */
+/** The number of misses that cost as much as listing a directory of this many names. */
 export function missLimit(names: number): number {
   return Math.max(64, Math.ceil(names / namesPerMiss));
 }
 
-/**
- * The first candidate that `take` gets.
- *
- * @param take tries to reserve an address; false when it is taken.
- * @param listTaken addresses, as text, that `take` would not get: asked for once, after `limit` misses.
- */
+/** How `choose` finds out which addresses are free. */
+interface Trial {
+  /** Tries to reserve an address; false when it is taken. */
+  readonly take: (address: IpAddress) => boolean;
+  /** Lists addresses, as text, that `take` would not get. Called once, after `limit` misses. */
+  readonly listTaken?: () => Iterable<string>;
+  /** Default: `missLimit` of an empty directory. */
+  readonly limit?: number;
+}
+
+/** The first candidate that can be reserved; undefined when there is none. */
 export function choose(
   set: RangeSet,
   cursor: IpAddress | undefined,
-  take: (address: IpAddress) => boolean,
-  listTaken: () => Iterable<string> = () => [],
-  limit = missLimit(0),
+  { take, listTaken = () => [], limit = missLimit(0) }: Trial,
 ): Candidate | undefined {
   let taken: ReadonlySet<string> | undefined;
   let misses = 0;

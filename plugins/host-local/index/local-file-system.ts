@@ -1,9 +1,8 @@
 import { statfsSync } from "node:fs";
 
 /**
- * File systems that one machine at a time uses (linux/magic.h; ZFS, bcachefs and aufs from their own sources). On
- * others, such as NFS, what is kept beside the leases is not used: another machine could change them without this one
- * seeing it at once.
+ * File systems that one machine at a time uses (linux/magic.h; ZFS, bcachefs and aufs from their own sources). On others,
+ * such as NFS, no index is kept: this machine would not see at once that another one changed a directory.
  */
 const local = new Set([
   0xef53, // ext2, ext3, ext4
@@ -20,7 +19,7 @@ const local = new Set([
   0x3153464a, // jfs
 ]);
 
-/** False also when it cannot be told. */
+/** True when a path is on such a file system; false when that is not known. */
 export function isOnLocalFileSystem(path: string): boolean {
   try {
     return local.has(statfsSync(path).type);

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { sha512 } from "../../shared/cni/sha512.ts";
+import { sha512 } from "../../../shared/cni/sha512.ts";
 
 /**
  * The time between two starts of a machine, as text: which machine, which start. Nobody's clock has a part in it.

@@ -1,11 +1,12 @@
 import { readdirSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { nodeErrno } from "../../shared/errors/system-error.ts";
-import { makeDirectory } from "../../shared/linux/make-directory.ts";
-import { readBootId, readUptime } from "./boot.ts";
-import type { StoreSettings } from "./config.ts";
+import { lazy } from "../../../shared/basics/lazy.ts";
+import { nodeErrno } from "../../../shared/errors/system-error.ts";
+import { makeDirectory } from "../../../shared/linux/make-directory.ts";
+import type { StoreSettings } from "../config.ts";
+import { readBootId, readUptime } from "../index/boot.ts";
 
-/** A moment by a clock that nobody sets. */
+/** A moment by the clock of a boot, which nobody sets. */
 interface Moment {
   readonly bootId: string;
   /** Seconds since then. */
@@ -21,37 +22,36 @@ export function formatMoment({ bootId, uptime }: Moment): string {
 }
 
 /**
- * How many seconds an address still has to rest; 0 when it may be given out.
+ * The seconds that an address still has to rest; 0 when it may be given out.
  *
- * @param mark text of the moment in which it was released. In an earlier boot: it rests from the start of this one, in
- *   which nobody can tell how long the machine was off.
+ * @param note text of the moment of its release. If that was in an earlier boot, the rest begins with this one, since
+ *   nothing tells how long the machine was off.
  */
-export function restOf(mark: string, cooldownSeconds: number, { bootId, uptime }: Moment): number {
-  const [markedBoot, markedUptime = ""] = mark.split(" ");
-  const released = markedBoot === bootId ? Number.parseFloat(markedUptime) || 0 : 0;
+export function restOf(note: string, cooldownSeconds: number, { bootId, uptime }: Moment): number {
+  const [noteBoot, noteUptime = ""] = note.split(" ");
+  const released = noteBoot === bootId ? Number.parseFloat(noteUptime) || 0 : 0;
   return Math.min(Math.max(cooldownSeconds - (uptime - released), 0), cooldownSeconds);
 }
 
-/** The addresses of a network that were released a short time ago. A mark that cannot be written is no failure. */
+/**
+ * The addresses of a network that were released a short time ago. A note of each, a symbolic link that leads nowhere, has
+ * the moment of its release as text. A note that cannot be written is no failure.
+ */
 export class Cooling {
   readonly #directory: string;
   readonly #seconds: number;
   readonly #now: () => Moment;
-  /** The shortest rest of those that were asked for and had one. */
+  /** The shortest rest that `rest` has returned; undefined when all were 0. */
   shortestRest: number | undefined;
 
   constructor(settings: StoreSettings, clock: () => Moment = now) {
     this.#directory = join(settings.sideDirectory, "cooling");
     this.#seconds = settings.cooldownSeconds;
-    let moment: Moment | undefined;
-    this.#now = () => {
-      moment ??= clock();
-      return moment;
-    };
+    this.#now = lazy(clock);
   }
 
-  /** Marks an address that is about to be released: as a symbolic link, which is made by one system call. */
-  mark(name: string): void {
+  /** Notes that an address is about to be released. */
+  startRest(name: string): void {
     if (this.#seconds === 0) return;
     const text = formatMoment(this.#now());
     const path = join(this.#directory, name);
@@ -64,23 +64,19 @@ export class Cooling {
     }
   }
 
-  /** Seconds that an address has to rest, 0 for none. Removes marks that are of no meaning any more. */
+  /** The seconds that an address still has to rest, 0 for none. Removes a note that no longer matters. */
   rest(name: string): number {
     if (this.#seconds === 0) return 0;
     const path = join(this.#directory, name);
-    let mark: string;
-    try {
-      mark = readlinkSync(path);
-    } catch {
-      return 0;
-    }
-    const rest = restOf(mark, this.#seconds, this.#now());
+    const note = readIfPresent(path);
+    if (note === undefined) return 0;
+    const rest = restOf(note, this.#seconds, this.#now());
     if (rest === 0) this.#forget(path);
     else this.shortestRest = Math.min(rest, this.shortestRest ?? rest);
     return rest;
   }
 
-  /** The addresses that rest; marks of others are removed. */
+  /** The addresses that rest. Removes the notes of all others. */
   resting(): string[] {
     try {
       const names = readdirSync(this.#directory);
@@ -98,5 +94,13 @@ export class Cooling {
     } catch (error) {
       if (nodeErrno(error) === undefined) throw error;
     }
+  }
+}
+
+function readIfPresent(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
   }
 }

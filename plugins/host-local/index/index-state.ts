@@ -1,39 +1,39 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
-import { fnv1a } from "../../shared/basics/fnv1a.ts";
+import { fnv1a } from "../../../shared/basics/fnv1a.ts";
 import { type BootToken, isBootToken } from "./boot.ts";
-import type { DirectoryMark } from "./directory-mark.ts";
+import type { DirectoryVersion } from "./directory-version.ts";
 
 /** How many addresses of a range set are held. */
 export interface HeldSet {
-  /** See `setKey`. */
+  /** See `rangeSetKey`. */
   readonly key: string;
   readonly held: number;
-  /** The lease that is there longest, once somebody had to know. */
+  /** The oldest lease, if a message had to name it. */
   readonly oldest?: OldestLease;
 }
 
 export interface OldestLease {
   readonly name: string;
-  /** ISO 8601; for people only. */
+  /** ISO 8601, for messages. */
   readonly since: string;
 }
 
-/** What is known of a network's directory as long as it is as `mark` says, in this boot. */
+/** What is known of a network's directory while it has version `mark`, in this boot. */
 export interface IndexState {
-  readonly mark: DirectoryMark;
-  /** That of the directory of the records, lest somebody removed some. */
-  readonly owners: DirectoryMark;
+  readonly mark: DirectoryVersion;
+  /** The version of the directory of the records: somebody may remove some. */
+  readonly owners: DirectoryVersion;
   readonly bootId: string;
   readonly boot: BootToken;
-  /** How many leases are of an earlier boot of this machine. */
+  /** The number of leases of an earlier boot of this machine. */
   readonly earlier: number;
-  /** The uptime when such leases were looked for in vain; 0 for never. */
+  /** The uptime of the last search for such leases that found none; 0 for never. */
   readonly searched: number;
   /** The one used last is the last. */
   readonly sets: readonly HeldSet[];
 }
 
-/** One page: a process that is killed has written all of it or nothing. */
+/** One page: a process that is killed has written it whole or not at all. */
 const textLimit = 4096;
 
 /** A line of checksum and JSON. Sets that are not used, or do not fit, are dropped: they are counted again. */
@@ -45,7 +45,7 @@ export function formatState(state: IndexState): string {
   }
 }
 
-/** Reads the first line; what a longer predecessor left behind it does not matter. Undefined for anything else. */
+/** The state in the first line of a text; a longer predecessor may have left more behind it. Undefined for other texts. */
 export function parseState(text: string): IndexState | undefined {
   const [line = ""] = text.split("\n", 1);
   const json = line.slice(9);
@@ -58,7 +58,7 @@ export function parseState(text: string): IndexState | undefined {
   }
 }
 
-/** Undefined when there is none that can be read. */
+/** The state in a file; undefined when it cannot be read. */
 export function readState(path: string): IndexState | undefined {
   try {
     return parseState(readFileSync(path, "latin1"));
@@ -77,7 +77,7 @@ export function writeState(path: string, state: IndexState): void {
   }
 }
 
-/** For a reader without the lock that comes in the middle of a write. */
+/** The checksum by which a reader without the lock notices a write that is under way. */
 function checksum(text: string): string {
   return fnv1a(Buffer.from(text, "latin1"));
 }
@@ -85,8 +85,8 @@ function checksum(text: string): string {
 function isState(value: unknown): value is IndexState {
   return (
     isObject(value) &&
-    isMark(value["mark"]) &&
-    isMark(value["owners"]) &&
+    isVersion(value["mark"]) &&
+    isVersion(value["owners"]) &&
     typeof value["bootId"] === "string" &&
     typeof value["boot"] === "string" &&
     isBootToken(value["boot"]) &&
@@ -97,7 +97,7 @@ function isState(value: unknown): value is IndexState {
   );
 }
 
-function isMark(value: unknown): value is DirectoryMark {
+function isVersion(value: unknown): value is DirectoryVersion {
   return isObject(value) && ["inode", "modified", "changed"].every((key) => typeof value[key] === "string");
 }
 

@@ -1,26 +1,26 @@
 import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
-import { nodeErrno } from "../../shared/errors/system-error.ts";
-import { formatIp, parseIp } from "../../shared/ip/address.ts";
-import { type BootToken, isEarlierBoot, readUptime } from "./boot.ts";
-import { type StoreSettings, sideDirectoryName } from "./config.ts";
-import { fileIdentity } from "./directory-mark.ts";
-import { isLeaseName, type LeaseFile, readLeases } from "./lease-directory.ts";
-import { type LeaseStore, ownersOf } from "./lease-store.ts";
+import { asCniError } from "../../../shared/cni/errors/as-cni-error.ts";
+import { nodeErrno } from "../../../shared/errors/system-error.ts";
+import { formatIp, parseIp } from "../../../shared/ip/address.ts";
+import { type StoreSettings, sideDirectoryName } from "../config.ts";
+import { type BootToken, isEarlierBoot, readUptime } from "../index/boot.ts";
+import { type LeaseStore, ownersOf } from "../index/lease-store.ts";
+import { OwnerIndex } from "../index/owner-index.ts";
+import { fileIdentity } from "../index/owner-record.ts";
+import { isLeaseName, type LeaseFile, readLeases } from "../leases/directory.ts";
 import { type MachineUse, seesWholeMachine, surveyMachine, UnseenError } from "./machine.ts";
-import { OwnerIndex } from "./owner-index.ts";
 
-/** A lease file, and whether it is known to be of an earlier boot of this machine. */
+/** A lease file that may be of an earlier boot of this machine. */
 export interface DatedLease extends LeaseFile {
   readonly earlier: boolean;
 }
 
-/** How often a full network is searched for what can be reclaimed: containers may end that held a lease. */
+/** The least time between two searches of a full network: containers may end meanwhile. */
 const searchIntervalSeconds = 10;
 
 /**
- * Releases the leases of the network that provably nobody uses. Returns whether there was one.
+ * Releases the leases of the network that are proven to be unused. Returns false when there was none.
  *
  * @param store holds the lock.
  */
@@ -34,7 +34,7 @@ export function reclaim(settings: StoreSettings, store: LeaseStore): boolean {
   return unused.length > 0;
 }
 
-/** Whether `reclaim` would search. */
+/** True when `reclaim` would search now. */
 export function maySearch(state: { readonly earlier: number; readonly searched: number }): boolean {
   return (
     state.earlier > 0 && (state.searched === 0 || readUptime() - state.searched >= searchIntervalSeconds)
@@ -47,7 +47,7 @@ function findUnused(settings: StoreSettings, boot: BootToken): LeaseFile[] {
     const own = datedLeases(settings.directory, settings.sideDirectory, boot);
     return selectUnused(own, otherNetworks(settings, boot), surveyMachine());
   } catch (error) {
-    // With a part unseen, nothing is proven.
+    // Nothing is proven unless all was seen.
     if (nodeErrno(error) !== undefined || asCniError(error) !== undefined || error instanceof UnseenError)
       return [];
     throw error;
@@ -55,8 +55,8 @@ function findUnused(settings: StoreSettings, boot: BootToken): LeaseFile[] {
 }
 
 /**
- * The leases that nobody uses: of an earlier boot of this machine, of a container that has been attached to no network
- * in this boot, and has no process, and with an address that no interface has.
+ * The leases that are proven to be unused: they are of an earlier boot of this machine, no interface has their address,
+ * and their container has no process and no lease of this boot in any network.
  */
 export function selectUnused(
   leases: readonly DatedLease[],
@@ -76,7 +76,7 @@ export function selectUnused(
   });
 }
 
-/** A person may have written an address in another way. */
+/** The usual spelling of an address: somebody may have named a file in another one. */
 function canonical(name: string): string {
   const address = parseIp(name);
   return address === undefined ? name : formatIp(address);

@@ -1,15 +1,15 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import { asSystemError } from "../../shared/errors/system-error.ts";
-import { lockExclusive } from "../../shared/linux/flock.ts";
-import type { StoreSettings } from "./config.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
+import { asSystemError } from "../../../shared/errors/system-error.ts";
+import { lockExclusive } from "../../../shared/linux/flock.ts";
+import type { StoreSettings } from "../config.ts";
 import { lockHolder } from "./lock-holder.ts";
 
-/** The file that the Go plugin locks with flock(2). It must never be removed: two processes would hold two locks. */
+/** The file that the Go plugin locks by flock(2). It must never be removed: then two processes could hold two locks. */
 export const lockName = "lock";
 
 /**
- * Does work that no other host-local, ours or the Go plugin, can disturb.
+ * Does work while no other host-local, ours or the Go plugin, is at work in this directory.
  *
  * @throws SystemError when the lock file cannot be opened, CniError code 106 when somebody else holds it for too long.
  */

@@ -1,11 +1,11 @@
-import { formatIp, type IpAddress, parseIp, sameIp } from "../../shared/ip/address.ts";
-import { findRange, formatRange, type RangeSet } from "./range.ts";
+import { formatIp, type IpAddress, parseIp, sameIp } from "../../../shared/ip/address.ts";
+import { findRange, formatRange, type RangeSet } from "../ranges/range.ts";
 
 /**
- * A text from which can be told which addresses a set gives out: "10.0.0.1-10.0.0.6!10.0.0.1,fd00::2-fd00::9", with
- * the gateway of a range that it would include.
+ * The key of a range set in the index: a text with the addresses that it gives out. Each range comes with its gateway if
+ * that lies in the range, as in "10.0.0.1-10.0.0.6!10.0.0.1,fd00::2-fd00::9".
  */
-export function setKey(set: RangeSet): string {
+export function rangeSetKey(set: RangeSet): string {
   return set
     .map((range) => {
       const { gateway } = range;
@@ -15,7 +15,7 @@ export function setKey(set: RangeSet): string {
     .join(",");
 }
 
-/** Makes the test whether an address is one that the set with this key gives out. */
+/** A test for the addresses that the set with this key gives out. */
 export function membership(key: string): (address: IpAddress) => boolean {
   const spans = key.split(",").map((text) => {
     const [start, end, gateway] = text.split(/[-!]/).map(parseIp);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
-import { parsePrefix } from "../../shared/ip/prefix.ts";
+import { formatIp, type IpAddress } from "../../../shared/ip/address.ts";
+import { parsePrefix } from "../../../shared/ip/prefix.ts";
 import { completeSet } from "./range.ts";
 import { assignRequests, parseRequestedIp } from "./requested.ts";
 

@@ -34,17 +34,17 @@ test("marks that have ended are removed; without cool-down none is written or he
     new Cooling({ ...settings, cooldownSeconds }, () => ({ bootId, uptime }));
   const marks = (): string[] => readdirSync(join(sideDirectory, "cooling")).sort();
 
-  cooling(0, 1).mark("10.0.0.2");
+  cooling(0, 1).startRest("10.0.0.2");
   assert.equal(cooling(0, 1).rest("10.0.0.2"), 0);
   assert.throws(marks);
-  cooling(30, 1).mark("10.0.0.2");
-  cooling(30, 11).mark("10.0.0.3");
-  cooling(30, 21).mark("10.0.0.4");
+  cooling(30, 1).startRest("10.0.0.2");
+  cooling(30, 11).startRest("10.0.0.3");
+  cooling(30, 21).startRest("10.0.0.4");
   const at32 = cooling(30, 32);
   assert.deepEqual([at32.rest("10.0.0.4"), at32.rest("10.0.0.3"), at32.rest("10.0.0.2")], [19, 9, 0]);
   assert.equal(at32.shortestRest, 9);
   assert.deepEqual(marks(), ["10.0.0.3", "10.0.0.4"]);
-  cooling(30, 35).mark("10.0.0.3");
+  cooling(30, 35).startRest("10.0.0.3");
   assert.deepEqual(cooling(30, 52).resting(), ["10.0.0.3"]);
   assert.deepEqual(marks(), ["10.0.0.3"]);
   assert.deepEqual(cooling(0, 1).resting(), []);
@@ -54,6 +54,6 @@ test("marks that have ended are removed; without cool-down none is written or he
 test("a side directory that cannot be written is no failure", () => {
   const settings = { directory: "/none", sideDirectory: "/proc/none", lockTimeoutSeconds: 0 };
   const cooling = new Cooling({ ...settings, cooldownSeconds: 30 });
-  cooling.mark("10.0.0.2");
+  cooling.startRest("10.0.0.2");
   assert.equal(cooling.rest("10.0.0.2"), 0);
 });

@@ -1,21 +1,21 @@
 import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
-import { linkUnnamedFile, openUnnamedFile } from "../../shared/linux/unnamed-file.ts";
+import { asSystemError, nodeErrno } from "../../../shared/errors/system-error.ts";
+import { linkUnnamedFile, openUnnamedFile } from "../../../shared/linux/unnamed-file.ts";
 
-/** A lease that waits for its address. */
+/** A lease file without a name, which is its address. */
 export interface NewLease {
-  /** Takes the address that `name` is the text of. Returns false when it is taken. Throws SystemError. */
+  /** Gives the file its name, an address as text. Returns false when another lease has it. Throws SystemError. */
   take(name: string): boolean;
   close(): void;
 }
 
 /**
- * Prepares lease files with this content. A lease appears complete or not at all, whenever the process is killed or
- * the power goes: the file is written and synced while it has no name, before the lock is taken, and gets its name by
- * link(2), which fails when the name exists, as the Go plugin's O_EXCL does.
+ * Prepares lease files with this content. A lease appears whole or not at all, even if the process is killed or the power
+ * fails: the file is written and synced without a name, before the lock is taken, and gets its name by link(2), which
+ * fails when the name exists, as the Go plugin's O_EXCL does.
  *
- * On file systems without unnamed files it is written in place; what is torn then is recognised by the next ADD.
+ * On file systems without unnamed files it is written in place. The next ADD recognises those that are torn then.
  *
  * @throws SystemError
  */

@@ -1,10 +1,10 @@
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
-import { Failure } from "../../shared/errors/failure.ts";
-import { nodeErrno, SystemError } from "../../shared/errors/system-error.ts";
-import { formatIp } from "../../shared/ip/address.ts";
-import { inNetns, openNetns } from "../../shared/linux/netns.ts";
-import { listAddresses } from "../../shared/rtnetlink/address.ts";
-import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
+import { Failure } from "../../../shared/errors/failure.ts";
+import { nodeErrno, SystemError } from "../../../shared/errors/system-error.ts";
+import { formatIp } from "../../../shared/ip/address.ts";
+import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
+import { listAddresses } from "../../../shared/rtnetlink/address.ts";
+import { openRtnetlink } from "../../../shared/rtnetlink/client.ts";
 
 /** What shows that an address or a container is in use on this machine. */
 export interface MachineUse {

@@ -1,12 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { asSystemError } from "../../shared/errors/system-error.ts";
-import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
-import { readSmallFile } from "../../shared/linux/small-file.ts";
+import { asSystemError } from "../../../shared/errors/system-error.ts";
+import { formatIp, type IpAddress, parseIp } from "../../../shared/ip/address.ts";
+import { readSmallFile } from "../../../shared/linux/small-file.ts";
 
 /**
- * Cursors say which address a range set gave out last. A lost one only means that the next search starts in front, so
- * they are not written to survive a power cut.
+ * The beginning of the names of cursors: files with the address that a range set gave out last. Losing one only makes the
+ * next search begin with the first address, so they are not synced to the disk.
  */
 const stem = "last_reserved_ip.";
 

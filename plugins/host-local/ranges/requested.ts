@@ -1,16 +1,16 @@
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import { formatIp, type IpAddress, parseIp, sameIp } from "../../shared/ip/address.ts";
-import { parsePrefix } from "../../shared/ip/prefix.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
+import { formatIp, type IpAddress, parseIp, sameIp } from "../../../shared/ip/address.ts";
+import { parsePrefix } from "../../../shared/ip/prefix.ts";
 import { findRange, formatSet, isGateway, type RangeSet } from "./range.ts";
 
-/** A requested address: "10.0.0.5" or "10.0.0.5/24", whose length is of no meaning; undefined for anything else. */
+/** The address of a request such as "10.0.0.5" or "10.0.0.5/24", whose length does not matter; undefined for others. */
 export function parseRequestedIp(text: string): IpAddress | undefined {
   return text.includes("/") ? parsePrefix(text)?.address : parseIp(text);
 }
 
 /**
- * Which requested address each range set has to serve; undefined where it may choose. The first fitting request
- * counts; a set serves one address.
+ * The requested address that each range set has to serve; undefined for those that may choose. A set serves the first
+ * request that lies in it.
  *
  * @throws CniError code 7 when a request cannot be served whoever holds what.
  */
@@ -18,14 +18,18 @@ export function assignRequests(
   sets: readonly RangeSet[],
   requested: readonly IpAddress[],
 ): readonly (IpAddress | undefined)[] {
-  let open = requested.filter((ip, index) => requested.findIndex((other) => sameIp(ip, other)) === index);
+  const distinct = requested.filter(
+    (ip, index) => requested.findIndex((other) => sameIp(ip, other)) === index,
+  );
+  const served = new Set<IpAddress>();
   const assigned = sets.map((set, index) => {
-    const wanted = open.find((ip) => findRange(set, ip) !== undefined);
+    const wanted = distinct.find((ip) => !served.has(ip) && findRange(set, ip) !== undefined);
     if (wanted === undefined) return undefined;
-    refuseGateway(set, wanted, index);
-    open = open.filter((ip) => ip !== wanted);
+    assertNotGateway(set, wanted, index);
+    served.add(wanted);
     return wanted;
   });
+  const open = distinct.filter((ip) => !served.has(ip));
   if (open.length === 0) return assigned;
   throw new CniError(
     ErrorCode.invalidConfig,
@@ -44,7 +48,7 @@ function reason(sets: readonly RangeSet[], ip: IpAddress): string {
   return `${family.length === 0 ? "cannot be served, " : ""}${cause}: request an address of ${served}`;
 }
 
-function refuseGateway(set: RangeSet, wanted: IpAddress, index: number): void {
+function assertNotGateway(set: RangeSet, wanted: IpAddress, index: number): void {
   const range = findRange(set, wanted);
   if (range === undefined || !isGateway(range, wanted)) return;
   throw new CniError(

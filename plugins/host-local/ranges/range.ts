@@ -1,5 +1,5 @@
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import { bitLength, formatIp, type IpAddress, offsetIp, sameIp } from "../../shared/ip/address.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
+import { bitLength, formatIp, type IpAddress, offsetIp, sameIp } from "../../../shared/ip/address.ts";
 import {
   formatPrefix,
   type IpPrefix,
@@ -7,7 +7,7 @@ import {
   networkOf,
   prefixContains,
   samePrefix,
-} from "../../shared/ip/prefix.ts";
+} from "../../../shared/ip/prefix.ts";
 
 /** A range as the configuration has it. */
 export interface RangeInput {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { CniError } from "../../shared/cni/errors/cni-error.ts";
-import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
-import { type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
+import { CniError } from "../../../shared/cni/errors/cni-error.ts";
+import { formatIp, type IpAddress, parseIp } from "../../../shared/ip/address.ts";
+import { type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
 import {
   capacityOf,
   completeRange,

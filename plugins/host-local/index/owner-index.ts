@@ -1,12 +1,12 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Attachment } from "../../shared/cni/attachments.ts";
-import { nodeErrno } from "../../shared/errors/system-error.ts";
-import { makeDirectory } from "../../shared/linux/make-directory.ts";
+import type { Attachment } from "../../../shared/cni/attachments.ts";
+import { nodeErrno } from "../../../shared/errors/system-error.ts";
+import { makeDirectory } from "../../../shared/linux/make-directory.ts";
+import type { LeaseFile } from "../leases/directory.ts";
 import { type BootToken, isEarlierBoot } from "./boot.ts";
-import { fileIdentity } from "./directory-mark.ts";
-import type { LeaseFile } from "./lease-directory.ts";
 import {
+  fileIdentity,
   parseRecord,
   type RecordedLease,
   readRecord,
@@ -16,17 +16,17 @@ import {
 } from "./owner-record.ts";
 
 /**
- * The records of a network, one for each attachment: which leases it has, and in which boot each was first seen. They
- * save reading all lease files, which name the owner, to find those of one.
+ * The records of a network, one for each attachment: its leases, and the boot in which each was first seen. To find the
+ * leases of one attachment without them, all lease files have to be read.
  *
- * Every function throws node:fs's errors; what the directory then holds is no longer complete.
+ * Every function throws node:fs's errors; the records are not complete then.
  */
 export class OwnerIndex {
   readonly #directory: string;
   readonly #leases: string;
 
   /**
-   * @param directory where the records are, <side directory>/owners
+   * @param directory of the records, <side directory>/owners
    * @param leases the network's directory
    */
   constructor(directory: string, leases: string) {
@@ -42,7 +42,7 @@ export class OwnerIndex {
     return text === "" ? [] : parseRecord(text);
   }
 
-  /** Adds a lease of this boot to its owner's record. */
+  /** Adds a lease of this boot to its attachment's record. */
   add(owner: Attachment, lease: string, boot: BootToken): void {
     const name = recordName(owner);
     if (name === undefined) return;
@@ -51,7 +51,7 @@ export class OwnerIndex {
     writeRecord(this.#directory, name, [...others, added]);
   }
 
-  /** Takes a lease out of its owner's record, and returns what that said. */
+  /** Removes a lease from its attachment's record, and returns the entry; undefined when it had none. */
   remove(file: LeaseFile): RecordedLease | undefined {
     const name = recordNameOf(file.lease);
     if (name === undefined) return undefined;
@@ -64,7 +64,7 @@ export class OwnerIndex {
   }
 
   /**
-   * Makes the records say what the lease files say. Leases that have a record keep their boot, all others get this one.
+   * Makes the records agree with the lease files. Leases that have a record keep their boot, all others get this one.
    *
    * @returns how many leases are of an earlier boot.
    */
@@ -77,7 +77,7 @@ export class OwnerIndex {
       if (leases === undefined) owners.set(name, [file.name]);
       else leases.push(file.name);
     }
-    // The owners of addresses are nobody else's business.
+    // Others are not to see who has which address.
     makeDirectory(this.#directory, 0o700);
     const present = new Set(this.#names());
     let earlier = 0;

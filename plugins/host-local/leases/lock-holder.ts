@@ -7,7 +7,7 @@ interface FileIdentity {
   readonly ino: bigint;
 }
 
-/** Says who holds the flock(2) lock of a file: "held by process 4711 (host-local)". */
+/** A text for messages on who holds the flock(2) lock of a file: "held by process 4711 (host-local)". */
 export function lockHolder(file: FileIdentity): string {
   const pid = findHolder(readIfPresent("/proc/locks"), file);
   if (pid === undefined) return "held by a process that cannot be seen from here";

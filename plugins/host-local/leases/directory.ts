@@ -10,13 +10,13 @@ import {
   unlinkSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { asSystemError, nodeErrno } from "../../shared/errors/system-error.ts";
-import { parseIp } from "../../shared/ip/address.ts";
-import { makeDirectory } from "../../shared/linux/make-directory.ts";
-import { readSmallFile } from "../../shared/linux/small-file.ts";
-import { isCursorName } from "./cursor.ts";
+import { asSystemError, nodeErrno } from "../../../shared/errors/system-error.ts";
+import { parseIp } from "../../../shared/ip/address.ts";
+import { makeDirectory } from "../../../shared/linux/make-directory.ts";
+import { readSmallFile } from "../../../shared/linux/small-file.ts";
+import { isCursorName } from "../ranges/cursor.ts";
 import { type Lease, parseLease } from "./lease.ts";
-import { lockName } from "./lease-lock.ts";
+import { lockName } from "./lock.ts";
 
 /** A file of the directory. The name of a lease is its address. */
 export interface LeaseFile {
@@ -24,7 +24,7 @@ export interface LeaseFile {
   readonly lease: Lease;
 }
 
-/** Creates the directory and those above it, so that they outlive a power cut. Throws SystemError. */
+/** Creates the directory and those above it, and syncs them to the disk. Throws SystemError. */
 export function ensureDirectory(directory: string): void {
   try {
     const wanted = resolve(directory);
@@ -40,7 +40,7 @@ export function directoryExists(directory: string): boolean {
   return statSync(directory, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** Makes the names of new files outlive a power cut. Throws SystemError. */
+/** Syncs the names of new files to the disk. Throws SystemError. */
 export function syncDirectory(directory: string): void {
   try {
     sync(directory);
@@ -59,8 +59,8 @@ function sync(path: string): void {
 }
 
 /**
- * Reads every file of the directory, whatever its name, as the Go plugin does; lock and cursors are no leases, also
- * when a container's ID looks like a cursor's address. Files that vanish or cannot be read are left out.
+ * Reads every file of the directory, whatever its name, as the Go plugin does, except lock and cursors: the ID of a
+ * container may look like the address in a cursor. Leaves out files that vanish or cannot be read.
  *
  * @throws SystemError when the directory cannot be read.
  */
@@ -79,7 +79,7 @@ export function readLeases(directory: string): LeaseFile[] {
   }
 }
 
-/** What holds a name; undefined when nothing does, or nothing that can be read. */
+/** The lease in a file; undefined when the file does not exist or cannot be read. */
 export function readLease(directory: string, name: string): Lease | undefined {
   const text = readLeaseText(join(directory, name));
   return text === undefined ? undefined : parseLease(text);
@@ -94,13 +94,13 @@ export function listNames(directory: string): string[] {
   }
 }
 
-/** When a lease was made, in ISO 8601, for messages. */
+/** The time of a lease in ISO 8601, for messages. */
 export function leasedSince(directory: string, name: string): string {
   const time = lstatSync(join(directory, name), { throwIfNoEntry: false })?.mtime;
   return time?.toISOString() ?? "just now";
 }
 
-/** True when a file of this name is a lease, and not a file that somebody else put there. */
+/** True for the name of a lease, which is an address. */
 export function isLeaseName(name: string): boolean {
   return parseIp(name) !== undefined;
 }
@@ -119,13 +119,8 @@ export function removeFile(directory: string, name: string): void {
 const buffer = Buffer.alloc(4096);
 
 function readLeaseText(path: string): string | undefined {
-  let fd: number;
-  try {
-    // Never wait for the other end of a pipe.
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch {
-    return undefined;
-  }
+  const fd = openIfReadable(path);
+  if (fd === undefined) return undefined;
   try {
     const length = readSync(fd, buffer);
     // An ID may be as long as a variable of the environment.
@@ -134,5 +129,14 @@ function readLeaseText(path: string): string | undefined {
     return undefined;
   } finally {
     closeSync(fd);
+  }
+}
+
+function openIfReadable(path: string): number | undefined {
+  try {
+    // Never wait for the other end of a pipe.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
   }
 }
