@@ -1,46 +1,58 @@
-import { statSync } from "node:fs";
+import type { AttachmentKey } from "../../shared/cni/attachment-key.ts";
 import { openContainerNetns } from "../../shared/cni/container-netns.ts";
 import { delegate } from "../../shared/cni/delegate.ts";
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { requirePrevResult } from "../../shared/cni/prev-result.ts";
-import type { Result, ResultInterface, ResultIp } from "../../shared/cni/result.ts";
+import { likelyFamilies, requirePrevResult } from "../../shared/cni/prev-result.ts";
+import type { Result } from "../../shared/cni/result.ts";
 import { formatIp, sameIp } from "../../shared/ip/address.ts";
-import { formatPrefix, isDefaultPrefix, networkOf, samePrefix } from "../../shared/ip/prefix.ts";
+import { formatPrefix, type IpPrefix } from "../../shared/ip/prefix.ts";
+import type { Iptables } from "../../shared/iptables/client.ts";
 import { inNetns } from "../../shared/linux/netns.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { listAddresses } from "../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLink, findLinkByIndex, type Link } from "../../shared/rtnetlink/link.ts";
-import { type KernelRoute, listRoutes, RT_TABLE_MAIN } from "../../shared/rtnetlink/route.ts";
+import {
+  checkAddresses,
+  checkMac,
+  checkRoutes,
+  containerEntry,
+  isSameFile,
+  mismatch,
+  ownAddresses,
+  ownIps,
+} from "./check-interface.ts";
 import { type BridgeConfig, vlanInterfaceName } from "./config.ts";
-import { completeAddressing } from "./gateways.ts";
-import { notMasqueraded } from "./masquerade.ts";
-import type { Owner } from "./owner.ts";
-import { spoofChecker } from "./spoof-check.ts";
+import { completeAddressing } from "./gateway/addressing.ts";
+import { chooseMasquerade, notMasqueraded } from "./masquerade/masquerade.ts";
+import type { Places } from "./places.ts";
+import { spoofChecker } from "./spoof-check/spoof-check.ts";
 
 /** Compares the kernel's state with the result of ADD; changes nothing. Throws CniError code 105 on a difference. */
-export function check(request: Request, config: BridgeConfig): void {
+export function check(request: Request, config: BridgeConfig, iptables: Iptables): void {
+  const masquerades = config.ipMasq && config.ipam.type !== "";
+  if (masquerades)
+    chooseMasquerade(config.ipMasqBackend, iptables).prepareCheck(request, likelyFamilies(request));
   const netns = openContainerNetns(request);
   const host = openRtnetlink();
-  const container = inNetns(netns, openRtnetlink);
+  const places = { host, container: inNetns(netns, openRtnetlink) };
   if (config.ipam.type !== "") delegate(request, config.ipam, "CHECK");
   const result = requirePrevResult(request, "CHECK of bridge");
   const bridge = checkBridge(host, config, result);
-  if (config.isGateway) checkGateway(request, host, config, bridge, result);
-  const { port, mac } = checkPair(request, host, container, bridge, result);
+  if (config.isGateway)
+    checkGateway(host, bridge, config, { ...result, ips: ownIps(result, request.ifname) });
+  const { port, mac } = checkPair(request, places, bridge, result);
   if (config.macSpoofCheck) checkSpoofCheck(request, bridge, port, mac);
-  const link = findLink(container, request.ifname);
+  const link = findLink(places.container, request.ifname);
   if (link !== undefined) {
-    checkAddresses(container, link, result);
-    checkRoutes(container, link, result);
+    checkAddresses(places.container, link, result);
+    checkRoutes(places.container, link, result);
   }
-  if (config.ipMasq && config.ipam.type !== "") checkMasquerade(request, result);
+  if (masquerades) checkMasquerade(request, ownAddresses(result, request.ifname), iptables);
 }
 
-function checkMasquerade(request: Request, result: Result): void {
-  const own = result.ips.filter((ip) => isOwn(ip, result, request.ifname)).map(({ address }) => address);
-  const [missing] = notMasqueraded(request, own);
+function checkMasquerade(key: AttachmentKey, addresses: readonly IpPrefix[], iptables: Iptables): void {
+  const [missing] = notMasqueraded(key, addresses, iptables);
   if (missing === undefined) return;
   throw mismatch(
     `ipMasq: nothing masquerades ${formatPrefix(missing)}`,
@@ -48,26 +60,20 @@ function checkMasquerade(request: Request, result: Result): void {
   );
 }
 
-function checkSpoofCheck(owner: Owner, bridge: Link, port: string, mac: string): void {
-  const checker = spoofChecker(owner, port, mac);
+function checkSpoofCheck(key: AttachmentKey, bridge: Link, port: string, mac: string): void {
+  const checker = spoofChecker(key, port, mac);
   if (checker === undefined) {
     throw mismatch(
       `macspoofchk: nothing checks the source MACs of ${port}`,
       'its rules were removed, by a flush or a firewall\'s reload: "bridge reapply" makes them again',
     );
   }
-  // The Go plugin does not promise it.
+  // The Go plugin does not set the option.
   if (checker === "Go" || bridge.bridge?.noLinkLocalLearn === true) return;
   throw mismatch(
     `macspoofchk: bridge "${bridge.name}" learns MACs from link-local frames, so that it can be told a neighbour's MAC`,
     `"ip link set ${bridge.name} type bridge no_linklocal_learn 1" ends that, with Linux 5.0 or later; the next ADD does it too`,
   );
-}
-
-/** False for addresses of other interfaces, which chained plugins may have added. */
-export function isOwn(ip: ResultIp, result: Result, ifname: string): boolean {
-  const entry = ip.interface === undefined ? undefined : result.interfaces[ip.interface];
-  return entry === undefined || entry.name === ifname;
 }
 
 function checkBridge(host: NetlinkSocket, config: BridgeConfig, result: Result): Link {
@@ -83,7 +89,7 @@ function checkBridge(host: NetlinkSocket, config: BridgeConfig, result: Result):
   if (link === undefined)
     throw mismatch(`Interface name ${config.bridge} not found`, "the bridge was removed");
   if (link.kind !== "bridge") throw mismatch(`Interface ${config.bridge} does not have link type of bridge`);
-  // Of a bridge without a gateway's address, which others have made, it changes with its ports, and no packet has it.
+  // The MAC of a bridge that is no gateway may change with its ports, and no packet has it.
   if (config.isGateway && config.vlans.vlan === 0) checkMac(entry, link, "Bridge interface");
   if (config.promiscMode && !link.promisc) {
     throw mismatch(
@@ -94,16 +100,9 @@ function checkBridge(host: NetlinkSocket, config: BridgeConfig, result: Result):
   return link;
 }
 
-/** Without its gateway address the host answers none of the containers, and forwards nothing for them. */
-function checkGateway(
-  request: Request,
-  host: NetlinkSocket,
-  config: BridgeConfig,
-  bridge: Link,
-  result: Result,
-): void {
-  const ips = result.ips.filter((ip) => isOwn(ip, result, request.ifname));
-  const { gatewayAddresses } = completeAddressing({ ...result, ips }, config, 0);
+/** Compares the gateway addresses: without them the host forwards nothing for its containers. */
+function checkGateway(host: NetlinkSocket, bridge: Link, config: BridgeConfig, own: Result): void {
+  const { gatewayAddresses } = completeAddressing(own, config);
   if (gatewayAddresses.length === 0) return;
   const name = config.vlans.vlan === 0 ? bridge.name : vlanInterfaceName(config);
   const link = findLink(host, name);
@@ -121,14 +120,11 @@ function checkGateway(
 
 function checkPair(
   request: Request,
-  host: NetlinkSocket,
-  container: NetlinkSocket,
+  { host, container }: Pick<Places, "host" | "container">,
   bridge: Link,
   result: Result,
 ): { port: string; mac: string } {
-  const entry = result.interfaces.find(
-    ({ name, sandbox }) => name === request.ifname && (sandbox ?? "") !== "",
-  );
+  const entry = containerEntry(result, request.ifname);
   if (entry === undefined) {
     throw mismatch(
       `CNI created interface in container ${request.ifname} not found`,
@@ -161,64 +157,4 @@ function checkPair(
   }
   // The MAC of the host's end is not compared: udev and systemd-networkd rewrite it, and no traffic depends on it.
   return { port: peer.name, mac: link.mac };
-}
-
-/** A namespace has several paths: /run/netns/NAME, /var/run/netns/NAME, /proc/PID/ns/net. */
-function isSameFile(one: string, other: string): boolean {
-  if (one === other) return true;
-  try {
-    const [first, second] = [statSync(one, { bigint: true }), statSync(other, { bigint: true })];
-    return first.dev === second.dev && first.ino === second.ino;
-  } catch {
-    return false;
-  }
-}
-
-function checkMac(entry: ResultInterface, link: Link, what: string): void {
-  const wanted = (entry.mac ?? "").toLowerCase().replaceAll("-", ":");
-  if (wanted === "" || wanted === link.mac) return;
-  throw mismatch(`${what} ${link.name} Mac doesn't match: ${entry.mac}`, `the link has ${link.mac}`);
-}
-
-function checkAddresses(container: NetlinkSocket, link: Link, result: Result): void {
-  const present = listAddresses(container, { index: link.index });
-  for (const [index, ip] of result.ips.entries()) {
-    if (!isOwn(ip, result, link.name)) continue;
-    if (present.some(({ prefix }) => samePrefix(prefix, ip.address))) continue;
-    throw mismatch(
-      `Failed to match addr ${formatPrefix(ip.address)} on interface ${link.name}`,
-      `ips[${index}] of prevResult is missing in the container`,
-    );
-  }
-}
-
-function checkRoutes(container: NetlinkSocket, link: Link, result: Result): void {
-  const lists = new Map<number, KernelRoute[]>();
-  for (const route of result.routes) {
-    const { family } = route.dst.address;
-    // The kernel drops what is written beyond the prefix.
-    const dst = networkOf(route.dst);
-    const present = lists.get(family) ?? listRoutes(container, family);
-    lists.set(family, present);
-    const table = (route.table ?? 0) > 0 ? route.table : RT_TABLE_MAIN;
-    const found = present.some(
-      (candidate) =>
-        candidate.table === table &&
-        samePrefix(candidate.dst, dst) &&
-        // Whoever replaced the default route's gateway meant it.
-        (isDefaultPrefix(dst) ||
-          route.gw === undefined ||
-          (candidate.gateway !== undefined && formatIp(candidate.gateway) === formatIp(route.gw))),
-    );
-    if (found) continue;
-    const via = route.gw === undefined ? "" : ` via ${formatIp(route.gw)}`;
-    throw mismatch(
-      `Expected Route ${formatPrefix(route.dst)}${via} not found in routing table`,
-      `table ${table} of the container has no such route; interface ${link.name}`,
-    );
-  }
-}
-
-function mismatch(msg: string, details = ""): CniError {
-  return new CniError(ErrorCode.checkMismatch, msg, details);
 }

@@ -4,7 +4,7 @@ import type { Command } from "../../shared/cni/environment.ts";
 import { CniError } from "../../shared/cni/errors/cni-error.ts";
 import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { decodeConfig } from "./config.ts";
+import { decodeCleanUp, decodeConfig } from "./config.ts";
 
 function request(config: object, command: Command = "ADD", args = ""): Request {
   const text = JSON.stringify({ cniVersion: "1.0.0", name: "net", ...config });
@@ -63,14 +63,9 @@ for (const [what, config, code, text] of refused) {
 }
 
 test("DEL needs no more than it uses: a container stays removable with a wrong configuration", () => {
-  const config = decodeConfig(
-    request(
-      { vlan: 5000, macspoofchk: true, hairpinMode: true, promiscMode: true, bridge: "" },
-      "DEL",
-      "junk",
-    ),
-  );
-  assert.deepEqual([config.macSpoofCheck, config.vlans.vlan], [true, 0]);
+  const wrong = { vlan: 5000, mtu: "1500", hairpinMode: true, promiscMode: true, bridge: "" };
+  const config = decodeCleanUp(request({ ...wrong, ipam: { type: "host-local" } }, "DEL", "junk"));
+  assert.deepEqual(config, { ipam: { type: "host-local", inProcess: true } });
 });
 
 test("defaults", () => {

@@ -15,10 +15,10 @@ import type { Dns } from "../../shared/cni/result.ts";
 import { resultFamily } from "../../shared/cni/versions.ts";
 import { interfaceNameProblem } from "../../shared/linux/interface-name.ts";
 import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
-import { checkVlan, trunkIds, type VlanConfig } from "./vlans.ts";
+import { assertVlanId, trunkIds, type VlanConfig } from "./vlans.ts";
 
 const masqueradeBackends = ["iptables", "nftables"] as const;
-export type MasqueradeBackend = (typeof masqueradeBackends)[number];
+export type MasqueradeBackendName = (typeof masqueradeBackends)[number];
 
 /** What the bridge plugin does for one attachment. README.md describes the keys. */
 export interface BridgeConfig {
@@ -27,8 +27,8 @@ export interface BridgeConfig {
   readonly isDefaultGateway: boolean;
   readonly forceAddress: boolean;
   readonly ipMasq: boolean;
-  /** Undefined: iptables, or nftables where only that is there. */
-  readonly ipMasqBackend: MasqueradeBackend | undefined;
+  /** Undefined: iptables, or nftables on hosts that have only that. */
+  readonly ipMasqBackend: MasqueradeBackendName | undefined;
   /** 0 leaves the kernel's default. */
   readonly mtu: number;
   readonly hairpinMode: boolean;
@@ -36,7 +36,7 @@ export interface BridgeConfig {
   readonly portIsolation: boolean;
   readonly macSpoofCheck: boolean;
   readonly vlans: VlanConfig;
-  /** The bridge keeps VLANs apart when this call makes it: also an empty `vlanTrunk` asks for that. */
+  /** Whether a bridge that this call creates keeps VLANs apart: even an empty `vlanTrunk` asks for that. */
   readonly vlanFiltering: boolean;
   readonly enableDad: boolean;
   readonly disableContainerInterface: boolean;
@@ -48,22 +48,17 @@ export interface BridgeConfig {
   readonly mac: string | undefined;
 }
 
-/** What names the IPAM plugin. */
-export const ipamKeys = {
+/** The part of the configuration that DEL and GC use. */
+export type CleanUpConfig = Pick<BridgeConfig, "ipam">;
+
+const ipamKeys = {
   ipam: z.optional(configObject({ type: optionalText })),
   ipamInProcess: optionalBoolean,
 };
 
-interface IpamKeys {
-  readonly ipam?: { readonly type?: string | undefined } | undefined;
-  readonly ipamInProcess?: boolean | undefined;
-}
+const cleanUpSchema = configObject(ipamKeys);
 
-export function ipamOf({ ipam, ipamInProcess }: IpamKeys): Ipam {
-  return { type: ipam?.type ?? "", inProcess: ipamInProcess ?? true };
-}
-
-const schema = configObject({
+const configSchema = configObject({
   ...commonKeys,
   bridge: optionalText,
   isGateway: optionalBoolean,
@@ -94,9 +89,40 @@ const schema = configObject({
   runtimeConfig: z.optional(configObject({ mac: optionalText })),
 });
 
-/** Decodes the configuration. What only ADD and CHECK need is not validated for DEL. Throws CniError. */
+type Keys = z.output<typeof configSchema>;
+
+/**
+ * Decodes what DEL and GC need. They must not fail over mistakes elsewhere: a container stays removable.
+ *
+ * @throws CniError code 6.
+ */
+export function decodeCleanUp(request: Request): CleanUpConfig {
+  return { ipam: ipamOf(decode(cleanUpSchema, request.document)) };
+}
+
+/**
+ * Decodes the configuration of a new attachment.
+ *
+ * @throws CniError code 4 (CNI_ARGS), 6 or 7.
+ */
 export function decodeConfig(request: Request): BridgeConfig {
-  const keys = decode(schema, request.document);
+  const { keys, config } = decodeKeys(request);
+  if (keys.mtu === undefined || keys.mtu >= 0) return config;
+  throw invalid(
+    `mtu ${keys.mtu} is negative`,
+    "mtu is a number of bytes; 0, or none, leaves it to the kernel",
+  );
+}
+
+/** As `decodeConfig`, for an attachment that exists: earlier releases took a negative `mtu`. */
+export function decodeAttached(request: Request): BridgeConfig {
+  return decodeKeys(request).config;
+}
+
+function decodeKeys(request: Request): { readonly keys: Keys; readonly config: BridgeConfig } {
+  const keys = decode(configSchema, request.document);
+  const { vlan = 0, vlanTrunk, preserveDefaultVlan = false } = keys;
+  assertVlanId(vlan);
   const isDefaultGateway = keys.isDefaultGateway ?? false;
   const config: BridgeConfig = {
     bridge: keys.bridge ?? "cni0",
@@ -110,56 +136,37 @@ export function decodeConfig(request: Request): BridgeConfig {
     promiscMode: keys.promiscMode ?? false,
     portIsolation: keys.portIsolation ?? false,
     macSpoofCheck: keys.macspoofchk ?? false,
-    ...vlanSettings(request, keys),
+    vlans: { vlan, trunk: trunkIds(vlanTrunk ?? []), preserveDefaultVlan },
+    vlanFiltering: vlan !== 0 || vlanTrunk !== undefined,
     enableDad: keys.enabledad ?? false,
     disableContainerInterface: keys.disableContainerInterface ?? false,
     ipam: ipamOf(keys),
     dns: dnsOverride(keys.dns),
-    mac: request.command === "DEL" ? undefined : containerMac(request, keys),
+    mac: containerMac(request, keys),
   };
-  if (request.command !== "DEL") {
-    validate(request, config);
-    if (request.command !== "CHECK" && (keys.mtu ?? 0) < 0) {
-      throw invalid(
-        `mtu ${keys.mtu} is negative`,
-        "mtu is a number of bytes; 0, or none, leaves it to the kernel",
-      );
-    }
-    if (config.ipMasq && keys.ipMasqBackend !== undefined && config.ipMasqBackend === undefined) {
-      throw invalid(
-        `unknown ipmasq backend ${JSON.stringify(keys.ipMasqBackend)}`,
-        `ipMasqBackend is one of ${masqueradeBackends.join(", ")}`,
-      );
-    }
+  validate(request, config);
+  if (config.ipMasq && keys.ipMasqBackend !== undefined && config.ipMasqBackend === undefined) {
+    throw invalid(
+      `unknown ipmasq backend ${JSON.stringify(keys.ipMasqBackend)}`,
+      `ipMasqBackend is one of ${masqueradeBackends.join(", ")}`,
+    );
   }
-  return config;
+  return { keys, config };
 }
 
-/** DEL does not look at them: the port takes its VLANs along. */
-function vlanSettings(
-  request: Request,
-  keys: z.output<typeof schema>,
-): Pick<BridgeConfig, "vlans" | "vlanFiltering"> {
-  const { vlan = 0, vlanTrunk, preserveDefaultVlan = false } = keys;
-  if (request.command === "DEL") {
-    return { vlans: { vlan: 0, trunk: [], preserveDefaultVlan }, vlanFiltering: false };
-  }
-  checkVlan(vlan);
-  return {
-    vlans: { vlan, trunk: trunkIds(vlanTrunk ?? []), preserveDefaultVlan },
-    vlanFiltering: vlan !== 0 || vlanTrunk !== undefined,
-  };
+function ipamOf({ ipam, ipamInProcess }: Pick<Keys, keyof typeof ipamKeys>): Ipam {
+  return { type: ipam?.type ?? "", inProcess: ipamInProcess ?? true };
 }
 
-/** runtimeConfig before args before CNI_ARGS. */
-function containerMac(request: Request, keys: z.output<typeof schema>): string | undefined {
+/** The MAC that was asked for: by runtimeConfig, or else args, or else CNI_ARGS. */
+function containerMac(request: Request, keys: Keys): string | undefined {
   const fromArgs = parseCniArgs(request.args, ["MAC"]).MAC;
   const candidates = [keys.runtimeConfig?.mac, keys.args?.cni?.mac, fromArgs];
   return candidates.find((mac) => mac !== undefined && mac !== "");
 }
 
-/** Any member that is present, even an empty list, makes the config's `dns` count. */
-function dnsOverride(dns: z.output<typeof schema>["dns"]): Dns | undefined {
+/** The configuration's `dns`, if it has any member, even an empty list. */
+function dnsOverride(dns: Keys["dns"]): Dns | undefined {
   if (dns === undefined) return undefined;
   const { nameservers, domain, search, options } = dns;
   if (nameservers === undefined && search === undefined && options === undefined && (domain ?? "") === "") {
@@ -205,7 +212,7 @@ function validate(request: Request, config: BridgeConfig): void {
       "hairpinMode is what containers need to reach themselves through a published port; remove the other",
     );
   }
-  if (config.mac !== undefined) checkMac(config.mac);
+  if (config.mac !== undefined) assertMac(config.mac);
   if (config.ipam.type === "" && resultFamily(request.cniVersion) === "0.1") {
     throw invalid(
       `cniVersion ${request.cniVersion} cannot express a network without ipam`,
@@ -214,8 +221,8 @@ function validate(request: Request, config: BridgeConfig): void {
   }
 }
 
-/** The kernel would take the first six bytes of a longer address. */
-function checkMac(mac: string): void {
+/** Refuses other addresses than Ethernet's: the kernel would take the first six bytes of a longer one. */
+function assertMac(mac: string): void {
   const bytes = parseMac(mac);
   if (bytes?.length === 6) return;
   const problem = bytes === undefined ? "" : `: it has ${bytes.length} bytes, an Ethernet address has 6`;
@@ -225,7 +232,7 @@ function checkMac(mac: string): void {
   );
 }
 
-/** The link that has the gateway address of a VLAN. */
+/** The name of the link that has the gateway address of a VLAN. */
 export function vlanInterfaceName({ bridge, vlans }: Pick<BridgeConfig, "bridge" | "vlans">): string {
   return `${bridge}.${vlans.vlan}`;
 }

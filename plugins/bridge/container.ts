@@ -74,7 +74,7 @@ function isIpv6(ip: ResultIp): boolean {
   return ip.address.address.family === 6;
 }
 
-/** What containers of the Go plugin see; without IPv6, or with a read-only /proc/sys, they do without. */
+/** Sets the sysctls that containers of the Go plugin have. Without IPv6, or with a read-only /proc/sys, it skips them. */
 function prepareSysctls(name: string, enableDad: boolean): void {
   const wanted: [string, string][] = [
     ...(enableDad ? [[linkSysctl(6, name, "enhanced_dad"), "1"] satisfies [string, string]] : []),
@@ -91,23 +91,25 @@ function prepareSysctls(name: string, enableDad: boolean): void {
   }
 }
 
-/** Container runtimes often start with IPv6 switched off. */
+/** Switches IPv6 on: container runtimes often start with it off. */
 function prepareIpv6(name: string): void {
   for (const link of ["lo", name]) {
     const path = linkSysctl(6, link, "disable_ipv6");
-    let current: string;
-    try {
-      current = readSysctl(path);
-    } catch {
-      // Without the file there is no IPv6 in this kernel; adding the address will say so.
-      continue;
-    }
-    if (current !== "0") requireSysctl(path, "0", "have the runtime leave IPv6 on");
+    if (isKnownToDiffer(path, "0")) requireSysctl(path, "0", "have the runtime leave IPv6 on");
   }
   keepAddresses(name);
 }
 
-/** The addresses stay while the link is down; with a read-only /proc/sys, nobody has to do without them while it is up. */
+/** False for a sysctl that does not exist: without IPv6 in the kernel, adding the address fails and reports it. */
+function isKnownToDiffer(path: string, value: string): boolean {
+  try {
+    return readSysctl(path) !== value;
+  } catch {
+    return false;
+  }
+}
+
+/** Keeps the addresses while the link is down. A read-only /proc/sys is left as it is. */
 function keepAddresses(name: string): void {
   try {
     ensureSysctl(linkSysctl(6, name, "keep_addr_on_down"), "1");
@@ -144,7 +146,7 @@ function settleAddresses(rt: NetlinkSocket, link: Link): void {
   }
 }
 
-/** The gateway is the route's own, or that of the first address of its family. Pure. */
+/** The route of the kernel: its gateway is the route's own, or that of the first address of its family. Pure. */
 function kernelRoute(route: Route, ips: readonly ResultIp[]): KernelRoute {
   const { dst, gw, priority, table = 0, scope = 0, mtu, advmss } = route;
   const gateway = gw ?? firstGateway(ips, dst.address.family);

@@ -13,9 +13,8 @@ import type { BridgeConfig } from "./config.ts";
 const attempts = 10;
 
 /**
- * Makes sure that the bridge exists and is up, and returns it. A bridge that is there already keeps its settings.
- * Another call may make or remove the bridge at the same moment: what the kernel says then is answered by trying
- * again.
+ * Makes sure that the bridge exists and is up, and returns it. An existing bridge keeps its settings. Another call may
+ * create or remove the bridge at the same moment: then this one tries again.
  *
  * @throws CniError
  */
@@ -32,11 +31,11 @@ export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: Undo
           `it is ${bridge.kind === "" ? "a link of another kind" : `of kind ${bridge.kind}`}; give the network another "bridge"`,
         );
       }
-      refuseMissingFilter(bridge, config);
+      assertVlanFiltering(bridge, config);
       try {
-        refuseRouterAdvertisements(config.bridge);
+        disableRouterAdvertisements(config.bridge);
         const promisc = config.promiscMode && !bridge.promisc ? { promisc: true } : {};
-        if (config.macSpoofCheck) refuseLinkLocalLearning(rt, bridge);
+        if (config.macSpoofCheck) disableLinkLocalLearning(rt, bridge);
         if (!bridge.up || promisc.promisc) setLink(rt, bridge, { up: true, ...promisc });
         return bridge;
       } catch (error) {
@@ -56,8 +55,7 @@ export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: Undo
 function makeBridge(rt: NetlinkSocket, config: BridgeConfig): boolean {
   const { bridge: name, mtu, vlanFiltering } = config;
   try {
-    // The MAC is fixed from the beginning: it would change with each port that comes or goes, and no longer be the one in
-    // the results.
+    // The MAC is fixed from the beginning: otherwise it changes with each port that comes or goes, and results are wrong.
     return createBridge(rt, {
       name,
       mtu,
@@ -77,7 +75,7 @@ function makeBridge(rt: NetlinkSocket, config: BridgeConfig): boolean {
 }
 
 /** Without filtering every container would see the frames of every VLAN. */
-function refuseMissingFilter(bridge: Link, config: BridgeConfig): void {
+function assertVlanFiltering(bridge: Link, config: BridgeConfig): void {
   const { vlan, trunk } = config.vlans;
   if ((vlan === 0 && trunk.length === 0) || bridge.bridge?.vlanFiltering === true) return;
   throw new CniError(
@@ -88,15 +86,15 @@ function refuseMissingFilter(bridge: Link, config: BridgeConfig): void {
 }
 
 /**
- * A bridge learns where a MAC is from frames to 01:80:c2:00:00:0X before any rule sees them: the owner of a port would
- * get what is sent to a neighbour. Nobody needs what is learned so, hence a bridge that was there before gets the option
- * too; it stays, for other containers count on it. Kernels before 5.0 pass over it: CHECK says so.
+ * Keeps a bridge from learning MACs from link-local frames (to 01:80:c2:00:00:0X), which no rule sees: a container could
+ * take over its neighbour's MAC by them. Nobody needs to learn from those, so an existing bridge gets the option too. It
+ * stays, since other containers rely on it. Kernels before 5.0 ignore it, which CHECK reports.
  */
-export function refuseLinkLocalLearning(rt: NetlinkSocket, bridge: Link): void {
+export function disableLinkLocalLearning(rt: NetlinkSocket, bridge: Link): void {
   if (bridge.bridge?.noLinkLocalLearn !== true) setNoLinkLocalLearn(rt, bridge);
 }
 
-/** Deletes a bridge that this call made, unless somebody else uses it by now. */
+/** Deletes a bridge that this call created, unless another uses it by now. */
 function takeBackBridge(rt: NetlinkSocket, made: Link): void {
   whileNobodyAttaches(() => {
     if (findLink(rt, made.name)?.index === made.index && !hasPorts(rt, made)) deleteLink(rt, made);
@@ -108,8 +106,8 @@ export function hasPorts(rt: NetlinkSocket, bridge: Link, gateway?: Link): boole
   return listLinks(rt, { master: bridge.index }).some(({ index }) => index !== gateway?.peerIndex);
 }
 
-/** A router's advertisements must not give addresses to links of the host that belong to containers. */
-export function refuseRouterAdvertisements(link: string): void {
+/** Keeps a link of the host that belongs to containers from getting addresses by router advertisements. */
+export function disableRouterAdvertisements(link: string): void {
   try {
     ensureSysctl(linkSysctl(6, link, "accept_ra"), "0");
   } catch {

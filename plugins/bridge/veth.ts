@@ -1,60 +1,54 @@
-import { lazy } from "../../shared/basics/lazy.ts";
-import type { Attachment } from "../../shared/cni/attachments.ts";
-import { withContext } from "../../shared/cni/errors/as-cni-error.ts";
+import type { AttachmentKey } from "../../shared/cni/attachment-key.ts";
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import { groupOfNetwork, isAliasOfNetwork, ownerAlias } from "../../shared/cni/owner-alias.ts";
+import { groupOfNetwork } from "../../shared/cni/owner-alias.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
-import { setBridgePort } from "../../shared/rtnetlink/bridge.ts";
-import { addPortVlan, deletePortVlan } from "../../shared/rtnetlink/bridge-vlan.ts";
-import {
-  deleteLink,
-  findLink,
-  type Link,
-  listLinks,
-  requireLink,
-  setLink,
-} from "../../shared/rtnetlink/link.ts";
+import { deleteLink, findLink, type Link, requireLink } from "../../shared/rtnetlink/link.ts";
 import { createVethPair } from "../../shared/rtnetlink/veth.ts";
-import type { BridgeConfig } from "./config.ts";
-import { hostLinkName, hostLinkNames, type Owner } from "./owner.ts";
-import { planPortVlans, type VlanConfig } from "./vlans.ts";
+import { hostLinkName, hostLinkNames } from "./host-end.ts";
+import type { Places } from "./places.ts";
 
-/** Both ends of an attachment. */
+/** The two ends of an attachment's veth pair. */
 export interface VethEnds {
   readonly host: Link;
   readonly container: Link;
 }
 
+/** The settings of a new container's end. */
+interface VethSettings {
+  /** 0 leaves the kernel's default. */
+  readonly mtu: number;
+  /** Undefined lets the kernel choose. */
+  readonly mac: string | undefined;
+}
+
 /**
- * Creates the veth pair: the container's end in the container's namespace, still down, and the host's end.
+ * Creates the veth pair of an attachment: the container's end in the container's namespace, still down, and the host's
+ * end.
  *
- * @param hostNetns file descriptor of the host's namespace.
  * @throws CniError code 103 when the container has an interface of this name.
  */
 export function createVeth(
-  host: NetlinkSocket,
-  container: NetlinkSocket,
-  hostNetns: number,
-  owner: Owner,
-  config: BridgeConfig,
+  { host, container, hostNetns }: Places,
+  key: AttachmentKey,
+  { mtu, mac }: VethSettings,
   undo: UndoStack,
 ): VethEnds {
   for (let attempt = 0; ; attempt++) {
-    const peerName = hostLinkName(owner, attempt);
+    const peerName = hostLinkName(key, attempt);
     try {
       createVethPair(container, {
-        name: owner.ifname,
-        mtu: config.mtu,
+        name: key.ifname,
+        mtu,
         peerName,
-        peerNetns: hostNetns,
-        peerGroup: groupOfNetwork(owner.network),
-        ...(config.mac === undefined ? {} : { mac: config.mac }),
+        peerNetns: hostNetns.fd,
+        peerGroup: groupOfNetwork(key.network),
+        ...(mac === undefined ? {} : { mac }),
       });
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;
-      refuseExisting(container, owner.ifname);
+      assertAbsent(container, key.ifname);
       if (attempt + 1 < hostLinkNames) continue;
       throw new CniError(
         ErrorCode.conflict,
@@ -65,11 +59,11 @@ export function createVeth(
     const hostEnd = { ...requireLink(host, peerName), name: peerName };
     // Deleting one end deletes both.
     undo.push(() => deleteLink(host, hostEnd));
-    return { host: hostEnd, container: otherEnd(container, owner.ifname, hostEnd) };
+    return { host: hostEnd, container: otherEnd(container, key.ifname, hostEnd) };
   }
 }
 
-/** The container's end. Whoever has the container's namespace may have given its name to another link meanwhile. */
+/** The container's end. A process in the container may have given its name to another link meanwhile. */
 function otherEnd(container: NetlinkSocket, ifname: string, hostEnd: Link): Link {
   const link = requireLink(container, ifname);
   const isIt = link.kind === "veth" && link.index === hostEnd.peerIndex && link.peerIndex === hostEnd.index;
@@ -82,7 +76,7 @@ function otherEnd(container: NetlinkSocket, ifname: string, hostEnd: Link): Link
 }
 
 /** @throws CniError code 103 when the container has an interface of this name already. */
-export function refuseExisting(container: NetlinkSocket, ifname: string): void {
+export function assertAbsent(container: NetlinkSocket, ifname: string): void {
   const existing = findLink(container, ifname);
   if (existing === undefined) return;
   throw new CniError(
@@ -90,92 +84,4 @@ export function refuseExisting(container: NetlinkSocket, ifname: string): void {
     `container veth name ("${ifname}") already exists`,
     `the container has an interface ${ifname}: call DEL first, or choose another CNI_IFNAME`,
   );
-}
-
-/**
- * Makes the host's end a port of the bridge, up and marked with its owner.
- *
- * @returns false when the bridge was removed meanwhile.
- * @throws CniError
- */
-export function attachToBridge(
-  rt: NetlinkSocket,
-  host: Link,
-  bridge: Link,
-  owner: Owner,
-  config: BridgeConfig,
-): boolean {
-  try {
-    setLink(rt, host, { up: true, alias: ownerAlias(owner), master: bridge.index, group: 0 });
-    setBridgePort(rt, host, { hairpin: config.hairpinMode });
-    // Kernels before 4.18 do not know port isolation, and do not isolate either.
-    if (config.portIsolation) setBridgePort(rt, host, { isolated: true });
-    joinVlans(rt, host, bridge, config.vlans);
-  } catch (error) {
-    if (isGone(rt, bridge)) return false;
-    throw withContext(`failed to connect "${host.name}" to bridge ${bridge.name}`, error);
-  }
-  refuseSmallBridge(rt, bridge, config.mtu);
-  return true;
-}
-
-/** True when somebody has removed the bridge, or another one has its name. */
-export function isGone(rt: NetlinkSocket, bridge: Link): boolean {
-  return findLink(rt, bridge.name)?.index !== bridge.index;
-}
-
-/** Longer frames than the bridge's own would be dropped without a word. */
-function refuseSmallBridge(rt: NetlinkSocket, bridge: Link, mtu: number): void {
-  // Without other ports, the bridge may just have taken on the new one's.
-  const current = findLink(rt, bridge.name)?.mtu;
-  if (current === undefined || mtu <= current) return;
-  throw new CniError(
-    ErrorCode.conflict,
-    `mtu ${mtu} is above the ${current} of bridge "${bridge.name}"`,
-    `an existing bridge keeps its MTU: lower "mtu", or: ip link set ${bridge.name} mtu ${mtu}`,
-  );
-}
-
-/** Puts a new port into its VLANs. Throws SystemError. */
-export function joinVlans(rt: NetlinkSocket, port: Link, bridge: Link, vlans: VlanConfig): void {
-  const { leave, join } = planPortVlans(vlans, bridge.bridge?.defaultPvid ?? 0);
-  for (const id of leave) deletePortVlan(rt, port, id);
-  for (const vlan of join) addPortVlan(rt, port, vlan);
-}
-
-/**
- * The host's ends of an attachment: by the names that follow from the owner, and where there is none, by the alias, which
- * stays when somebody renames the link. Throws SystemError.
- */
-export function findHostEnds(rt: NetlinkSocket, owner: Owner): Link[] {
-  const alias = ownerAlias(owner);
-  const found: Link[] = [];
-  for (let attempt = 0; attempt < hostLinkNames; attempt++) {
-    const link = findLink(rt, hostLinkName(owner, attempt));
-    // Without an alias: killed before it was set. The name alone is a hash of the owner.
-    if (link?.kind === "veth" && (link.alias === undefined || link.alias === alias)) found.push(link);
-  }
-  if (found.length > 0) return found;
-  return listLinks(rt).filter((link) => link.kind === "veth" && link.alias === alias);
-}
-
-/** The host's ends of attachments of a network that are not listed. Throws SystemError. */
-export function findStaleHostEnds(rt: NetlinkSocket, network: string, valid: readonly Attachment[]): Link[] {
-  const owners = valid.map((attachment) => ({ ...attachment, network }));
-  const aliases = new Set(owners.map(ownerAlias));
-  const names = lazy(
-    () =>
-      new Set(
-        owners.flatMap((owner) =>
-          Array.from({ length: hostLinkNames }, (_, attempt) => hostLinkName(owner, attempt)),
-        ),
-      ),
-  );
-  const group = groupOfNetwork(network);
-  return listLinks(rt).filter((link) => {
-    if (link.kind !== "veth") return false;
-    if (link.alias !== undefined) return isAliasOfNetwork(network, link.alias) && !aliases.has(link.alias);
-    // Killed between creating it and making it a port of the bridge.
-    return link.group === group && link.master === undefined && !names().has(link.name);
-  });
 }

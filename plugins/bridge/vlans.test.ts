@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkVlan, planPortVlans, trunkIds } from "./vlans.ts";
+import { assertVlanId, planPortVlans, trunkIds } from "./vlans.ts";
 
 test("VLAN IDs go from 0, which is none, to 4094", () => {
-  for (const vlan of [0, 1, 4094]) checkVlan(vlan);
+  for (const vlan of [0, 1, 4094]) assertVlanId(vlan);
   for (const vlan of [-100, -1, 4095, 5000]) {
-    assert.throws(() => checkVlan(vlan), {
+    assert.throws(() => assertVlanId(vlan), {
       message: `invalid VLAN ID ${vlan} (must be between 0 and 4094)`,
     });
   }

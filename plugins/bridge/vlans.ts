@@ -1,7 +1,7 @@
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { PortVlan } from "../../shared/rtnetlink/bridge-vlan.ts";
 
-/** Which VLANs a container's port belongs to. All of this is pure. */
+/** The VLANs that a container's port belongs to. All of this is pure. */
 export interface VlanConfig {
   /** Access VLAN, or native VLAN of a trunk; 0 for none. */
   readonly vlan: number;
@@ -21,7 +21,7 @@ interface TrunkItem {
 const maxVlan = 4094;
 
 /** @throws CniError code 7 when `vlan` is no VLAN ID (0 means none). */
-export function checkVlan(vlan: number): void {
+export function assertVlanId(vlan: number): void {
   if (vlan >= 0 && vlan <= maxVlan) return;
   throw invalid(`invalid VLAN ID ${vlan} (must be between 0 and ${maxVlan})`, 'correct "vlan" in the config');
 }
@@ -52,7 +52,7 @@ export function trunkIds(items: readonly TrunkItem[]): number[] {
   return [...ids].sort((a, b) => a - b);
 }
 
-/** What has to be done to a new port: the VLANs to leave, then those to join, in this order. */
+/** The change of a new port's VLANs: first those to leave, then those to join. */
 interface PortVlanPlan {
   readonly leave: readonly number[];
   readonly join: readonly PortVlan[];
@@ -64,7 +64,7 @@ export function planPortVlans(config: VlanConfig, defaultPvid: number): PortVlan
   if (vlan === 0 && trunk.length === 0) return { leave: [], join: [] };
   // A trunk without a native VLAN carries untagged frames in VLAN 1.
   const native: PortVlan = { id: vlan === 0 ? 1 : vlan, pvid: true, untagged: true };
-  // The native VLAN stays untagged also when the trunk lists it.
+  // The native VLAN stays untagged even if the trunk lists it.
   const tagged = trunk.filter((id) => id !== native.id).map((id) => ({ id, pvid: false, untagged: false }));
   return {
     leave: preserveDefaultVlan || defaultPvid === 0 || defaultPvid === native.id ? [] : [defaultPvid],

@@ -1,9 +1,6 @@
 import type { AttachmentKey } from "./attachment-key.ts";
 import { sha512 } from "./sha512.ts";
 
-/** Until its last import is gone. */
-export type { AttachmentKey as Owner } from "./attachment-key.ts";
-
 const maxAlias = 255; // linux/if.h, IFALIASZ less the zero byte
 /** Longer names of networks are cut in an alias that has to be cut. */
 const maxNetwork = 120;

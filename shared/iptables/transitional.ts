@@ -1,8 +1,7 @@
 /**
  * Until every plugin hands its `Iptables` to who needs it: one for the process.
  */
-import { Iptables, type PlannedRules, type Shortcut, type StartedChange, type Table } from "./client.ts";
-import { type Doomed, removeChains as removeFrom } from "./removal.ts";
+import { Iptables, type PlannedRules, type Shortcut, type Table } from "./client.ts";
 import type { Purpose, Question } from "./restore.ts";
 import type { Ruleset } from "./ruleset.ts";
 import type { Operation, Transaction } from "./transaction.ts";
@@ -20,10 +19,6 @@ export function startEarly(family: Family, purpose: Purpose, question?: Question
   iptables.startEarly(family, purpose, question);
 }
 
-export function startChange(family: Family, table: Table, transaction: Transaction) {
-  return iptables.startChange(family, table, { transaction });
-}
-
 export function changeRules(
   family: Family,
   table: Table,
@@ -33,22 +28,8 @@ export function changeRules(
   return iptables.change(family, table, planned(plan), renewed(shortcut)).transaction.operations;
 }
 
-export function changeRulesIfAvailable(
-  family: Family,
-  table: Table,
-  plan: Plan,
-  shortcut: OldShortcut = {},
-): readonly Operation[] {
-  const done = iptables.changeIfAvailable(family, table, planned(plan), renewed(shortcut));
-  return done?.transaction.operations ?? [];
-}
-
 export function readRules(family: Family, table: Table, chains?: readonly string[]): Ruleset {
   return iptables.read(family, table, chains);
-}
-
-export function removeChains(doomed: Doomed, plan: Plan, shortcut: OldShortcut = {}): readonly Operation[] {
-  return removeFrom(iptables, doomed, planned(plan), renewed(shortcut))?.transaction.operations ?? [];
 }
 
 function planned(plan: Plan): (current: Ruleset) => PlannedRules {
@@ -58,5 +39,3 @@ function planned(plan: Plan): (current: Ruleset) => PlannedRules {
 function renewed({ guess, ...rest }: OldShortcut): Shortcut<PlannedRules> {
   return { ...rest, guess: guess && { transaction: guess } };
 }
-
-export type Started = StartedChange<PlannedRules>;

@@ -1,23 +1,22 @@
-import { sha512 } from "../../shared/cni/sha512.ts";
-import { bitLength, formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
-import { formatPrefix, type IpPrefix, networkOf } from "../../shared/ip/prefix.ts";
-import { commentOf, type Rule, sameRule, targetOf } from "../../shared/iptables/rule.ts";
-import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
-import { type Operation, Transaction } from "../../shared/iptables/transaction.ts";
+import type { AttachmentKey } from "../../../shared/cni/attachment-key.ts";
+import { sha512 } from "../../../shared/cni/sha512.ts";
+import { bitLength, formatIp, type IpAddress, parseIp } from "../../../shared/ip/address.ts";
+import { formatPrefix, type IpPrefix, networkOf } from "../../../shared/ip/prefix.ts";
+import { commentOf, type Rule, sameRule, targetOf } from "../../../shared/iptables/rule.ts";
+import { hasRule, type Ruleset } from "../../../shared/iptables/ruleset.ts";
+import { type Operation, Transaction } from "../../../shared/iptables/transaction.ts";
 
-/**
+/*
  * Masquerading in table nat, with the names and rules of the Go plugin so that both understand each other's: one
  * chain for each container and network, entered from POSTROUTING by source address. All of this is pure.
  */
+
 export const postrouting = "POSTROUTING";
 
-/** Whose rules these are. The interface is not part of it: attachments of one container share the chain. */
-export interface ChainOwner {
-  readonly network: string;
-  readonly containerId: string;
-}
+/** The owner of a chain. The attachments of a container to one network share it, whatever their interfaces. */
+export type ChainOwner = Omit<AttachmentKey, "ifname">;
 
-/** 28 characters: iptables allows no more. */
+/** The name of an owner's chain, of 28 characters: iptables allows no more. */
 export function chainName({ network, containerId }: ChainOwner): string {
   return `CNI-${sha512(`${network}${containerId}`).slice(0, 24)}`;
 }
@@ -26,38 +25,44 @@ function comment({ network, containerId }: ChainOwner): string {
   return `name: "${network}" id: "${containerId}"`;
 }
 
-/** The container and network of a comment of ours or of the Go plugin. */
-function ownerOfComment(text: string): ChainOwner | undefined {
+/** The owner that a rule's comment names, ours or the Go plugin's; undefined when it names none. */
+function parseComment(text: string): ChainOwner | undefined {
   const match = /^name: "([^"]+)" id: "([^"]+)"$/.exec(text);
   if (match === null) return undefined;
   const [, network = "", containerId = ""] = match;
   return { network, containerId };
 }
 
-function said(owner: ChainOwner): Rule {
+function commentMatch(owner: ChainOwner): Rule {
   return ["-m", "comment", "--comment", comment(owner)];
 }
 
 /**
- * What keeps its source, as it does not leave the network: with br_netfilter the chain sees what goes from one port of
- * the bridge to another. Broadcasts are not in the Go plugin's chains, where neighbours see the gateway send them.
+ * The rules for packets that stay in the network and keep their source: with br_netfilter the chain also sees those from
+ * one port of the bridge to another. The Go plugin lacks the rule for broadcasts, so that its come from the gateway.
  */
 function stayingRules(owner: ChainOwner, addresses: readonly IpPrefix[]): Rule[] {
   const networks = addresses.map((address) => formatPrefix(networkOf(address)));
   const broadcast = addresses[0]?.address.family === 4 ? ["255.255.255.255/32"] : [];
-  return [...new Set([...networks, ...broadcast])].map((to) => ["-d", to, ...said(owner), "-j", "ACCEPT"]);
+  return [...new Set([...networks, ...broadcast])].map((to) => [
+    "-d",
+    to,
+    ...commentMatch(owner),
+    "-j",
+    "ACCEPT",
+  ]);
 }
 
 function masqueradeRule(owner: ChainOwner, family: 4 | 6): Rule {
-  return ["!", "-d", family === 4 ? "224.0.0.0/4" : "ff00::/8", ...said(owner), "-j", "MASQUERADE"];
+  return ["!", "-d", family === 4 ? "224.0.0.0/4" : "ff00::/8", ...commentMatch(owner), "-j", "MASQUERADE"];
 }
 
 function entryRule(owner: ChainOwner, address: IpAddress): Rule {
   const source = `${formatIp(address)}/${bitLength(address.family)}`;
-  return ["-s", source, ...said(owner), "-j", chainName(owner)];
+  return ["-s", source, ...commentMatch(owner), "-j", chainName(owner)];
 }
 
-/** What has to be added so that these addresses, all of one family, are masqueraded. */
+/** The change that masquerades these addresses, all of one family. */
 export function planMasquerade(
   current: Ruleset,
   owner: ChainOwner,
@@ -72,7 +77,7 @@ export function planMasquerade(
   const end = present.findIndex((rule) => targetOf(rule) === "MASQUERADE");
   for (const rule of stayingRules(owner, addresses)) {
     if (present.slice(0, end === -1 ? undefined : end).some((other) => sameRule(other, rule))) continue;
-    // Behind that one it would not be looked at.
+    // Behind the masquerading rule it would never match.
     if (end === -1) transaction.append(chain, rule);
     else transaction.insertFirst(chain, rule);
   }
@@ -84,8 +89,8 @@ export function planMasquerade(
   return transaction;
 }
 
-/** True when packets of the address enter the owner's chain, and the chain translates them. */
-export function isMasqueraded(current: Ruleset, owner: ChainOwner, address: IpAddress): boolean {
+/** True when packets of the address enter the owner's chain, and the chain masquerades them. */
+export function isEntered(current: Ruleset, owner: ChainOwner, address: IpAddress): boolean {
   const chain = chainName(owner);
   const enters = current
     .rulesWith(postrouting, [chain])
@@ -93,11 +98,8 @@ export function isMasqueraded(current: Ruleset, owner: ChainOwner, address: IpAd
   return enters && current.rules(chain).some((rule) => targetOf(rule) === "MASQUERADE");
 }
 
-/**
- * What has to be removed for one container: the entry rules whose source address is not to stay, and the chain once
- * nothing enters it.
- */
-export function planRemoval(
+/** The change that removes an owner's entry rules, except of addresses that stay, and its chain once nothing enters it. */
+export function planOwnerRemoval(
   current: Ruleset,
   owner: ChainOwner,
   stays: (address: string) => boolean,
@@ -111,8 +113,8 @@ export function planRemoval(
   return transaction;
 }
 
-/** The addresses whose entry rules were removed. */
-export function sourcesOf(done: readonly Operation[]): IpAddress[] {
+/** The source addresses of the entry rules that a change removes. */
+export function removedSources(done: readonly Operation[]): IpAddress[] {
   return done.flatMap((operation) => {
     if (operation.kind !== "deleteRule" || operation.chain !== postrouting) return [];
     const address = parseIp(sourceOf(operation.rule));
@@ -120,7 +122,7 @@ export function sourcesOf(done: readonly Operation[]): IpAddress[] {
   });
 }
 
-/** What has to be removed for the containers of a network that `isStale` names. */
+/** The change that removes the rules and chains of a network's stale containers. */
 export function planCollection(
   current: Ruleset,
   network: string,
@@ -129,7 +131,7 @@ export function planCollection(
   const transaction = new Transaction();
   const stale = new Set<string>();
   for (const rule of current.rules(postrouting)) {
-    const owner = ownerOfComment(commentOf(rule) ?? "");
+    const owner = parseComment(commentOf(rule) ?? "");
     if (owner?.network !== network || !isStale(owner.containerId)) continue;
     if (targetOf(rule) !== chainName(owner)) continue;
     transaction.deleteRule(postrouting, rule);
@@ -140,11 +142,11 @@ export function planCollection(
   return transaction;
 }
 
-/** Chains whose entry rule was lost, known by the comments of their own rules. */
+/** Stale chains that no entry rule leads to any more, known by the comments of their own rules. */
 function orphans(current: Ruleset, network: string, isStale: (containerId: string) => boolean): string[] {
   return current.chains.filter((chain) => {
     if (!/^CNI-[0-9a-f]{24}$/.test(chain)) return false;
-    const owner = ownerOfComment(commentOf(current.rules(chain)[0] ?? []) ?? "");
+    const owner = parseComment(commentOf(current.rules(chain)[0] ?? []) ?? "");
     return owner?.network === network && chain === chainName(owner) && isStale(owner.containerId);
   });
 }

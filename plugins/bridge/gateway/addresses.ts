@@ -1,15 +1,15 @@
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import type { UndoStack } from "../../shared/cni/undo-stack.ts";
-import { isLinkLocal } from "../../shared/ip/address.ts";
-import { formatPrefix, type IpPrefix, prefixContains, samePrefix } from "../../shared/ip/prefix.ts";
-import { linkSysctl, withSysctl } from "../../shared/linux/sysctl.ts";
-import type { NetlinkSocket } from "../../shared/netlink/client.ts";
-import { addAddress, deleteAddress, IFA_F_NODAD, listAddresses } from "../../shared/rtnetlink/address.ts";
-import type { Link } from "../../shared/rtnetlink/link.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
+import type { UndoStack } from "../../../shared/cni/undo-stack.ts";
+import { isLinkLocal } from "../../../shared/ip/address.ts";
+import { formatPrefix, type IpPrefix, prefixContains, samePrefix } from "../../../shared/ip/prefix.ts";
+import { linkSysctl, readSysctl, writeSysctl } from "../../../shared/linux/sysctl.ts";
+import type { NetlinkSocket } from "../../../shared/netlink/client.ts";
+import { addAddress, deleteAddress, IFA_F_NODAD, listAddresses } from "../../../shared/rtnetlink/address.ts";
+import type { Link } from "../../../shared/rtnetlink/link.ts";
 import { withIpv6On } from "./ipv6-switch.ts";
 import { readyLinkLocal } from "./link-local.ts";
 
-/** What a link has to get to be a gateway, and what stands against it. */
+/** The difference between a link and the gateway that it is to be. */
 export interface GatewayPlan {
   /** Addresses that it lacks. */
   readonly missing: readonly IpPrefix[];
@@ -18,8 +18,8 @@ export interface GatewayPlan {
 }
 
 /**
- * Looks at what the bridge (or the gateway interface of a VLAN) lacks. An IPv4 network has its bridge for itself; one of
- * IPv6 may have others beside it that do not overlap.
+ * Compares a link's addresses with those of the gateway that it is to be. An IPv4 network has its bridge for itself. One
+ * of IPv6 may share it with others that do not overlap.
  *
  * @throws CniError code 103 when an address contradicts and `forceAddress` is off.
  */
@@ -59,32 +59,31 @@ function contradiction(link: Link, wanted: IpPrefix, other: IpPrefix): CniError 
 /**
  * Gives the link the gateway addresses that it lacks.
  *
- * @param takeBack does what it is given unless others use the bridge by then.
+ * @param pushUndo records how a step is taken back, unless others use the bridge by then.
  * @throws SystemError
  */
 export function addGatewayAddresses(
   rt: NetlinkSocket,
   link: Link,
   missing: readonly IpPrefix[],
-  undo: UndoStack,
-  takeBack: (work: () => void) => void,
+  pushUndo: (undo: () => void) => void,
 ): void {
   for (const prefix of missing) {
     if (!addOwn(rt, link, prefix)) continue;
-    undo.push(() => takeBack(() => deleteAddress(rt, link, prefix)));
+    pushUndo(() => deleteAddress(rt, link, prefix));
     if (prefix.address.family === 6) readyLinkLocal(rt, link);
   }
 }
 
-/** The address is ours alone: nobody has to be asked whether it is in use. Returns false when it is there. */
+/** Adds an address without asking whether others have it: it is ours alone. Returns false when the link has it. */
 function addOwn(rt: NetlinkSocket, link: Link, prefix: IpPrefix): boolean {
   if (prefix.address.family === 4) return addAddress(rt, link, prefix);
   return withIpv6On(link.name, () => addAddress(rt, link, prefix, IFA_F_NODAD));
 }
 
 /**
- * Removes what contradicts the gateway addresses, as the last thing that can fail. Those are there already, so that the
- * link is never without an address: the kernel would remove all routes over it.
+ * Removes the addresses that contradict a gateway's, as the last step that can fail. The gateway's have been added
+ * before: the kernel would remove all routes over a link that has no address.
  *
  * @throws SystemError
  */
@@ -95,29 +94,31 @@ export function replaceContradicting(
   undo: UndoStack,
 ): void {
   if (contradicting.length === 0) return;
-  promotingSecondaries(link, () => {
+  const stopPromoting = promoteSecondaries(link);
+  try {
     for (const prefix of contradicting) {
       deleteAddress(rt, link, prefix);
       undo.push(() => void addAddress(rt, link, prefix));
     }
-  });
-  // Where they could not be promoted, those of the same subnet went along.
+  } finally {
+    stopPromoting();
+  }
+  // Those of the same subnet went along where they could not be promoted.
   for (const prefix of missing) addOwn(rt, link, prefix);
 }
 
-/** The gateway's address is a secondary one when it has a subnet in common with the address that goes. */
-function promotingSecondaries(link: Link, work: () => void): void {
-  let done = false;
-  const once = (): void => {
-    done = true;
-    work();
-  };
+/**
+ * Has the kernel keep the secondary addresses of a subnet whose primary address goes: the gateway's may be one. Returns a
+ * function that takes this back. A read-only /proc/sys is left as it is.
+ */
+function promoteSecondaries(link: Link): () => void {
   try {
-    withSysctl(linkSysctl(4, link.name, "promote_secondaries"), "1", once);
-  } catch (error) {
-    if (done) throw error;
-    // A read-only /proc/sys.
-    work();
+    const path = linkSysctl(4, link.name, "promote_secondaries");
+    const before = readSysctl(path);
+    writeSysctl(path, "1");
+    return () => writeSysctl(path, before);
+  } catch {
+    return () => undefined;
   }
 }
 

@@ -1,28 +1,23 @@
-import type { Result, ResultIp, Route } from "../../shared/cni/result.ts";
-import { type IpAddress, offsetIp } from "../../shared/ip/address.ts";
-import { type IpPrefix, isDefaultPrefix, networkOf } from "../../shared/ip/prefix.ts";
-import type { BridgeConfig } from "./config.ts";
+import type { Result, ResultIp, Route } from "../../../shared/cni/result.ts";
+import { type IpAddress, offsetIp } from "../../../shared/ip/address.ts";
+import { type IpPrefix, isDefaultPrefix, networkOf } from "../../../shared/ip/prefix.ts";
+import type { BridgeConfig } from "../config.ts";
 
-/** What IPAM gave, completed: gateways, default routes, and the addresses that the bridge needs as gateway. */
+/** The addresses and routes of a container, and the gateway addresses that the host needs for them. */
 export interface Addressing {
   readonly ips: readonly ResultIp[];
   readonly routes: readonly Route[];
   readonly gatewayAddresses: readonly IpPrefix[];
 }
 
-/**
- * Completes the IPAM plugin's result. Pure.
- *
- * @param interfaceIndex of the container's interface in the result.
- */
+/** Completes the IPAM plugin's result with gateways and default routes. Pure. */
 export function completeAddressing(
-  ipam: Result,
+  ipam: Pick<Result, "ips" | "routes">,
   config: Pick<BridgeConfig, "isGateway" | "isDefaultGateway">,
-  interfaceIndex: number,
 ): Addressing {
   const ips: ResultIp[] = ipam.ips.map((ip) => {
     const gateway = ip.gateway ?? (config.isGateway ? firstAddress(ip.address) : undefined);
-    return { address: ip.address, interface: interfaceIndex, ...(gateway === undefined ? {} : { gateway }) };
+    return { address: ip.address, ...(gateway === undefined ? {} : { gateway }) };
   });
   const routes = [...ipam.routes];
   const gatewayAddresses: IpPrefix[] = [];
@@ -47,12 +42,12 @@ export function completeAddressing(
   };
 }
 
-/** The usual gateway: the network's address plus one. */
+/** The usual gateway of a network: its first address behind its own. */
 function firstAddress(address: IpPrefix): IpAddress {
   return offsetIp(networkOf(address).address, 1n);
 }
 
-/** A default route without `gw` goes by the address's gateway: a second one would be its duplicate. */
+/** True for a default route with or without `gw`: without, it uses the address's gateway. */
 function hasDefaultRoute(routes: readonly Route[], family: 4 | 6): boolean {
   return routes.some(({ dst }) => dst.address.family === family && isDefaultPrefix(dst));
 }

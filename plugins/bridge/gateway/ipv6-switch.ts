@@ -1,6 +1,6 @@
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import { SystemError } from "../../shared/errors/system-error.ts";
-import { linkSysctl, readSysctl, writeSysctl } from "../../shared/linux/sysctl.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
+import { SystemError } from "../../../shared/errors/system-error.ts";
+import { linkSysctl, readSysctl, writeSysctl } from "../../../shared/linux/sysctl.ts";
 
 /**
  * Gives an IPv6 address to a link of the host, on which IPv6 is switched on for it where it is off since the host has it

@@ -1,26 +1,25 @@
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import type { UndoStack } from "../../shared/cni/undo-stack.ts";
-import { isErrno } from "../../shared/errors/system-error.ts";
-import type { NetlinkSocket } from "../../shared/netlink/client.ts";
-import { deleteLink, findLink, type Link, setLink } from "../../shared/rtnetlink/link.ts";
-import { createVethPair } from "../../shared/rtnetlink/veth.ts";
-import { whileNobodyAttaches } from "./bridge-lock.ts";
-import { type BridgeConfig, vlanInterfaceName } from "./config.ts";
-import { hasPorts, refuseRouterAdvertisements } from "./host-bridge.ts";
-import { joinVlans } from "./veth.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
+import type { UndoStack } from "../../../shared/cni/undo-stack.ts";
+import { isErrno } from "../../../shared/errors/system-error.ts";
+import type { NetlinkSocket } from "../../../shared/netlink/client.ts";
+import { deleteLink, findLink, type Link, setLink } from "../../../shared/rtnetlink/link.ts";
+import { createVethPair } from "../../../shared/rtnetlink/veth.ts";
+import { whileNobodyAttaches } from "../bridge-lock.ts";
+import { joinVlans } from "../bridge-port.ts";
+import { type BridgeConfig, vlanInterfaceName } from "../config.ts";
+import { disableRouterAdvertisements, hasPorts } from "../host-bridge.ts";
+import type { Places } from "../places.ts";
 
 const attempts = 10;
 
 /**
- * Makes sure that the host has an interface in the VLAN, which has the gateway address: BRIDGE.VLAN, one end of a
- * veth pair whose other end is a port of the bridge. It stays for the containers that follow.
+ * Makes sure that the host has an interface in the VLAN for the gateway address, BRIDGE.VLAN, and returns it: one end of
+ * a veth pair whose other end is a port of the bridge. It stays for the containers that follow.
  *
- * @param hostNetns file descriptor of the host's namespace.
  * @throws CniError
  */
 export function ensureVlanGateway(
-  rt: NetlinkSocket,
-  hostNetns: number,
+  { host: rt, hostNetns }: Places,
   bridge: Link,
   config: BridgeConfig,
   undo: UndoStack,
@@ -31,7 +30,7 @@ export function ensureVlanGateway(
     if (present !== undefined) return usable(rt, name, present);
     try {
       const peerName = `veth${Math.random().toString(16).slice(2, 10).padEnd(8, "0")}`;
-      createVethPair(rt, { name, mtu: bridge.mtu, peerName, peerNetns: hostNetns });
+      createVethPair(rt, { name, mtu: bridge.mtu, peerName, peerNetns: hostNetns.fd });
       undo.push(() => takeBack(rt, name, bridge));
       connect(rt, peerName, bridge, config);
     } catch (error) {
@@ -49,7 +48,7 @@ function usable(rt: NetlinkSocket, name: string, link: Link): Link {
       `the VLAN's gateway address belongs on a port of the bridge: remove ${link.name}, or use another VLAN or bridge`,
     );
   }
-  refuseRouterAdvertisements(name);
+  disableRouterAdvertisements(name);
   if (!link.up) setLink(rt, link, { up: true });
   return link;
 }
@@ -57,12 +56,12 @@ function usable(rt: NetlinkSocket, name: string, link: Link): Link {
 function connect(rt: NetlinkSocket, peerName: string, bridge: Link, config: BridgeConfig): void {
   const port = findLink(rt, peerName);
   if (port === undefined) return;
-  refuseRouterAdvertisements(peerName);
+  disableRouterAdvertisements(peerName);
   setLink(rt, port, { up: true, master: bridge.index });
-  joinVlans(rt, port, bridge, { ...config.vlans, trunk: [] });
+  joinVlans(rt, { bridge, port }, { ...config.vlans, trunk: [] });
 }
 
-/** Takes it back unless containers use the bridge by now: one of them may be in this VLAN. */
+/** Deletes a VLAN's interface that this call made, unless containers use the bridge: one may be in this VLAN. */
 function takeBack(rt: NetlinkSocket, name: string, bridge: Link): void {
   whileNobodyAttaches(() => {
     const link = findLink(rt, name);

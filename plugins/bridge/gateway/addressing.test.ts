@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Result } from "../../shared/cni/result.ts";
-import { parseIp } from "../../shared/ip/address.ts";
-import { formatPrefix, type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
-import { completeAddressing } from "./gateways.ts";
+import type { Result } from "../../../shared/cni/result.ts";
+import { parseIp } from "../../../shared/ip/address.ts";
+import { formatPrefix, type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
+import { completeAddressing } from "./addressing.ts";
 
 function prefix(text: string): IpPrefix {
   const parsed = parsePrefix(text);
@@ -19,12 +19,11 @@ const gatewayOnly = { isGateway: true, isDefaultGateway: false };
 const both = { isGateway: true, isDefaultGateway: true };
 
 test("without isGateway nothing is invented", () => {
-  const { ips, routes, gatewayAddresses } = completeAddressing(
-    ipam(["10.1.2.3/24"]),
-    { isGateway: false, isDefaultGateway: false },
-    2,
-  );
-  assert.deepEqual(ips, [{ address: prefix("10.1.2.3/24"), interface: 2 }]);
+  const { ips, routes, gatewayAddresses } = completeAddressing(ipam(["10.1.2.3/24"]), {
+    isGateway: false,
+    isDefaultGateway: false,
+  });
+  assert.deepEqual(ips, [{ address: prefix("10.1.2.3/24") }]);
   assert.deepEqual([routes, gatewayAddresses], [[], []]);
 });
 
@@ -32,7 +31,6 @@ test("isGateway: the network's first address, IPv4 before IPv6, each once", () =
   const { gatewayAddresses } = completeAddressing(
     ipam(["fd00::9/64", "10.1.2.3/24", "10.1.2.4/24", "10.0.0.5/32"]),
     gatewayOnly,
-    2,
   );
   assert.deepEqual(gatewayAddresses.map(formatPrefix), ["10.1.2.1/24", "10.0.0.6/32", "fd00::1/64"]);
 });
@@ -46,14 +44,14 @@ test("the gateway that IPAM gave is kept", () => {
     routes: [],
     dns: {},
   };
-  const { ips, gatewayAddresses } = completeAddressing(result, gatewayOnly, 2);
-  assert.deepEqual(ips, [{ address: prefix("10.1.2.3/24"), gateway, interface: 2 }]);
+  const { ips, gatewayAddresses } = completeAddressing(result, gatewayOnly);
+  assert.deepEqual(ips, [{ address: prefix("10.1.2.3/24"), gateway }]);
   assert.deepEqual(gatewayAddresses.map(formatPrefix), ["10.1.2.254/24"]);
 });
 
 test("isDefaultGateway: one default route for each family, behind IPAM's routes", () => {
   const other = { dst: prefix("192.168.0.0/16") };
-  const { routes } = completeAddressing(ipam(["10.1.2.3/24", "10.2.0.3/24", "fd00::9/64"], [other]), both, 2);
+  const { routes } = completeAddressing(ipam(["10.1.2.3/24", "10.2.0.3/24", "fd00::9/64"], [other]), both);
   assert.deepEqual(
     routes.map(({ dst, gw }) => [formatPrefix(dst), gw]),
     [
@@ -67,6 +65,6 @@ test("isDefaultGateway: one default route for each family, behind IPAM's routes"
 test("isDefaultGateway: a default route of IPAM's is not doubled, with or without gw", () => {
   for (const gw of [parseIp("10.1.2.9"), undefined]) {
     const route = { dst: prefix("0.0.0.0/0"), ...(gw === undefined ? {} : { gw }) };
-    assert.deepEqual(completeAddressing(ipam(["10.1.2.3/24"], [route]), both, 2).routes, [route]);
+    assert.deepEqual(completeAddressing(ipam(["10.1.2.3/24"], [route]), both).routes, [route]);
   }
 });

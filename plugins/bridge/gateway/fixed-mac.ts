@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { NetlinkSocket } from "../../shared/netlink/client.ts";
-import { findLinkByIndex, type Link, setLink } from "../../shared/rtnetlink/link.ts";
+import type { NetlinkSocket } from "../../../shared/netlink/client.ts";
+import { findLinkByIndex, type Link, setLink } from "../../../shared/rtnetlink/link.ts";
 
 const NET_ADDR_SET = "3"; // linux/netdevice.h, addr_assign_type
 const noMac = "00:00:00:00:00:00";

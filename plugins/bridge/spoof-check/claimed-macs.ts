@@ -1,13 +1,13 @@
-import type { Expression } from "../../shared/nftables/expression.ts";
-import type { Rule } from "../../shared/nftables/rule.ts";
-import { compileRule, type Statement, verdict } from "../../shared/nftables/statement.ts";
-import type { ChainDefinition } from "../../shared/nftables/table-definition.ts";
+import type { Expression } from "../../../shared/nftables/expression.ts";
+import type { Rule } from "../../../shared/nftables/rule.ts";
+import { compileRule, type Statement, verdict } from "../../../shared/nftables/statement.ts";
+import type { ChainDefinition } from "../../../shared/nftables/table-definition.ts";
 
 /*
- * What frames say of their sender apart from the Ethernet header: ARP (RFC 826) and neighbour discovery (RFC 4861) tell
- * a MAC that neighbours believe. Only MACs are looked at: a container may have addresses that nobody here knows of.
- * Options stand one behind the other, and rules of nf_tables look at fixed places: so messages have to be as kernels
- * send them, with one option or none. All of this is pure.
+ * The sender's MAC that frames claim behind their Ethernet header, which neighbours believe: in ARP (RFC 826) and
+ * neighbour discovery (RFC 4861). Only MACs are checked: a container may have addresses that this plugin does not know.
+ * Options have no fixed places in a message, but rules of nf_tables look at fixed ones. So a message must be as kernels
+ * send it, with one option or none. All of this is pure.
  */
 
 const ETH_P_ARP = 0x0806;
@@ -21,13 +21,13 @@ const routerSolicitation = { type: 133, options: 8 };
 const neighbourSolicitation = { type: 135, options: 24 };
 const neighbourAdvertisement = { type: 136, options: 24 };
 
-/** Every option there is fills eight bytes, or its sender would be another kernel than those we know. */
+/** The length of each option that the known kernels send, in bytes. */
 const optionLength = 8;
-/** An option of type 14 (nonce), eight bytes long, is what duplicate address detection sends (RFC 7527). */
+/** The beginning of the option that duplicate address detection sends: type 14, eight bytes long (RFC 7527). */
 const nonce = [14, 1];
 
-/** The rules for frames whose Ethernet header is right. */
-export function rulesWithin(senders: string): Rule[] {
+/** The rules for frames whose Ethernet header has been found right. */
+export function claimRules(senders: string): Rule[] {
   const { type: asksRouters } = routerSolicitation;
   return [
     rule(etherType(ETH_P_ARP), isOthers(senders, "network", 8), verdict("drop")),
@@ -40,8 +40,8 @@ export function rulesWithin(senders: string): Rule[] {
   ];
 }
 
-/** The chains that such messages go through. */
-export function chainsWithin(senders: string): ChainDefinition[] {
+/** The chains to which those rules lead. */
+export function claimChains(senders: string): ChainDefinition[] {
   const chains = [routerSolicitation, neighbourSolicitation].map(({ options }) => ({
     name: chainFor(options),
     rules: [

@@ -1,21 +1,22 @@
-import { lazy } from "../../shared/basics/lazy.ts";
-import type { ChainName } from "../../shared/nftables/chain.ts";
-import type { TableName } from "../../shared/nftables/command.ts";
-import { concatenate, interfaceValue } from "../../shared/nftables/data-type.ts";
-import type { Element } from "../../shared/nftables/element.ts";
-import type { NamedSet } from "../../shared/nftables/set.ts";
-import { compileRule, inSet, verdict, verdictMap } from "../../shared/nftables/statement.ts";
-import type { TableDefinition } from "../../shared/nftables/table-definition.ts";
-import { chainsWithin, rulesWithin } from "./spoof-check-within.ts";
+import { lazy } from "../../../shared/basics/lazy.ts";
+import type { ChainName } from "../../../shared/nftables/chain.ts";
+import type { TableName } from "../../../shared/nftables/command.ts";
+import { concatenate, interfaceValue } from "../../../shared/nftables/data-type.ts";
+import type { Element } from "../../../shared/nftables/element.ts";
+import type { NamedSet } from "../../../shared/nftables/set.ts";
+import { compileRule, inSet, verdict, verdictMap } from "../../../shared/nftables/statement.ts";
+import type { TableDefinition } from "../../../shared/nftables/table-definition.ts";
+import { claimChains, claimRules } from "./claimed-macs.ts";
 
-/**
+/*
  * Source MACs that containers may use (macspoofchk). A guarded port is an element of one map, its MAC one of a set:
  * two look-ups for a frame, however many containers there are, and a third for ARP and neighbour discovery. All of
  * this is pure.
  */
+
 export const spoofCheckTable: TableName = { family: "bridge", name: "cni_spoof_check" };
 
-/** Ports whose frames are checked. The comment is the owner, here as below. */
+/** Ports whose frames are checked. The comment of an element names the attachment, in this map and the set below. */
 export const guardedPorts = {
   table: spoofCheckTable,
   name: "guarded",
@@ -23,7 +24,7 @@ export const guardedPorts = {
   data: "verdict",
 } as const satisfies NamedSet;
 
-/** A port and the MAC that frames from it have. */
+/** Pairs of a port and the MAC that its frames must have. */
 export const senders = {
   table: spoofCheckTable,
   name: "senders",
@@ -49,10 +50,10 @@ export const spoofCheckDefinition = lazy(
               verdict("drop"),
             ]),
           },
-          ...rulesWithin(senders.name),
+          ...claimRules(senders.name),
         ],
       },
-      ...chainsWithin(senders.name),
+      ...claimChains(senders.name),
       {
         name: "prerouting",
         base: { type: "filter", hook: "prerouting", priority, policy: "accept" },

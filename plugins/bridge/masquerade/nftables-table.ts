@@ -1,30 +1,37 @@
-import { lazy } from "../../shared/basics/lazy.ts";
-import type { IpAddress } from "../../shared/ip/address.ts";
-import { formatPrefix, type IpPrefix, networkOf, parsePrefix } from "../../shared/ip/prefix.ts";
-import type { ChainName } from "../../shared/nftables/chain.ts";
-import { priority } from "../../shared/nftables/chain.ts";
-import type { TableName } from "../../shared/nftables/command.ts";
-import { addressValue } from "../../shared/nftables/data-type.ts";
-import type { Element } from "../../shared/nftables/element.ts";
-import type { Rule } from "../../shared/nftables/rule.ts";
-import type { NamedSet } from "../../shared/nftables/set.ts";
-import { compileRule, inPrefix, masquerade, verdict, verdictMap } from "../../shared/nftables/statement.ts";
-import type { TableDefinition } from "../../shared/nftables/table-definition.ts";
+import { lazy } from "../../../shared/basics/lazy.ts";
+import type { IpAddress } from "../../../shared/ip/address.ts";
+import { formatPrefix, type IpPrefix, networkOf, parsePrefix } from "../../../shared/ip/prefix.ts";
+import type { ChainName } from "../../../shared/nftables/chain.ts";
+import { priority } from "../../../shared/nftables/chain.ts";
+import type { TableName } from "../../../shared/nftables/command.ts";
+import { addressValue } from "../../../shared/nftables/data-type.ts";
+import type { Element } from "../../../shared/nftables/element.ts";
+import type { Rule } from "../../../shared/nftables/rule.ts";
+import type { NamedSet } from "../../../shared/nftables/set.ts";
+import {
+  compileRule,
+  inPrefix,
+  masquerade,
+  verdict,
+  verdictMap,
+} from "../../../shared/nftables/statement.ts";
+import type { TableDefinition } from "../../../shared/nftables/table-definition.ts";
 
-/**
- * Masquerading with nf_tables. Its chains are the same whatever containers there are; a container is an element for
- * each of its addresses, which leads to the chain of its subnet. So the cost of a packet and of a call does not grow
- * with the containers. All of this is pure.
+/*
+ * Masquerading with nf_tables: the table's chains do not depend on the containers. Each address of a container is an
+ * element of a verdict map, which leads to the chain of its subnet. So the cost of a packet and of a call does not grow
+ * with the number of containers. The Go plugin has a rule for each address instead. All of this is pure.
  */
+
 export const masqueradeTable: TableName = { family: "inet", name: "cni_masquerade" };
 
-/** Where packets of a source address go on. The element's comment is the owner. */
+/** Maps from source addresses to chains of subnets. The comment of an element names the attachment. */
 export const sources = {
   4: { table: masqueradeTable, name: "sources4", key: ["ipv4_addr"], data: "verdict" },
   6: { table: masqueradeTable, name: "sources6", key: ["ipv6_addr"], data: "verdict" },
 } as const satisfies Record<4 | 6, NamedSet>;
 
-/** What the table is, apart from elements and the chains of subnets. */
+/** The definition of the table, without elements and chains of subnets. */
 export const masqueradeDefinition = lazy(
   (): TableDefinition => ({
     table: { ...masqueradeTable, comment: "CNI bridge plugin: source translation for containers (ipMasq)" },
@@ -67,7 +74,7 @@ export function isSubnetChain(name: string): boolean {
   return name.startsWith(subnetStart);
 }
 
-/** The one rule of that chain: what stays in the subnet keeps its source. */
+/** The one rule of a subnet's chain: packets that stay in the subnet keep their source. */
 export function subnetRule(address: IpPrefix): Rule {
   const field = address.address.family === 4 ? "ip daddr" : "ip6 daddr";
   return { expressions: compileRule("inet", [inPrefix(field, "!=", networkOf(address)), masquerade()]) };

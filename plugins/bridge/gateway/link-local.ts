@@ -1,6 +1,6 @@
-import { type IpAddress, ipFromBytes, isLinkLocal } from "../../shared/ip/address.ts";
-import type { IpPrefix } from "../../shared/ip/prefix.ts";
-import type { NetlinkSocket } from "../../shared/netlink/client.ts";
+import { type IpAddress, ipFromBytes, isLinkLocal } from "../../../shared/ip/address.ts";
+import type { IpPrefix } from "../../../shared/ip/prefix.ts";
+import type { NetlinkSocket } from "../../../shared/netlink/client.ts";
 import {
   addAddress,
   deleteAddress,
@@ -8,9 +8,9 @@ import {
   IFA_F_NODAD,
   IFA_F_TENTATIVE,
   listAddresses,
-} from "../../shared/rtnetlink/address.ts";
-import { parseMac } from "../../shared/rtnetlink/hardware-address.ts";
-import { findLinkByIndex, type Link } from "../../shared/rtnetlink/link.ts";
+} from "../../../shared/rtnetlink/address.ts";
+import { parseMac } from "../../../shared/rtnetlink/hardware-address.ts";
+import { findLinkByIndex, type Link } from "../../../shared/rtnetlink/link.ts";
 
 const attempts = 10;
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type IpPrefix, parsePrefix } from "../../shared/ip/prefix.ts";
-import { joinRule } from "../../shared/iptables/rule.ts";
-import { parseRuleset } from "../../shared/iptables/ruleset.ts";
-import { chainName, isMasqueraded, planCollection, planMasquerade, planRemoval } from "./iptables-rules.ts";
+import { type IpPrefix, parsePrefix } from "../../../shared/ip/prefix.ts";
+import { joinRule } from "../../../shared/iptables/rule.ts";
+import { parseRuleset } from "../../../shared/iptables/ruleset.ts";
+import { chainName, isEntered, planCollection, planMasquerade, planOwnerRemoval } from "./iptables-rules.ts";
 
 const empty = parseRuleset("*nat\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n");
 const owner = { network: "net1", containerId: "c1" };
@@ -91,7 +91,7 @@ test("what stays in the network is told before what is masqueraded, also in a ch
 test("an address is masqueraded when it enters the chain and the chain has its rules", () => {
   const present = applied(planMasquerade(empty, owner, prefixes("10.1.2.3/24")).toText("nat"));
   const is = (text: string, rules = present) =>
-    isMasqueraded(rules, owner, prefixes(text)[0]?.address ?? assert.fail());
+    isEntered(rules, owner, prefixes(text)[0]?.address ?? assert.fail());
   assert.equal(is("10.1.2.3/24"), true);
   assert.equal(is("10.1.2.4/24"), false);
   assert.equal(is("10.1.2.3/24", empty), false);
@@ -100,7 +100,7 @@ test("an address is masqueraded when it enters the chain and the chain has its r
 test("removal takes the entry and the chain, and finds nothing the second time", () => {
   const present = applied(planMasquerade(empty, owner, prefixes("10.1.2.3/24")).toText("nat"));
   assert.equal(
-    planRemoval(present, owner, () => false).toText("nat"),
+    planOwnerRemoval(present, owner, () => false).toText("nat"),
     [
       "*nat",
       `-D POSTROUTING -s 10.1.2.3/32 ${comment} -j ${chain}`,
@@ -110,12 +110,12 @@ test("removal takes the entry and the chain, and finds nothing the second time",
       "",
     ].join("\n"),
   );
-  assert.equal(planRemoval(empty, owner, () => false).isEmpty, true);
+  assert.equal(planOwnerRemoval(empty, owner, () => false).isEmpty, true);
 });
 
 test("the chain stays while another interface of the container needs it", () => {
   const present = applied(planMasquerade(empty, owner, prefixes("10.1.2.3/24", "10.1.2.4/24")).toText("nat"));
-  const text = planRemoval(present, owner, (source) => source === "10.1.2.4").toText("nat");
+  const text = planOwnerRemoval(present, owner, (source) => source === "10.1.2.4").toText("nat");
   assert.equal(
     text,
     ["*nat", `-D POSTROUTING -s 10.1.2.3/32 ${comment} -j ${chain}`, "COMMIT", ""].join("\n"),
@@ -127,7 +127,7 @@ test("a chain whose entry was lost is removed as well", () => {
     `*nat\n:POSTROUTING ACCEPT [0:0]\n:${chain} - [0:0]\n-A ${chain} -j ACCEPT\nCOMMIT\n`,
   );
   assert.equal(
-    planRemoval(orphan, owner, () => false).toText("nat"),
+    planOwnerRemoval(orphan, owner, () => false).toText("nat"),
     `*nat\n-F ${chain}\n-X ${chain}\nCOMMIT\n`,
   );
 });
