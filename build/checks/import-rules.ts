@@ -70,6 +70,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "shared/executable",
     "shared/linux",
   ],
+  "build/release": ["build/node", "build/program"],
   "build/test": ["conformance/cli"],
   "build/demo": scratchHost,
   build: ["build/node", "build/program", "build/sources", "build/test", "conformance/vm"],

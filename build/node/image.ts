@@ -1,6 +1,6 @@
 /**
- * A program as parts of memory and what tells of them, and the file that has it: an ELF file without sections, which
- * nothing needs to run it.
+ * A program as parts of memory and what tells of them, and the file that has it: an ELF file without sections but one,
+ * since nothing needs them to run it.
  */
 import { type Architecture, wide } from "./elf.ts";
 
@@ -74,10 +74,12 @@ export function headerSize(parts: number, marks: number): number {
  * The file of an image.
  *
  * @param head what is in memory right behind the headers, within their part.
+ * @param note what of the head the section table tells of.
  */
 export function imageFile(
   { architecture, elfHeader, entry, base, parts, marks }: Image,
   head: Buffer,
+  note?: NoteSection,
 ): Buffer {
   const size = headerSize(parts.length, marks.length);
   const pageSize = pageSizeOf(architecture);
@@ -100,17 +102,28 @@ export function imageFile(
   const later = parts.filter(({ isLast = false }) => isLast).map(place);
   // The kernel wants the headers in the order of the addresses.
   const placed = [...sooner, ...later].sort((a, b) => a.address - b.address);
-  const file = Buffer.concat(chunks);
   const offsetOf = (address: number): number => {
     const part = placed.find((one) => address >= one.address && address < one.address + one.bytes.length);
     return part === undefined ? 0 : part.offset + address - part.address;
   };
+  const sections =
+    note === undefined
+      ? []
+      : [noteSection(note), ...marks.filter(({ type }) => type === PT.DYNAMIC).map(dynamicSection)].map(
+          (section) => ({ ...section, offset: offsetOf(section.address) }),
+        );
+  const table = note === undefined ? Buffer.alloc(0) : sectionTable(sections, length);
+  const file = Buffer.concat([...chunks, table]);
   elfHeader.copy(file, 0, 0, elfHeaderSize);
   file.writeBigUInt64LE(BigInt(entry), 24);
   file.writeBigUInt64LE(BigInt(elfHeaderSize), 32);
-  file.writeBigUInt64LE(0n, 40);
   file.writeUInt16LE(placed.length + marks.length + 1, 56);
-  for (const field of [58, 60, 62]) file.writeUInt16LE(0, field);
+  // Size and number of section headers, and which one has the names.
+  const count = sections.length + 2;
+  const numbers = note === undefined ? [0, 0, 0] : [sectionHeaderSize, count, count - 1];
+  for (const [index, number] of numbers.entries()) file.writeUInt16LE(number, 58 + 2 * index);
+  const start = note === undefined ? 0 : file.length - count * sectionHeaderSize;
+  file.writeBigUInt64LE(BigInt(start), 40);
   const headers: (Mark & { offset: number })[] = [
     {
       type: PT.PHDR,
@@ -141,6 +154,57 @@ export function imageFile(
   for (const [index, header] of headers.entries())
     writeHeader(file, elfHeaderSize + index * programHeaderSize, header);
   return file;
+}
+
+/** A note that sections tell of. */
+interface NoteSection {
+  readonly name: string;
+  readonly address: number;
+  readonly size: number;
+}
+
+const sectionHeaderSize = 64;
+
+function noteSection({ name, address, size }: NoteSection): Omit<Section, "offset"> {
+  return { name, type: SHT.note, flags: SHF.alloc, address, size };
+}
+
+/** Without it readelf and its like complain of the other ones. */
+function dynamicSection({ address, fileSize: size }: Mark): Omit<Section, "offset"> {
+  return { name: ".dynamic", type: SHT.dynamic, flags: SHF.alloc | SHF.write, address, size };
+}
+
+/** A section as its header tells of it: elf.h. */
+interface Section {
+  readonly name: string;
+  readonly type: number;
+  readonly flags: number;
+  readonly address: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+const SHT = { strtab: 3, dynamic: 6, note: 7 } as const;
+const SHF = { write: 1, alloc: 2 } as const;
+
+/** Names of sections, and their headers, the first of which is none and the last that of the names. */
+function sectionTable(sections: readonly Section[], offset: number): Buffer {
+  const all = [...sections, { name: ".shstrtab", type: SHT.strtab, flags: 0, address: 0 }];
+  const names = Buffer.from(`\0${all.map(({ name }) => `${name}\0`).join("")}`, "latin1");
+  const padding = Buffer.alloc(-(offset + names.length) & 7);
+  const headers = all.map((section) => {
+    const { name, type, flags, address } = section;
+    const [from, size] = "size" in section ? [section.offset, section.size] : [offset, names.length];
+    const header = Buffer.alloc(sectionHeaderSize);
+    header.writeUInt32LE(names.indexOf(`\0${name}\0`, 0, "latin1") + 1, 0);
+    header.writeUInt32LE(type, 4);
+    for (const [word, value] of [flags, address, from, size].entries())
+      header.writeBigUInt64LE(BigInt(value), 8 + 8 * word);
+    header.writeBigUInt64LE(type === SHT.dynamic ? 8n : 4n, 48);
+    header.writeBigUInt64LE(type === SHT.dynamic ? 16n : 0n, 56);
+    return header;
+  });
+  return Buffer.concat([names, padding, Buffer.alloc(sectionHeaderSize), ...headers]);
 }
 
 function writeHeader(file: Buffer, at: number, header: Mark & { offset: number }): void {

@@ -14,6 +14,7 @@ import {
   pageSizeOf,
   roundUp,
 } from "./image.ts";
+import { packageNote } from "./package-note.ts";
 import type { AddressRange } from "./touched-pages.ts";
 import type { FileRange } from "./unused-data.ts";
 
@@ -104,7 +105,10 @@ export function slimNode(
   const file = (addition: Addition): Buffer => {
     const start =
       base +
-      headerSize(parts.length + addition.parts.length, early.length + later.length + addition.marks.length);
+      headerSize(
+        parts.length + addition.parts.length,
+        early.length + 1 + later.length + addition.marks.length,
+      );
     let length = 0;
     const chunks: Buffer[] = [];
     const moved = early.map((mark): Mark => {
@@ -113,6 +117,12 @@ export function slimNode(
       length = aligned + mark.fileSize;
       return { ...mark, address: start + aligned };
     });
+    const note = packageNote(architecture);
+    const noteAt = start + ((length + 3) & ~3);
+    chunks.push(Buffer.alloc(noteAt - start - length), note);
+    length = noteAt - start + note.length;
+    const size = { fileSize: note.length, memorySize: note.length };
+    const noteMark = { type: PT.NOTE, flags: PF.readable, address: noteAt, ...size, align: 4 };
     const padding = -(start + length) & 7;
     const linked = fewerDynamicSymbols(
       elf,
@@ -129,9 +139,10 @@ export function slimNode(
       entry: addition.entry ?? entry,
       base,
       parts: [...withDynamic, ...addition.parts],
-      marks: [...moved, ...later, ...addition.marks],
+      marks: [...moved, noteMark, ...later, ...addition.marks],
     };
-    return imageFile(image, head);
+    // Scanners look for it by its section.
+    return imageFile(image, head, { name: ".note.package", address: noteAt, size: note.length });
   };
   return { architecture, entry, base, endOfNode: endOf(elf), end, file };
 }
