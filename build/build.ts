@@ -15,7 +15,7 @@ import {
   buildStockExecutable,
 } from "./program/executable.ts";
 import { pluginNames } from "./program/plugin-names.ts";
-import { linkedPrograms, programOf } from "./program/plugins.ts";
+import { installer, linkedPrograms, programOf } from "./program/plugins.ts";
 
 const suite = "conformance";
 const root = join(import.meta.dirname, "..");
@@ -42,7 +42,9 @@ if (values.stock) {
       const entry = join(root, "conformance/cli/main.ts");
       await timed(`dist/${suite}`, (output) => buildNodeExecutable({ entry, output }));
     } else {
-      await timed(`dist/bin/${name}`, (output) => buildExecutable({ ...programOf(name), output, node }));
+      await timed(`dist/bin/${name}`, (output) =>
+        buildExecutable({ ...programOf(name), output, node, besides: installer }),
+      );
     }
   }
 }

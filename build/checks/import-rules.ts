@@ -20,7 +20,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "shared/rtnetlink": netlinkUsers,
   "shared/dbus": ["shared/errors", "shared/linux"],
   "shared/iptables": ["shared/errors", "shared/ip", "shared/linux", "shared/nftables"],
-  "shared/cni": ["shared/basics", "shared/executable", "shared/rtnetlink", ...netlinkUsers],
+  "shared/install": ["shared/errors", "shared/executable", "shared/linux"],
+  "shared/cni": ["shared/basics", "shared/executable", "shared/install", "shared/rtnetlink", ...netlinkUsers],
   plugins: [
     "shared/basics",
     "shared/cni",

@@ -31,6 +31,7 @@ const options = {
     CNI_PLUGINS_NAMES: JSON.stringify(pluginNames),
     CNI_PLUGINS_BUILD: JSON.stringify(JSON.stringify(buildInfo([]))),
     ADDON_IS_LINKED: "false",
+    INSTALLER_IS_APART: "false",
   },
   legalComments: "none",
   logLevel: "warning",
@@ -95,6 +96,7 @@ async function bundleWhole(entry: string, builtIn?: BuiltInSource): Promise<Scri
       ...options.define,
       CNI_PLUGINS_BUILD: JSON.stringify(JSON.stringify(buildInfo(changes.map(({ name }) => name)))),
       ADDON_IS_LINKED: String(canLinkAddon),
+      INSTALLER_IS_APART: "true",
     },
     inject: [join(runtime, "globals.ts")],
     // Without it, esbuild would leave imports of Node's modules in the text.

@@ -204,7 +204,7 @@ describe("an executable with several programs", () => {
         ["host-local", { entry: entryOf("one") }],
         ["local", { entry: entryOf("two") }],
       ]),
-      otherwise: entryOf("other"),
+      otherwise: { entry: entryOf("other") },
     });
   });
 

@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import pkgSea from "@yao-pkg/pkg/lib-es5/sea.js";
 import { lazy } from "../../shared/basics/lazy.ts";
+import { formatAbout } from "../../shared/executable/about.ts";
 import { encodeSparse } from "../../shared/executable/sparse-file.ts";
 import { checkSamples, formatStamp, stampLength } from "../../shared/executable/stamp.ts";
 import { ADDON_ASSET } from "../../shared/linux/koffi.ts";
@@ -30,6 +31,7 @@ import { withoutTrampolines } from "../node/koffi-addon.ts";
 import { linkedFile } from "../node/linked-file.ts";
 import { blobOf, notesOf } from "../node/sea-blob.ts";
 import type { SnapshotInput } from "../node/snapshot-scripts.ts";
+import { buildInfo } from "./build-info.ts";
 import { type BuiltInSource, bundle, bundleAsWritten, bundleForSnapshot } from "./bundle.ts";
 import type { ColdFunctions } from "./cold-functions.ts";
 import type { Script } from "./script.ts";
@@ -46,6 +48,12 @@ export interface Program {
   builtIn?: { main: string; module: string } | undefined;
 }
 
+/** Another program in an executable, which it is by a name. */
+export interface Besides {
+  readonly name: string;
+  readonly program: Program;
+}
+
 interface Executable extends Program {
   /** Where the executable goes; replaced by rename, so a running one never breaks. */
   output: string;
@@ -53,6 +61,7 @@ interface Executable extends Program {
   node: SnapshotNode;
   /** Flags for V8 besides those of every executable. */
   flags?: readonly string[];
+  besides?: Besides;
 }
 
 /** Packs a program into one file that needs nothing beside it. Returns the program's bundle. */
@@ -63,15 +72,39 @@ export async function buildExecutable({
   cold,
   builtIn,
   flags = [],
+  besides,
 }: Executable): Promise<Script> {
   const { program, inside, identity } = await programText({ entry, builtIn }, (part) =>
     identityOf([node.binary, part]),
   );
   const input = snapshotInput(program, cold);
   const asWritten = (): Promise<Script> => bundleAsWritten(entry, inside);
-  const blob = await snapshotBlob(node, input, asWritten, { folder: dirname(output), flags });
-  write(output, node.slim.file(notesOf([blob], node.slim.end)), identity);
+  const options = { folder: dirname(output), flags };
+  const blob = await snapshotBlob(node, input, asWritten, options);
+  const file =
+    besides === undefined
+      ? node.slim.file(notesOf([blob], node.slim.end))
+      : linkedFile(node.slim, [besides.name], [await blobBesides(node, besides.program, options), blob]);
+  write(output, file, identity, [basename(output)]);
   return program;
+}
+
+const blobsBesides = new WeakMap<Program, Promise<Buffer>>();
+
+/** The blob of a program that is in several executables: made once. */
+function blobBesides(
+  node: SnapshotNode,
+  program: Program,
+  options: Omit<PackOptions, "start">,
+): Promise<Buffer> {
+  const { entry, cold } = program;
+  const make = async (): Promise<Buffer> => {
+    const input = snapshotInput(await bundleForSnapshot(entry), cold);
+    return snapshotBlob(node, input, () => bundleAsWritten(entry), options);
+  };
+  const found = blobsBesides.get(program) ?? make();
+  blobsBesides.set(program, found);
+  return found;
 }
 
 export interface LinkedExecutable {
@@ -79,8 +112,8 @@ export interface LinkedExecutable {
   folder: string;
   node: SnapshotNode;
   programs: ReadonlyMap<string, Program>;
-  /** The main module of what it is under any other name. */
-  otherwise: string;
+  /** What it is under any other name. */
+  otherwise: Program;
 }
 
 /** Packs several programs into one file, which is each of them by another name: hard links to it. */
@@ -90,7 +123,7 @@ export async function buildLinkedExecutable({
   programs,
   otherwise,
 }: LinkedExecutable): Promise<void> {
-  const all = [...programs.values(), { entry: otherwise }];
+  const all = [...programs.values(), otherwise];
   const scripts = await Promise.all(all.map(({ entry }) => bundleForSnapshot(entry)));
   const identity = identityOf([node.binary, ...programs.keys(), ...scripts.map(({ text }) => text)]);
   const blobs: Buffer[] = [];
@@ -102,7 +135,8 @@ export async function buildLinkedExecutable({
     blobs.push(await snapshotBlob(node, input, asWritten, { folder, flags: [] }));
   }
   const [first = "", ...others] = programs.keys();
-  write(join(folder, first), linkedFile(node.slim, [...programs.keys()], blobs), identity);
+  const names = [...programs.keys()];
+  write(join(folder, first), linkedFile(node.slim, names, blobs), identity, names);
   for (const name of others) {
     const link = join(folder, `.${name}-${process.pid}`);
     linkSync(join(folder, first), link);
@@ -118,7 +152,7 @@ export async function buildNodeExecutable({
   const main = await bundle(entry);
   const identity = identityOf([readFileSync(pinnedNode), main]);
   const options = { folder: dirname(output), flags: v8Flags, start: "script" } as const;
-  write(output, await pack(main, writeBaseBinary, options), identity);
+  write(output, await pack(main, writeBaseBinary, options), identity, []);
 }
 
 /**
@@ -133,7 +167,7 @@ export async function buildStockExecutable({
   const main = await bundle(entry);
   const writeBase = (path: string): void => writeFileSync(path, node, { mode: 0o755 });
   const options = { folder: dirname(output), flags: [], start: "code cache" } as const;
-  write(output, await pack(main, writeBase, options), identityOf([node, main]));
+  write(output, await pack(main, writeBase, options), identityOf([node, main]), [basename(output)]);
 }
 
 interface ProgramText {
@@ -166,15 +200,21 @@ function identityOf(parts: readonly (Uint8Array | string)[]): string {
 
 /**
  * Writes an executable in one go, as an installation does it: a file that was patched together starts 2 ms later, because
- * the page cache holds it in small pieces. Its end is a stamp: see shared/executable/stamp.ts.
+ * the page cache holds it in small pieces. Its end are two lines: see shared/executable/about.ts and stamp.ts.
+ *
+ * @param plugins what it is, by its names.
  */
-function write(output: string, bytes: Buffer, identity: string): void {
+function write(output: string, bytes: Buffer, identity: string, plugins: readonly string[]): void {
   const work = join(dirname(output), `.${basename(output)}-${process.pid}`);
+  const { version, commit } = buildInfo([]);
+  const about = formatAbout({ version, commit, plugins });
+  const length = bytes.length + Buffer.byteLength(about);
   writeFileSync(work, bytes, { mode: 0o755 });
+  appendFileSync(work, about);
   const fd = openSync(work, "r");
-  const samples = checkSamples(fd, bytes.length);
+  const samples = checkSamples(fd, length);
   closeSync(fd);
-  appendFileSync(work, formatStamp({ identity, size: bytes.length + stampLength, samples }));
+  appendFileSync(work, formatStamp({ identity, size: length + stampLength, samples }));
   renameSync(work, output);
 }
 

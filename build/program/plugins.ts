@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { LinkedExecutable, Program } from "./executable.ts";
+import { installerName } from "../../shared/cni/plugin-names.ts";
+import type { Besides, LinkedExecutable, Program } from "./executable.ts";
 import { pluginNames } from "./plugin-names.ts";
 import { coldFunctions } from "./snapshot-input.ts";
 
@@ -17,10 +18,16 @@ export function programOf(plugin: string): Program {
   return { entry: mainOf(plugin), cold: coldFunctions(plugin), builtIn };
 }
 
+/** The installer, a program of every executable. Nothing of it need be fast. */
+export const installer: Besides = {
+  name: installerName,
+  program: { entry: join(import.meta.dirname, "installer.ts"), cold: "all" },
+};
+
 /** The programs of an executable that is every plugin. */
 export function linkedPrograms(): Pick<LinkedExecutable, "programs" | "otherwise"> {
   return {
     programs: new Map(pluginNames.map((name) => [name, programOf(name)])),
-    otherwise: join(import.meta.dirname, "unknown-name.ts"),
+    otherwise: installer.program,
   };
 }

@@ -4,19 +4,20 @@
  * for any byte that is another, and says what it is part of. A file that is not called as the plugin is given as
  * `PLUGIN=FILE`.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import packageLock from "../../package-lock.json" with { type: "json" };
+import { aboutOf } from "../../shared/executable/about.ts";
 import { pinnedNode, snapshotNode } from "../node/binary.ts";
 import { declared, differencesFrom } from "../node/differences.ts";
-import { symbolsOf, wide } from "../node/elf.ts";
+import { symbolsOf } from "../node/elf.ts";
 import { fetchNode } from "../node/published.ts";
 import { scriptsOf } from "../node/scripts.ts";
 import { unusedData } from "../node/unused-data.ts";
 import { buildExecutable, buildLinkedExecutable } from "./executable.ts";
 import { pluginNames } from "./plugin-names.ts";
-import { linkedPrograms, programOf } from "./plugins.ts";
+import { installer, linkedPrograms, programOf } from "./plugins.ts";
 
 /** Differences of a file that are printed. */
 const shown = 10;
@@ -48,12 +49,12 @@ try {
     const [, plugin, file = ""] = /^(?:([a-z-]+)=)?(.*)$/s.exec(argument) ?? [];
     const name = plugin ?? basename(file);
     const actual = readFileSync(file);
-    const isLinked = actual.length > 32 && wide(actual, 24) !== node.slim.entry;
+    const isLinked = pluginsOf(file).length > 1;
     if (!isLinked && !pluginNames.includes(name))
       fail(`${file}: no plugin is called ${name}: say PLUGIN=${file}`);
     const output = join(work, isLinked ? "linked" : "separate", isLinked ? (pluginNames[0] ?? "") : name);
     if (isLinked) await buildLinkedExecutable({ ...linkedPrograms(), folder: join(work, "linked"), node });
-    else await buildExecutable({ ...programOf(name), output, node });
+    else await buildExecutable({ ...programOf(name), output, node, besides: installer });
     const expected = {
       bytes: readFileSync(output),
       symbols: [...symbols.values()],
@@ -70,6 +71,16 @@ try {
   }
 } finally {
   rmSync(work, { recursive: true });
+}
+
+/** The plugins that a file says that it is. */
+function pluginsOf(file: string): readonly string[] {
+  const fd = openSync(file, "r");
+  try {
+    return aboutOf(fd, fstatSync(fd).size)?.plugins ?? [];
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function fail(message: string): never {

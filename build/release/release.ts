@@ -12,7 +12,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { snapshotNode } from "../node/binary.ts";
 import { buildExecutable, buildLinkedExecutable } from "../program/executable.ts";
 import { pluginNames } from "../program/plugin-names.ts";
-import { linkedPrograms, programOf } from "../program/plugins.ts";
+import { installer, linkedPrograms, programOf } from "../program/plugins.ts";
 import { checkRelease } from "./check.ts";
 import { writeChecksums } from "./checksums.ts";
 import { billOf, executableMembers, factsOf, membersOf } from "./contents.ts";
@@ -80,7 +80,8 @@ async function buildAll(): Promise<void> {
   const node = snapshotNode();
   await buildLinkedExecutable({ ...linkedPrograms(), folder: folders.linked, node });
   for (const name of pluginNames) {
-    await buildExecutable({ ...programOf(name), output: join(folders.separate, name), node });
+    const output = join(folders.separate, name);
+    await buildExecutable({ ...programOf(name), output, node, besides: installer });
   }
 }
 

@@ -12,16 +12,17 @@ export interface Part {
  */
 export const parts: readonly Part[] = [
   { name: "build", needs: [], niceness: 0 },
+  { name: "build:linked", needs: ["build"], niceness: 0 },
   { name: "prepare:peers", needs: [], niceness: 0 },
   { name: "prepare:others", needs: [], niceness: 0 },
   { name: "lint", needs: [], niceness: 5 },
   { name: "types", needs: [], niceness: 5 },
   { name: "imports", needs: [], niceness: 5 },
   { name: "vm", needs: ["build", "prepare:peers"], niceness: 0 },
-  { name: "blackbox", needs: ["build", "prepare:peers"], niceness: 5 },
+  { name: "blackbox", needs: ["build:linked", "prepare:peers"], niceness: 5 },
   { name: "scenarios:peer", needs: ["build", "prepare:peers"], niceness: 5 },
   { name: "scenarios:versions", needs: ["build"], niceness: 5 },
-  { name: "packagings", needs: ["build"], niceness: 5 },
+  { name: "packagings", needs: ["build:linked"], niceness: 5 },
   { name: "kernel", needs: ["build", "prepare:peers"], niceness: 5 },
   { name: "unit", needs: ["build"], niceness: 5 },
 ];

@@ -1,6 +1,9 @@
 /** The plugins that one executable can be, the build puts them in. */
 declare const CNI_PLUGINS_NAMES: readonly string[] | undefined;
 
+/** By this name an executable is the installer. */
+export const installerName = "cni-plugins-ts";
+
 export function pluginNames(): readonly string[] {
   return typeof CNI_PLUGINS_NAMES === "undefined" ? [] : CNI_PLUGINS_NAMES;
 }

@@ -2,12 +2,14 @@ import { readSync, writeSync } from "node:fs";
 import { errorText } from "../errors/failure.ts";
 import { nodeErrno } from "../errors/system-error.ts";
 import { atStart } from "../executable/at-start.ts";
+import { becomeProgram } from "../linux/exec.ts";
 import { exit } from "../linux/exit.ts";
 import { sleep } from "../linux/wait.ts";
 import { type Answer, callPlugin, failure } from "./call-plugin.ts";
 import { CniError, ErrorCode } from "./errors/cni-error.ts";
+import { answerInstaller } from "./installer.ts";
 import type { Plugin } from "./plugin.ts";
-import { pluginNames } from "./plugin-names.ts";
+import { installerName, pluginNames } from "./plugin-names.ts";
 import { reapplyAll } from "./reapply.ts";
 
 /** Version of this project; the build puts package.json's in. */
@@ -15,6 +17,12 @@ declare const CNI_PLUGINS_VERSION: string | undefined;
 
 /** What it is built from, as JSON: version, commit, Node, changes in Node. The build puts it in. */
 declare const CNI_PLUGINS_BUILD: string | undefined;
+
+/**
+ * Whether the installer is another program in the same executable, so that a plugin's start has nothing of it. From
+ * sources, and in one of `--stock`, it is not.
+ */
+declare const INSTALLER_IS_APART: boolean | undefined;
 
 /** Runs the plugin as this process: see answerCall. */
 export function runPlugin(plugin: Plugin): void {
@@ -25,8 +33,8 @@ export function runPlugin(plugin: Plugin): void {
  * The life of one plugin process: reads environment and standard input, calls the plugin, writes its result or the
  * error object to standard output (the only place that does) and ends the process: 0, or 1 after an error.
  * By hand, `PLUGIN reapply [CACHE-DIRECTORY]` makes again what the cached results of the runtime call for,
- * `PLUGIN sweep [CACHE-DIRECTORY]` removes from our own tables what belongs to nobody any more, and `PLUGIN --build-info`
- * tells what the executable is built from.
+ * `PLUGIN sweep [CACHE-DIRECTORY]` removes from our own tables what belongs to nobody any more, `PLUGIN --build-info`
+ * tells what the executable is built from, and `install` and `doctor` are those of installer.ts.
  */
 export function answerCall(plugin: Plugin): never {
   try {
@@ -52,27 +60,32 @@ function answerAndExit(plugin: Plugin): never {
 }
 
 /**
- * Has a process say that its executable has no plugin by the name that it was called by: an error object for a runtime,
- * the plugins that there are for a person.
+ * Runs the installer as this process. An executable is it by the name of `installerName`, and a linked one by all names
+ * that are no plugin's: it does what installer.ts has, tells a person which plugins there are, and a runtime that it is
+ * none.
  */
-export function runUnknownName(): void {
+export function runInstaller(): void {
   atStart(() => {
-    const called = process.argv[0] ?? "";
-    const names = pluginNames().join(", ");
-    if ((process.env["CNI_COMMAND"] ?? "") === "") {
-      writeAll(2, `CNI plugins ${versionText()}, by the name of the file: ${names}\n`);
-      return exit(0);
-    }
-    const msg = `this executable is no plugin by the name ${JSON.stringify(called)}`;
-    const details = `call it by the name of a plugin, or by one that ends in it behind a dash: ${names}`;
-    const { text, status } = failure(new CniError(ErrorCode.invalidEnvironment, msg, details));
-    writeAll(1, text);
-    return exit(status);
+    const answer = answerTo(() => answerAsInstaller(process.argv.slice(2)));
+    writeAll(1, answer.text);
+    return exit(answer.status);
   });
 }
 
+function answerAsInstaller([command, ...rest]: readonly string[]): Answer {
+  const names = pluginNames().join(", ");
+  if ((process.env["CNI_COMMAND"] ?? "") !== "") {
+    const msg = `this executable is no plugin by the name ${JSON.stringify(process.argv[0] ?? "")}`;
+    const details = `call it by the name of a plugin, or by one that ends in it behind a dash: ${names}`;
+    throw new CniError(ErrorCode.invalidEnvironment, msg, details);
+  }
+  if (command === "install" || command === "doctor") return answerInstaller(command, rest, process.env);
+  writeAll(2, `CNI plugins ${versionText()}, by the name of the file: ${names}\n`);
+  return { text: "", status: 0 };
+}
+
 function answerByHand(plugin: Plugin): Answer {
-  try {
+  return answerTo(() => {
     const { reapply } = plugin;
     if (reapply !== undefined && process.argv[2] === "reapply") {
       return { text: reapplyAll({ ...plugin, reapply }, process.argv[3]), status: 0 };
@@ -83,8 +96,21 @@ function answerByHand(plugin: Plugin): Answer {
     if (process.argv[2] === "--build-info" && typeof CNI_PLUGINS_BUILD === "string") {
       return { text: `${CNI_PLUGINS_BUILD}\n`, status: 0 };
     }
+    const words = process.argv.slice(2);
+    if (words[0] === "install" || words[0] === "doctor") {
+      return typeof INSTALLER_IS_APART !== "undefined" && INSTALLER_IS_APART
+        ? becomeProgram("/proc/self/exe", [installerName, ...words])
+        : answerInstaller(words[0], words.slice(1), process.env);
+    }
     writeAll(2, aboutText(plugin));
     return { text: "", status: 0 };
+  });
+}
+
+/** What somebody who calls it by hand is told, also of a failure. */
+function answerTo(work: () => Answer): Answer {
+  try {
+    return work();
   } catch (error) {
     return failure(error);
   }

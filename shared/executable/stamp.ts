@@ -60,6 +60,19 @@ export function wouldRun(path: string, identity: string): boolean {
   }
 }
 
+/** Whether a file of this length has a stamp as its end, and if so whether that fits all the rest. */
+export function stampState(fd: number, size: number): "intact" | "damaged" | undefined {
+  const content = size - stampLength;
+  if (content < sampleLength) return undefined;
+  const end = Buffer.alloc(stampLength);
+  readSync(fd, end, 0, stampLength, content);
+  const text = end.toString("latin1");
+  const [, identity] = /^\ncni-plugins-ts stamp 1 ([\da-f]{64}) /.exec(text) ?? [];
+  if (identity === undefined) return undefined;
+  const expected = formatStamp({ identity, size, samples: checkSamples(fd, content) });
+  return text === expected ? "intact" : "damaged";
+}
+
 const setIds = 0o6000;
 
 function isStamped(fd: number, identity: string): boolean {

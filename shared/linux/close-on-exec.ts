@@ -24,6 +24,11 @@ export const keepInheritedFiles = lazy((): true => {
   return true;
 });
 
+/** The opposite for files that a program is to have which this process becomes (execve(2)). */
+export function handOn(fds: readonly number[]): void {
+  for (const fd of fds) call(fcntl, fd, F_SETFD, 0);
+}
+
 function markOneByOne(): void {
   for (const fd of openFiles()) if (fd >= firstFd) call(fcntl, fd, F_SETFD, FD_CLOEXEC);
 }

@@ -18,4 +18,14 @@ export function pluginFolder(): string {
   return folder;
 }
 
+/** The folder with the linked executable: CNI_LINKED_DIR, or dist/linked. Throws when it is missing. */
+export function linkedFolder(): string {
+  const folder =
+    process.env["CNI_LINKED_DIR"] ?? fileURLToPath(new URL("../../../dist/linked", import.meta.url));
+  const missing = pluginNames.filter((name) => !existsSync(`${folder}/${name}`));
+  if (missing.length > 0)
+    throw new Error(`${folder} lacks ${missing.join(", ")}: run "npm run build -- --linked" first`);
+  return folder;
+}
+
 const builtFolder = fileURLToPath(new URL("../../../dist/bin", import.meta.url));
