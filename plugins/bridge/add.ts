@@ -34,7 +34,9 @@ interface Attaching {
   readonly undo: Undo;
 }
 
-/** What an ADD makes for itself is taken back first. What others may use by then is looked at without its port. */
+/**
+ * The undo steps of an ADD. Its own run first: whether others use the shared things by then is seen without its port.
+ */
 interface Undo {
   /** The bridge, its gateway interfaces and addresses. */
   readonly shared: UndoStack;
@@ -46,7 +48,7 @@ interface Ends extends VethEnds {
   readonly bridge: Link;
 }
 
-/** Attaches a container to the bridge. What was done is undone when a later step fails. Throws CniError. */
+/** Attaches a container to the bridge. Undoes the steps before one that fails. Throws CniError. */
 export function add(request: Request, config: BridgeConfig, iptables: Iptables): Result {
   const places = openPlaces(request);
   assertAbsent(places.container, request.ifname);
@@ -89,7 +91,7 @@ function configureEnds(attaching: Attaching, ends: Ends, iptables: Iptables): Re
   if (!config.disableContainerInterface) waitForPort(places, ends.host);
   if (addressing !== undefined) announce(places, ends.container, families);
 
-  // What others use too comes last: the less can fail behind it, the less has to be taken back.
+  // Shared things come last: the fewer steps can fail behind them, the less often they have to be taken back.
   const gateway = ensureGateway(places, wanted, missing, undo.shared);
   const containerEnd = { name: ends.container.name, mac: ends.container.mac, sandbox: request.netns };
   const interfaces: ResultInterface[] = [...hostInterfaces(places, ends), containerEnd];
@@ -109,7 +111,7 @@ function configureEnds(attaching: Attaching, ends: Ends, iptables: Iptables): Re
   };
 }
 
-/** Makes sure that the bridge exists, and adds a port to it. Others may remove the bridge meanwhile: it is made again. */
+/** Makes sure that the bridge exists, and adds a port to it. Creates it again when others remove it meanwhile. */
 function connect({ request, config, places, undo }: Attaching): Ends {
   const { host } = places;
   let bridge = ensureBridge(host, config, undo.shared);

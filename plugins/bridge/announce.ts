@@ -1,3 +1,4 @@
+import type { IpFamily } from "../../shared/ip/address.ts";
 import { inNetns } from "../../shared/linux/netns.ts";
 import { linkSysctl, withSysctl } from "../../shared/linux/sysctl.ts";
 import { type Link, setLink } from "../../shared/rtnetlink/link.ts";
@@ -10,7 +11,7 @@ import type { Places } from "./places.ts";
  *
  * A failure is none of ADD's: the container works, and neighbours notice later.
  */
-export function announce(places: Places, link: Link, families: ReadonlySet<4 | 6>): void {
+export function announce(places: Places, link: Link, families: ReadonlySet<IpFamily>): void {
   const setAddress = (): void => setLink(places.container, link, { mac: link.mac });
   const withIpv6 = (): void =>
     inNetns(places.containerNetns, () =>

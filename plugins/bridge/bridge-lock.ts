@@ -4,9 +4,10 @@ import { lockExclusive, lockShared } from "../../shared/linux/flock.ts";
 import { openLockFile } from "../../shared/linux/lock-file.ts";
 
 /**
- * Keeps an ADD that fails from taking away what another one is about to use. The kernel has no request that deletes a
- * bridge, or an address of it, only while there are no ports. So who adds a port has the lock shared from its look at
- * the bridge until the port is there, and who takes something back has it alone from its look at the ports to the end.
+ * Keeps a failing ADD from removing a bridge, or an address of it, that another ADD is about to use: the kernel has no
+ * request that removes them only if the bridge has no ports. An ADD holds the lock shared from its look at the bridge
+ * until its port exists. To take something back, an ADD holds it alone from its look at the ports until that is
+ * removed.
  */
 const lockFile = "/run/cni-bridge.lock";
 
@@ -14,11 +15,13 @@ const lockFile = "/run/cni-bridge.lock";
 const attachMilliseconds = 10_000;
 const takeBackMilliseconds = 1000;
 
-/** Looks for a bridge and adds a port: nobody takes the bridge away in between. Throws CniError code 11. */
+/**
+ * Runs work that looks for a bridge and adds a port. No ADD takes the bridge back meanwhile. Throws CniError code 11.
+ */
 export function whileAttaching<T>(work: () => T): T {
   const fd = openLockFile(lockFile);
   try {
-    // Where it cannot be locked at all nobody takes anything back.
+    // On hosts where it cannot be locked at all, no ADD takes anything back.
     if (tryLock(fd, lockShared, attachMilliseconds) === "busy") {
       throw new CniError(
         ErrorCode.tryAgainLater,
@@ -32,7 +35,10 @@ export function whileAttaching<T>(work: () => T): T {
   }
 }
 
-/** Takes something back while nobody adds a port. When that cannot be had it stays, as what the Go plugin makes. */
+/**
+ * Runs work that takes something back while no ADD adds a port. Skips it without the lock: then it stays, as with the
+ * Go plugin.
+ */
 export function whileNobodyAttaches(work: () => void): void {
   const fd = openLockFile(lockFile);
   try {

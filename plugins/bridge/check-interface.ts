@@ -72,7 +72,7 @@ export function checkRoutes(container: NetlinkSocket, link: Link, result: Result
   const lists = new Map<number, KernelRoute[]>();
   for (const route of result.routes) {
     const { family } = route.dst.address;
-    // The kernel drops what is written beyond the prefix.
+    // The kernel clears the bits beyond the prefix.
     const dst = networkOf(route.dst);
     const present = lists.get(family) ?? listRoutes(container, family);
     lists.set(family, present);

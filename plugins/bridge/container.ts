@@ -2,7 +2,7 @@ import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { Result, ResultIp, Route } from "../../shared/cni/result.ts";
 import { errorText } from "../../shared/errors/failure.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
-import { formatIp, type IpAddress, isLinkLocal } from "../../shared/ip/address.ts";
+import { formatIp, type IpAddress, type IpFamily, isLinkLocal } from "../../shared/ip/address.ts";
 import { formatPrefix, networkOf, prefixContains } from "../../shared/ip/prefix.ts";
 import { isUnwritable, requireSysctl } from "../../shared/linux/required-sysctl.ts";
 import { ensureSysctl, linkSysctl, readSysctl } from "../../shared/linux/sysctl.ts";
@@ -74,7 +74,9 @@ function isIpv6(ip: ResultIp): boolean {
   return ip.address.address.family === 6;
 }
 
-/** Sets the sysctls that containers of the Go plugin have. Without IPv6, or with a read-only /proc/sys, it skips them. */
+/**
+ * Sets the sysctls that containers of the Go plugin have. Without IPv6, or with a read-only /proc/sys, it skips them.
+ */
 function prepareSysctls(name: string, enableDad: boolean): void {
   const wanted: [string, string][] = [
     ...(enableDad ? [[linkSysctl(6, name, "enhanced_dad"), "1"] satisfies [string, string]] : []),
@@ -161,6 +163,6 @@ function kernelRoute(route: Route, ips: readonly ResultIp[]): KernelRoute {
   };
 }
 
-function firstGateway(ips: readonly ResultIp[], family: 4 | 6): IpAddress | undefined {
+function firstGateway(ips: readonly ResultIp[], family: IpFamily): IpAddress | undefined {
   return ips.find(({ gateway }) => gateway?.family === family)?.gateway;
 }

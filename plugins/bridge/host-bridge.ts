@@ -1,6 +1,7 @@
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import type { UndoStack } from "../../shared/cni/undo-stack.ts";
 import { isErrno } from "../../shared/errors/system-error.ts";
+import type { IpFamily } from "../../shared/ip/address.ts";
 import { requireSysctl } from "../../shared/linux/required-sysctl.ts";
 import { ensureSysctl, linkSysctl } from "../../shared/linux/sysctl.ts";
 import type { NetlinkSocket } from "../../shared/netlink/client.ts";
@@ -55,7 +56,8 @@ export function ensureBridge(rt: NetlinkSocket, config: BridgeConfig, undo: Undo
 function makeBridge(rt: NetlinkSocket, config: BridgeConfig): boolean {
   const { bridge: name, mtu, vlanFiltering } = config;
   try {
-    // The MAC is fixed from the beginning: otherwise it changes with each port that comes or goes, and results are wrong.
+    // The MAC is fixed from the beginning: otherwise it changes with each port that comes or goes, and results are
+    // wrong.
     return createBridge(rt, {
       name,
       mtu,
@@ -86,9 +88,9 @@ function assertVlanFiltering(bridge: Link, config: BridgeConfig): void {
 }
 
 /**
- * Keeps a bridge from learning MACs from link-local frames (to 01:80:c2:00:00:0X), which no rule sees: a container could
- * take over its neighbour's MAC by them. Nobody needs to learn from those, so an existing bridge gets the option too. It
- * stays, since other containers rely on it. Kernels before 5.0 ignore it, which CHECK reports.
+ * Keeps a bridge from learning MACs from link-local frames (to 01:80:c2:00:00:0X), which no rule sees: a container
+ * could take over its neighbour's MAC by them. Nobody needs to learn from those, so an existing bridge gets the option
+ * too. It stays, since other containers rely on it. Kernels before 5.0 ignore it, which CHECK reports.
  */
 export function disableLinkLocalLearning(rt: NetlinkSocket, bridge: Link): void {
   if (bridge.bridge?.noLinkLocalLearn !== true) setNoLinkLocalLearn(rt, bridge);
@@ -116,7 +118,7 @@ export function disableRouterAdvertisements(link: string): void {
 }
 
 /** Lets the host forward packets of a family. It stays on: other networks may rely on it by then. */
-export function enableForwarding(family: 4 | 6): void {
+export function enableForwarding(family: IpFamily): void {
   const path = family === 4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
   requireSysctl(path, "1");
 }

@@ -5,13 +5,13 @@ import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLink } from "../../shared/rtnetlink/link.ts";
 import type { BridgeConfig } from "./config.ts";
 import { chooseMasquerade } from "./masquerade/masquerade.ts";
-import { notAvailable, requireNftables } from "./unavailable.ts";
+import { assertNftables, notAvailable } from "./unavailable.ts";
 
 /** Makes sure that ADD would work: kernel access, bridge, masquerading, IPAM. Throws CniError code 50. */
 export function status(request: Request, config: BridgeConfig, iptables: Iptables): void {
   assertBridgeUsable(config);
   if (config.ipMasq) chooseMasquerade(config.ipMasqBackend, iptables).status();
-  if (config.macSpoofCheck) requireNftables();
+  if (config.macSpoofCheck) assertNftables();
   if (config.ipam.type !== "") delegate(request, config.ipam, "STATUS");
 }
 

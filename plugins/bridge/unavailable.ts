@@ -7,7 +7,7 @@ export function notAvailable(msg: string, details: string): CniError {
 }
 
 /** @throws CniError code 50 when nf_tables cannot be used on this host. */
-export function requireNftables(): void {
+export function assertNftables(): void {
   if (hasNftables()) return;
   throw notAvailable(
     "the kernel has no nf_tables, or does not let this process use it",

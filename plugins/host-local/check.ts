@@ -61,8 +61,8 @@ function allLeases({ directory }: Config, owner: Request): string[] {
 }
 
 /**
- * The addresses in use of each set of which none is leased. One leased address of a set is enough: another plugin of the
- * list may have configured more.
+ * The addresses in use of each set of which none is leased. One leased address of a set is enough: another plugin of
+ * the list may have configured more.
  */
 function wrongAddresses(config: Config, request: Request, own: readonly string[]): string[][] {
   const used = prevResultIfUsable(request)?.ips.map((ip) => ip.address.address) ?? [];

@@ -46,7 +46,7 @@ const defaultDataDir = "/var/lib/cni/networks";
 export const sideDirectoryName = ".host-local";
 
 /**
- * Half of the two minutes that kubelet gives a runtime by default: the error still reaches somebody. Work under the
+ * Half of the two minutes that kubelet gives a runtime by default: the error still arrives. Work under the
  * lock takes milliseconds, so hundreds of waiting processes are served in that time.
  */
 const defaultLockTimeoutSeconds = 60;

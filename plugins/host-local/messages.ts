@@ -4,14 +4,14 @@ import { leasedSince } from "./leases/directory.ts";
 import { formatHolder, type Lease } from "./leases/lease.ts";
 import { capacityOf, formatSet, type RangeSet } from "./ranges/range.ts";
 
-/** What holds the addresses of a set. */
+/** The holders of a set's addresses. */
 export interface Holders {
   readonly directory: string;
   readonly held: number;
   readonly oldest?: (OldestLease & { readonly lease: Lease }) | undefined;
 }
 
-/** No address of the set is left. ADD and STATUS have codes of their own for it. */
+/** All addresses of a set are held. ADD and STATUS give this error different codes. */
 export function exhausted(code: number, set: RangeSet, { directory, held, oldest }: Holders): CniError {
   const capacity = capacityOf(set);
   const first =
@@ -29,7 +29,7 @@ export function exhausted(code: number, set: RangeSet, { directory, held, oldest
   );
 }
 
-/** Addresses of the set are free, and all of them rest. */
+/** All free addresses of a set rest. */
 export function allResting(set: RangeSet, held: number, seconds: number): CniError {
   return new CniError(
     ErrorCode.tryAgainLater,
@@ -52,7 +52,7 @@ export function requestedRests(set: RangeSet, name: string, seconds: number): Cn
   );
 }
 
-/** The requested address is somebody's. */
+/** A requested address is held. */
 export function requestedTaken(set: RangeSet, directory: string, name: string, holder: Lease): CniError {
   return new CniError(
     ErrorCode.conflict,

@@ -29,7 +29,10 @@ export function status(config: Config): void {
 /** Runtimes ask every few seconds, and do not wait for long. */
 const lockTimeoutSeconds = 1;
 
-/** True when the index alone, read without the lock, shows that every set has room. Throws CniError code 50 when one has none. */
+/**
+ * True when the index alone, read without the lock, shows that every set has room. Throws CniError code 50 when one has
+ * none.
+ */
 function isKnownToHaveRoom(config: Config): boolean {
   const state = validState(config);
   if (state === undefined) return false;
@@ -56,7 +59,7 @@ function assertRoomUnderLock(config: Config): void {
   const store = new LeaseStore(config);
   try {
     const isFull = (set: RangeSet): boolean => store.isFull(set);
-    // A node whose network is full gets no ADD that could reclaim leases.
+    // Here too: a node that reports a full network gets no ADD, which would reclaim leases.
     if (config.sets.some(isFull) && config.reclaim) reclaim(config, store);
     const full = config.sets.find(isFull);
     if (full === undefined) return;

@@ -18,8 +18,8 @@ export interface GatewayPlan {
 }
 
 /**
- * Compares a link's addresses with those of the gateway that it is to be. An IPv4 network has its bridge for itself. One
- * of IPv6 may share it with others that do not overlap.
+ * Compares a link's addresses with those of the gateway that it is to be. An IPv4 network has its bridge for itself.
+ * One of IPv6 may share it with others that do not overlap.
  *
  * @throws CniError code 103 when an address contradicts and `forceAddress` is off.
  */
@@ -108,8 +108,8 @@ export function replaceContradicting(
 }
 
 /**
- * Has the kernel keep the secondary addresses of a subnet whose primary address goes: the gateway's may be one. Returns a
- * function that takes this back. A read-only /proc/sys is left as it is.
+ * Makes the kernel keep the secondary addresses of a subnet when its primary address is removed: the gateway's may be
+ * one. Returns a function that takes this back. A read-only /proc/sys is left as it is.
  */
 function promoteSecondaries(link: Link): () => void {
   try {

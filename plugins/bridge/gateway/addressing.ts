@@ -1,5 +1,5 @@
 import type { Result, ResultIp, Route } from "../../../shared/cni/result.ts";
-import { type IpAddress, offsetIp } from "../../../shared/ip/address.ts";
+import { type IpAddress, type IpFamily, offsetIp } from "../../../shared/ip/address.ts";
 import { type IpPrefix, isDefaultPrefix, networkOf } from "../../../shared/ip/prefix.ts";
 import type { BridgeConfig } from "../config.ts";
 
@@ -48,10 +48,10 @@ function firstAddress(address: IpPrefix): IpAddress {
 }
 
 /** True for a default route with or without `gw`: without, it uses the address's gateway. */
-function hasDefaultRoute(routes: readonly Route[], family: 4 | 6): boolean {
+function hasDefaultRoute(routes: readonly Route[], family: IpFamily): boolean {
   return routes.some(({ dst }) => dst.address.family === family && isDefaultPrefix(dst));
 }
 
-function defaultPrefix(family: 4 | 6): IpPrefix {
+function defaultPrefix(family: IpFamily): IpPrefix {
   return { address: { family, value: 0n }, prefixLength: 0 };
 }

@@ -6,11 +6,11 @@ const NET_ADDR_SET = "3"; // linux/netdevice.h, addr_assign_type
 const noMac = "00:00:00:00:00:00";
 
 /**
- * Fixes the MAC of a link that is a gateway to what it was before the container's port was added: without that the kernel
- * gives a bridge another one with each port that comes or goes. Throws SystemError.
+ * Fixes the MAC of a gateway's link to the one that it had before the container's port was added. Otherwise the kernel
+ * changes a bridge's MAC with each port that comes or goes. Throws SystemError.
  *
- * @param link as it was then.
- * @param name the link's, as the configuration has it.
+ * @param link as it was before.
+ * @param name of the link in the configuration.
  */
 export function fixMac(rt: NetlinkSocket, link: Link, name: string): void {
   // Setting it once more would have the kernel forget all neighbours of the link.
@@ -20,7 +20,10 @@ export function fixMac(rt: NetlinkSocket, link: Link, name: string): void {
   if (mac !== undefined && mac !== noMac) setLink(rt, link, { mac });
 }
 
-/** Only sysfs tells it. What is mounted there may be another namespace's, where no link has the same MAC. */
+/**
+ * True when a link's MAC is fixed, which only sysfs shows. The mounted one may be another namespace's: then the MAC
+ * differs.
+ */
 function isFixed({ mac }: Link, name: string): boolean {
   const read = (file: string): string => readFileSync(`/sys/class/net/${name}/${file}`, "utf8").trim();
   try {

@@ -3,8 +3,9 @@ import { SystemError } from "../../../shared/errors/system-error.ts";
 import { linkSysctl, readSysctl, writeSysctl } from "../../../shared/linux/sysctl.ts";
 
 /**
- * Gives an IPv6 address to a link of the host, on which IPv6 is switched on for it where it is off since the host has it
- * off for all links. A link that alone has it off has it by somebody's decision. It stays on, as forwarding does.
+ * Gives an IPv6 address to a link of the host. Switches IPv6 on for the link, and leaves it on, if it is off because
+ * the host has it off for all links. If it is off for this link alone, that is the administrator's decision, and an
+ * error.
  *
  * @throws CniError when it stays off; what `giveAddress` throws otherwise.
  */
@@ -26,7 +27,7 @@ function switchOn(link: string, refusal: SystemError): void {
       return;
     }
   } catch {
-    // What keeps it off is told below.
+    // The error below names the sysctl.
   }
   throw new CniError(
     ErrorCode.kernelRefused,

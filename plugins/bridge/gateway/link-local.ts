@@ -15,9 +15,10 @@ import { findLinkByIndex, type Link } from "../../../shared/rtnetlink/link.ts";
 const attempts = 10;
 
 /**
- * Gives a gateway's link an IPv6 address that it can ask from for containers. The kernel makes one when the first port
- * goes up and then waits one to two seconds for somebody who might have it; until then the host reaches no container by
- * IPv6. Its gateway's address is ours alone, and so is this one, made of its MAC. Throws SystemError.
+ * Makes sure that a gateway's link has a link-local address that is ready: the host sends neighbour solicitations from
+ * it. The kernel's own, which it creates when the first port goes up, is tentative for one to two seconds, in which the
+ * host reaches no container by IPv6. Duplicates need not be looked for: the address is made of the link's MAC. Throws
+ * SystemError.
  */
 export function readyLinkLocal(rt: NetlinkSocket, link: Link): void {
   for (let attempt = 1; attempt <= attempts; attempt++) {

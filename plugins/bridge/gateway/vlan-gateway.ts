@@ -13,8 +13,8 @@ import type { Places } from "../places.ts";
 const attempts = 10;
 
 /**
- * Makes sure that the host has an interface in the VLAN for the gateway address, BRIDGE.VLAN, and returns it: one end of
- * a veth pair whose other end is a port of the bridge. It stays for the containers that follow.
+ * Makes sure that the host has an interface in the VLAN for the gateway address, BRIDGE.VLAN, and returns it: one end
+ * of a veth pair whose other end is a port of the bridge. It stays for the containers that follow.
  *
  * @throws CniError
  */

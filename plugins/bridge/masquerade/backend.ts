@@ -1,9 +1,8 @@
 import type { AttachmentKey } from "../../../shared/cni/attachment-key.ts";
 import type { Attachment } from "../../../shared/cni/attachments.ts";
 import type { UndoStack } from "../../../shared/cni/undo-stack.ts";
-import type { IpAddress } from "../../../shared/ip/address.ts";
+import type { IpAddress, IpFamily } from "../../../shared/ip/address.ts";
 import type { IpPrefix } from "../../../shared/ip/prefix.ts";
-import type { Family } from "../../../shared/iptables/client.ts";
 import type { LeavingAddresses } from "./siblings.ts";
 
 /**
@@ -14,11 +13,11 @@ export interface MasqueradeBackend {
   /** Makes sure that this host can do it. Throws CniError code 50. */
   status(): void;
   /** Starts the program that `add` will need for addresses of these families, if it needs one. */
-  prepareAdd(families: readonly Family[]): void;
+  prepareAdd(families: readonly IpFamily[]): void;
   /** Masquerades what these addresses send beyond their own networks. Throws CniError. */
   add(key: AttachmentKey, addresses: readonly IpPrefix[], undo: UndoStack): void;
   /** Starts the program that `isMasqueraded` will need for addresses of these families, if it needs one. */
-  prepareCheck(key: AttachmentKey, families: readonly Family[]): void;
+  prepareCheck(key: AttachmentKey, families: readonly IpFamily[]): void;
   /** True when an address is masqueraded this way, by our rules or the Go plugin's. Throws CniError. */
   isMasqueraded(key: AttachmentKey, address: IpAddress): boolean;
   /**

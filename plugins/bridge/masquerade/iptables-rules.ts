@@ -1,6 +1,6 @@
 import type { AttachmentKey } from "../../../shared/cni/attachment-key.ts";
 import { sha512 } from "../../../shared/cni/sha512.ts";
-import { bitLength, formatIp, type IpAddress, parseIp } from "../../../shared/ip/address.ts";
+import { bitLength, formatIp, type IpAddress, type IpFamily, parseIp } from "../../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, networkOf } from "../../../shared/ip/prefix.ts";
 import { commentOf, type Rule, sameRule, targetOf } from "../../../shared/iptables/rule.ts";
 import { hasRule, type Ruleset } from "../../../shared/iptables/ruleset.ts";
@@ -38,8 +38,9 @@ function commentMatch(owner: ChainOwner): Rule {
 }
 
 /**
- * The rules for packets that stay in the network and keep their source: with br_netfilter the chain also sees those from
- * one port of the bridge to another. The Go plugin lacks the rule for broadcasts, so that its come from the gateway.
+ * The rules for packets that stay in the network and keep their source: with br_netfilter the chain also sees those
+ * from one port of the bridge to another. The Go plugin lacks the rule for broadcasts, so that its come from the
+ * gateway.
  */
 function stayingRules(owner: ChainOwner, addresses: readonly IpPrefix[]): Rule[] {
   const networks = addresses.map((address) => formatPrefix(networkOf(address)));
@@ -53,7 +54,7 @@ function stayingRules(owner: ChainOwner, addresses: readonly IpPrefix[]): Rule[]
   ]);
 }
 
-function masqueradeRule(owner: ChainOwner, family: 4 | 6): Rule {
+function masqueradeRule(owner: ChainOwner, family: IpFamily): Rule {
   return ["!", "-d", family === 4 ? "224.0.0.0/4" : "ff00::/8", ...commentMatch(owner), "-j", "MASQUERADE"];
 }
 
@@ -98,7 +99,9 @@ export function isEntered(current: Ruleset, owner: ChainOwner, address: IpAddres
   return enters && current.rules(chain).some((rule) => targetOf(rule) === "MASQUERADE");
 }
 
-/** The change that removes an owner's entry rules, except of addresses that stay, and its chain once nothing enters it. */
+/**
+ * The change that removes an owner's entry rules, except of addresses that stay, and its chain once nothing enters it.
+ */
 export function planOwnerRemoval(
   current: Ruleset,
   owner: ChainOwner,

@@ -3,10 +3,9 @@ import type { AttachmentKey } from "../../../shared/cni/attachment-key.ts";
 import type { Attachment } from "../../../shared/cni/attachments.ts";
 import { runAll, type UndoStack } from "../../../shared/cni/undo-stack.ts";
 import { forgetConnectionsOf } from "../../../shared/conntrack/client.ts";
-import { formatIp, type IpAddress, parseIp } from "../../../shared/ip/address.ts";
+import { formatIp, type IpAddress, type IpFamily, parseIp } from "../../../shared/ip/address.ts";
 import type { IpPrefix } from "../../../shared/ip/prefix.ts";
 import {
-  type Family,
   hasIptables,
   type Iptables,
   type PlannedRules,
@@ -29,7 +28,7 @@ import {
 } from "./iptables-rules.ts";
 import type { LeavingAddresses } from "./siblings.ts";
 
-const families: readonly Family[] = [4, 6];
+const families: readonly IpFamily[] = [4, 6];
 
 const noRules = parseRuleset("");
 
@@ -46,7 +45,7 @@ export class IptablesMasquerade implements MasqueradeBackend {
     throw notAvailable('iptables is not installed, and "ipMasq" needs it', "install the package iptables");
   }
 
-  prepareAdd(families: readonly Family[]): void {
+  prepareAdd(families: readonly IpFamily[]): void {
     for (const family of families) this.#iptables.startEarly(family, "changing");
   }
 
@@ -61,14 +60,14 @@ export class IptablesMasquerade implements MasqueradeBackend {
     }
   }
 
-  #removeEntries(owner: ChainOwner, family: Family, addresses: readonly IpPrefix[]): void {
+  #removeEntries(owner: ChainOwner, family: IpFamily, addresses: readonly IpPrefix[]): void {
     const added = addresses.map(({ address }) => formatIp(address));
     this.#iptables.change(family, "nat", (current) => ({
       transaction: planOwnerRemoval(current, owner, (source) => !added.includes(source)),
     }));
   }
 
-  prepareCheck(key: AttachmentKey, families: readonly Family[]): void {
+  prepareCheck(key: AttachmentKey, families: readonly IpFamily[]): void {
     const chains = [postrouting, chainName(key)];
     for (const family of families) this.#iptables.startEarly(family, "reading", { table: "nat", chains });
   }
@@ -139,7 +138,7 @@ export class IptablesMasquerade implements MasqueradeBackend {
 
 /** The removal of an attachment's rules of one family. */
 interface Removal {
-  readonly family: Family;
+  readonly family: IpFamily;
   readonly isThere: () => boolean;
   readonly guess: PlannedRules | undefined;
 }

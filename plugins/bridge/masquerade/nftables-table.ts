@@ -1,5 +1,5 @@
 import { lazy } from "../../../shared/basics/lazy.ts";
-import type { IpAddress } from "../../../shared/ip/address.ts";
+import type { IpAddress, IpFamily } from "../../../shared/ip/address.ts";
 import { formatPrefix, type IpPrefix, networkOf, parsePrefix } from "../../../shared/ip/prefix.ts";
 import type { ChainName } from "../../../shared/nftables/chain.ts";
 import { priority } from "../../../shared/nftables/chain.ts";
@@ -29,7 +29,7 @@ export const masqueradeTable: TableName = { family: "inet", name: "cni_masquerad
 export const sources = {
   4: { table: masqueradeTable, name: "sources4", key: ["ipv4_addr"], data: "verdict" },
   6: { table: masqueradeTable, name: "sources6", key: ["ipv6_addr"], data: "verdict" },
-} as const satisfies Record<4 | 6, NamedSet>;
+} as const satisfies Record<IpFamily, NamedSet>;
 
 /** The definition of the table, without elements and chains of subnets. */
 export const masqueradeDefinition = lazy(

@@ -16,7 +16,7 @@ import { addElements, deleteElements, type Element } from "../../../shared/nftab
 import { addRule, deleteRule, type ListedRule } from "../../../shared/nftables/rule.ts";
 import { deleteTable } from "../../../shared/nftables/table.ts";
 import { completeTable, readTableState } from "../../../shared/nftables/table-definition.ts";
-import { requireNftables } from "../unavailable.ts";
+import { assertNftables } from "../unavailable.ts";
 import type { MasqueradeBackend } from "./backend.ts";
 import { goCommentStart, goMasqueradeChain, goNetworkStart } from "./go-masquerade.ts";
 import {
@@ -32,7 +32,7 @@ import {
 
 /** Masquerading by elements of table cni_masquerade, which nftables-table.ts describes. */
 export const nftablesMasquerade: MasqueradeBackend = {
-  status: requireNftables,
+  status: assertNftables,
 
   prepareAdd: () => undefined,
 
@@ -113,7 +113,7 @@ function planAdd(nftables: Nftables, comment: string, addresses: readonly IpPref
     added.add(chain.name);
     const set = sources[address.address.family];
     const element = sourceElement(address, comment);
-    // The address belongs to this container now: an element that is there was left by an owner who is gone.
+    // The address belongs to this container now: an existing element was left by an attachment that is gone.
     const old = nftables.getElement(set, element);
     if (old !== undefined) commands.push(...deleteElements(set, [old]));
     commands.push(...addElements(set, [element]));
@@ -127,8 +127,8 @@ function remove(selection: Selection): void {
   const tables = [masqueradeTable, goMasqueradeChain.table];
   if (!tables.some((table) => nftables.getTable(table) !== undefined)) return;
   // Translated connections would go on with the next owner of the address. They are forgotten before the elements are
-  // removed as well: when only connections are left nothing leads to them, so a call that is killed in between must leave
-  // the elements for the next one.
+  // removed as well: when only connections are left nothing leads to them, so a call that is killed in between must
+  // leave the elements for the next one.
   const forget = ({ released }: Removal) => {
     if (selection.keepsConnections !== true) forgetConnectionsOf(released);
   };
@@ -173,7 +173,7 @@ function subnetChains(nftables: Nftables): number {
   return nftables.listChains(masqueradeTable).filter(({ name }) => isSubnetChain(name)).length;
 }
 
-/** Subnets whose last container leaves. The kernel counts a chain's rules and what leads to it. */
+/** The chains of subnets whose last container leaves. A chain's uses are its rules and the elements that lead to it. */
 function unusedChains(nftables: Nftables, leaving: ReadonlyMap<string, number>): ChainName[] {
   return [...leaving].flatMap(([name, count]) => {
     const chain = { table: masqueradeTable, name };

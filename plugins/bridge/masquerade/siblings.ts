@@ -8,8 +8,8 @@ import { openRtnetlink } from "../../../shared/rtnetlink/client.ts";
 import { listLinks } from "../../../shared/rtnetlink/link.ts";
 
 /**
- * What DEL knows of addresses. The container may have other attachments to the same network, its siblings, and shares
- * a chain of iptables with them.
+ * The addresses of an attachment that goes, and those of its siblings: the other attachments of the container to the
+ * same network, which share its chain of iptables.
  */
 export interface LeavingAddresses {
   /** The addresses that ADD gave the attachment, as far as they are known. */
@@ -19,8 +19,8 @@ export interface LeavingAddresses {
 }
 
 /**
- * The addresses of an attachment that goes, and a test for those of its siblings: the lease decides. Where IPAM keeps no
- * leases, the container must have another link on the host, and the address must not be one that was given to this
+ * The addresses of an attachment that goes, and a test for those of its siblings: the lease decides. Where IPAM keeps
+ * no leases, the container must have another link on the host, and the address must not be one that was given to this
  * attachment. The addresses on the container's links are no evidence: it can give itself any.
  *
  * @param leaseRoot host-local's `dataDir`; "" for the usual one.

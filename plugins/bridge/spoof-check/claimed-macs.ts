@@ -75,7 +75,7 @@ function expressions(...list: readonly Expression[]): Statement {
   return (inProgress) => void inProgress.expressions.push(...list);
 }
 
-/** `meta protocol TYPE`: what is behind the first tag, which the kernel has taken off by then. */
+/** `meta protocol TYPE`: the type behind the first tag, which the kernel has removed by then. */
 function etherType(type: number): Statement {
   return expressions(
     { kind: "meta", key: "protocol", register: 0 },

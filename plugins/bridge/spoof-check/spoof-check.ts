@@ -44,8 +44,8 @@ export function addSpoofCheck(key: AttachmentKey, port: string, mac: string, und
 }
 
 /**
- * The plugin whose rules check the source MAC of an attachment's port; undefined when nothing checks it. The Go plugin's
- * rules look at the Ethernet header only. Throws SystemError.
+ * The plugin whose rules check the source MAC of an attachment's port; undefined when nothing checks it. The Go
+ * plugin's rules look at the Ethernet header only. Throws SystemError.
  */
 export function spoofChecker(key: AttachmentKey, port: string, mac: string): "ours" | "Go" | undefined {
   if (!hasNftables()) return undefined;
@@ -77,7 +77,7 @@ export function collectSpoofChecks(network: string, valid: readonly Attachment[]
   }));
 }
 
-/** Removes our own checks of owners who are gone. Throws SystemError. */
+/** Removes our own checks of attachments that are gone. Throws SystemError. */
 export function sweepSpoofChecks(isGone: (comment: string) => boolean): void {
   removeFromTables([spoofCheckTable], (nftables) => ({
     commands: planRemoval(nftables, ({ comment = "" }) => isGone(comment), "", true),

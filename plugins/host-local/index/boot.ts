@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { sha512 } from "../../../shared/cni/sha512.ts";
 
 /**
- * The time between two starts of a machine, as text: which machine, which start. Nobody's clock has a part in it.
- * 8 hex digits each, or "unknown" for the machine: it has to fit a short symbolic link.
+ * The name of a boot, independent of any clock: MACHINE-BOOT, with 8 hex digits each, or "unknown" for the machine. It
+ * is short, so that it fits the text of a symbolic link.
  */
 export type BootToken = string;
 
@@ -14,16 +14,18 @@ export function isBootToken(text: string): boolean {
 }
 
 /**
- * @param bootId text of /proc/sys/kernel/random/boot_id, which the kernel makes up at each start.
- * @param machineId text of /etc/machine-id (machine-id(5)); what it does not tell is "unknown". It is hashed, since it
- *   is not to be shown around.
+ * The token of a boot.
+ *
+ * @param bootId text of /proc/sys/kernel/random/boot_id, which is random in each boot.
+ * @param machineId text of /etc/machine-id (machine-id(5)), which is hashed since it is confidential. "unknown" stands
+ *   for any text that is no ID.
  */
 export function bootToken(bootId: string, machineId: string): BootToken {
   const machine = /^[0-9a-f]{32}$/.test(machineId.trim()) ? sha512(machineId.trim()).slice(0, 8) : "unknown";
   return `${machine}-${bootId.trim().slice(0, 8)}`;
 }
 
-/** True when a token stands for another start of the very machine that `now` is of. */
+/** True when a token is of another boot of the machine of `now`. */
 export function isEarlierBoot(token: BootToken, now: BootToken): boolean {
   const [machine] = now.split("-");
   return machine !== "unknown" && token.startsWith(`${machine}-`) && token !== now;
@@ -40,7 +42,7 @@ export function readBootToken(bootId: string): BootToken {
   return bootToken(bootId, readIfPresent("/etc/machine-id"));
 }
 
-/** Seconds since the machine started, those asleep included: a clock that nobody sets. */
+/** The seconds since the machine started, including those asleep: a clock that cannot be set. */
 export function readUptime(): number {
   return Number.parseFloat(readIfPresent("/proc/uptime")) || 0;
 }

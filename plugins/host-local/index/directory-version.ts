@@ -26,10 +26,10 @@ const second = 1_000_000_000n;
  *
  * A time alone does not do that: the kernel's clock ticks every few milliseconds, and a change in the tick in which the
  * version was taken has the same time. Git has this problem with its index ("racy git",
- * Documentation/technical/racy-git.txt) and reads such files again. Here the directory gets a modification time that the
- * kernel will not produce: a random nanosecond of the second before its last change. It could produce it only if the clock
- * were set back to that second, and then with probability 1e-9. The time of the last change of status is compared too, for
- * programs that restore modification times (tar, rsync).
+ * Documentation/technical/racy-git.txt) and reads such files again. Here the directory gets a modification time that
+ * the kernel will not produce: a random nanosecond of the second before its last change. It could produce it only if
+ * the clock were set back to that second, and then with probability 1e-9. The time of the last change of status is
+ * compared too, for programs that restore modification times (tar, rsync).
  *
  * @returns the new version; undefined when the file system does not keep nanoseconds.
  * @throws SystemError, node:fs's errors

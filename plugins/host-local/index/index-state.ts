@@ -45,7 +45,9 @@ export function formatState(state: IndexState): string {
   }
 }
 
-/** The state in the first line of a text; a longer predecessor may have left more behind it. Undefined for other texts. */
+/**
+ * The state in the first line of a text; a longer predecessor may have left more behind it. Undefined for other texts.
+ */
 export function parseState(text: string): IndexState | undefined {
   const [line = ""] = text.split("\n", 1);
   const json = line.slice(9);

@@ -10,7 +10,7 @@ import {
   listNames,
   readLease,
   readLeases,
-  removeFile,
+  removeLeaseFile,
 } from "../leases/directory.ts";
 import { isLeaseOf, isLegacyLeaseOf, type Lease } from "../leases/lease.ts";
 import type { Holders } from "../messages.ts";
@@ -26,8 +26,8 @@ import { membership, rangeSetKey } from "./range-set-key.ts";
 const setLimit = 16;
 
 /**
- * The leases of a network, and their index in the side directory, by which a call need not read all lease files. README.md
- * of this folder has the rule by which the index is believed. To be used under the lock.
+ * The leases of a network, and their index in the side directory, by which a call need not read all lease files.
+ * README.md of this folder has the rule by which the index is believed. To be used under the lock.
  */
 export class LeaseStore {
   readonly #settings: StoreSettings;
@@ -113,7 +113,7 @@ export class LeaseStore {
 
   /** Removes a lease. Throws SystemError. */
   release(file: LeaseFile): void {
-    removeFile(this.#settings.directory, file.name);
+    removeLeaseFile(this.#settings.directory, file.name);
     this.#count(file.name, -1);
     this.#keepIndex(() => {
       const removed = this.#owners.remove(file);
@@ -250,7 +250,7 @@ function isTornAndRemoved(directory: string, { name, lease }: LeaseFile): boolea
   if (lease.kind !== "torn" || !isLeaseName(name)) return false;
   try {
     // Nobody is writing it: writers have the lock.
-    removeFile(directory, name);
+    removeLeaseFile(directory, name);
     return true;
   } catch {
     return false;

@@ -1,8 +1,8 @@
 import { statfsSync } from "node:fs";
 
 /**
- * File systems that one machine at a time uses (linux/magic.h; ZFS, bcachefs and aufs from their own sources). On others,
- * such as NFS, no index is kept: this machine would not see at once that another one changed a directory.
+ * File systems that one machine at a time uses (linux/magic.h; ZFS, bcachefs and aufs from their own sources). On
+ * others, such as NFS, no index is kept: this machine would not see at once that another one changed a directory.
  */
 const local = new Set([
   0xef53, // ext2, ext3, ext4

@@ -9,10 +9,10 @@ import {
   fileIdentity,
   parseRecord,
   type RecordedLease,
-  readRecord,
+  readOwnerRecord,
   recordName,
   recordNameOf,
-  writeRecord,
+  writeOwnerRecord,
 } from "./owner-record.ts";
 
 /**
@@ -34,11 +34,11 @@ export class OwnerIndex {
     this.#leases = leases;
   }
 
-  /** The leases of an attachment; undefined when the records cannot tell. */
+  /** The leases of an attachment; undefined when its record has no room for them. */
   lookUp(owner: Attachment): readonly RecordedLease[] | undefined {
     const name = recordName(owner);
     if (name === undefined) return undefined;
-    const text = readRecord(this.#directory, name);
+    const text = readOwnerRecord(this.#directory, name);
     return text === "" ? [] : parseRecord(text);
   }
 
@@ -48,7 +48,7 @@ export class OwnerIndex {
     if (name === undefined) return;
     const others = this.#read(name).filter((other) => other.name !== lease);
     const added = { name: lease, file: fileIdentity(join(this.#leases, lease)), boot };
-    writeRecord(this.#directory, name, [...others, added]);
+    writeOwnerRecord(this.#directory, name, [...others, added]);
   }
 
   /** Removes a lease from its attachment's record, and returns the entry; undefined when it had none. */
@@ -59,7 +59,7 @@ export class OwnerIndex {
     const removed = leases.find((lease) => lease.name === file.name);
     if (removed === undefined) return undefined;
     const left = leases.filter((lease) => lease !== removed);
-    writeRecord(this.#directory, name, left);
+    writeOwnerRecord(this.#directory, name, left);
     return removed;
   }
 
@@ -82,7 +82,7 @@ export class OwnerIndex {
     const present = new Set(this.#names());
     let earlier = 0;
     for (const [name, leases] of owners) {
-      const text = present.has(name) ? readRecord(this.#directory, name) : "";
+      const text = present.has(name) ? readOwnerRecord(this.#directory, name) : "";
       const known = parseRecord(text) ?? [];
       const seen = leases.map((lease) => {
         const file = fileIdentity(join(this.#leases, lease));
@@ -93,7 +93,7 @@ export class OwnerIndex {
       earlier += seen.filter((lease) => isEarlierBoot(lease.boot, boot)).length;
       writeIfNew(this.#directory, name, seen, known);
     }
-    for (const name of present) if (!owners.has(name)) writeRecord(this.#directory, name, []);
+    for (const name of present) if (!owners.has(name)) writeOwnerRecord(this.#directory, name, []);
     return earlier;
   }
 
@@ -103,7 +103,7 @@ export class OwnerIndex {
   }
 
   #read(name: string): readonly RecordedLease[] {
-    return parseRecord(readRecord(this.#directory, name)) ?? [];
+    return parseRecord(readOwnerRecord(this.#directory, name)) ?? [];
   }
 
   #names(): string[] {
@@ -123,5 +123,5 @@ function writeIfNew(
   known: readonly RecordedLease[],
 ): void {
   const same = leases.length === known.length && leases.every((lease) => known.includes(lease));
-  if (!same) writeRecord(directory, name, leases);
+  if (!same) writeOwnerRecord(directory, name, leases);
 }

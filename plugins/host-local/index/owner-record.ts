@@ -19,8 +19,8 @@ export interface RecordedLease {
 }
 
 /**
- * The text of a record: the tokens of boots, and behind each the leases that were first seen in it. With one IPv4 address
- * it stays below 60 bytes, which ext4 keeps in the inode.
+ * The text of a record: the tokens of boots, and behind each the leases that were first seen in it. With one IPv4
+ * address it stays below 60 bytes, which ext4 keeps in the inode.
  */
 export function formatRecord(leases: readonly RecordedLease[]): string {
   const words: string[] = [];
@@ -57,8 +57,8 @@ const tooMany = "many";
 const nameLimit = 255;
 
 /**
- * The name of an attachment's record; undefined for names that no attachment can have. Neither container IDs nor interface
- * names hold a colon. A lease that names no interface is in the record of interface "".
+ * The name of an attachment's record; undefined for names that no attachment can have. Neither container IDs nor
+ * interface names hold a colon. A lease that names no interface is in the record of interface "".
  */
 export function recordName({ containerId, ifname }: Attachment): string | undefined {
   const id = trimSpace(containerId);
@@ -85,7 +85,7 @@ export function fileIdentity(path: string): string {
 }
 
 /** The text of a record, "" when there is none. Throws node:fs's errors. */
-export function readRecord(owners: string, name: string): string {
+export function readOwnerRecord(owners: string, name: string): string {
   try {
     return readlinkSync(join(owners, name));
   } catch (error) {
@@ -95,10 +95,10 @@ export function readRecord(owners: string, name: string): string {
 }
 
 /**
- * Writes a record, or removes it when there is no lease. A record is a symbolic link that leads nowhere, since one system
- * call writes or reads it. Throws node:fs's errors.
+ * Writes a record, or removes it when there is no lease. A record is a symbolic link that leads nowhere, since one
+ * system call writes or reads it. Throws node:fs's errors.
  */
-export function writeRecord(owners: string, name: string, leases: readonly RecordedLease[]): void {
+export function writeOwnerRecord(owners: string, name: string, leases: readonly RecordedLease[]): void {
   const path = join(owners, name);
   if (leases.length === 0) {
     removeRecord(path);

@@ -2,8 +2,8 @@ import { formatIp, type IpAddress, parseIp, sameIp } from "../../../shared/ip/ad
 import { findRange, formatRange, type RangeSet } from "../ranges/range.ts";
 
 /**
- * The key of a range set in the index: a text with the addresses that it gives out. Each range comes with its gateway if
- * that lies in the range, as in "10.0.0.1-10.0.0.6!10.0.0.1,fd00::2-fd00::9".
+ * The key of a range set in the index: a text with the addresses that it gives out. Each range comes with its gateway
+ * if that lies in the range, as in "10.0.0.1-10.0.0.6!10.0.0.1,fd00::2-fd00::9".
  */
 export function rangeSetKey(set: RangeSet): string {
   return set

@@ -106,7 +106,7 @@ export function isLeaseName(name: string): boolean {
 }
 
 /** Removes a file; it may be gone already. Throws SystemError. */
-export function removeFile(directory: string, name: string): void {
+export function removeLeaseFile(directory: string, name: string): void {
   const path = join(directory, name);
   try {
     unlinkSync(path);

@@ -27,7 +27,7 @@ export function withLock<T>({ directory, lockTimeoutSeconds }: StoreSettings, wo
     }
     return work();
   } finally {
-    // The lock goes with the open file.
+    // Closing the file releases the lock.
     closeSync(fd);
   }
 }

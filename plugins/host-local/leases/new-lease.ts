@@ -11,9 +11,9 @@ export interface NewLease {
 }
 
 /**
- * Prepares lease files with this content. A lease appears whole or not at all, even if the process is killed or the power
- * fails: the file is written and synced without a name, before the lock is taken, and gets its name by link(2), which
- * fails when the name exists, as the Go plugin's O_EXCL does.
+ * Prepares lease files with this content. A lease appears whole or not at all, even if the process is killed or the
+ * power fails: the file is written and synced without a name, before the lock is taken, and gets its name by link(2),
+ * which fails when the name exists, as the Go plugin's O_EXCL does.
  *
  * On file systems without unnamed files it is written in place. The next ADD recognises those that are torn then.
  *

@@ -8,8 +8,8 @@ export interface Candidate {
 
 /**
  * The addresses that a set can give out, in the Go plugin's order: round robin, from the address behind the cursor
- * through the ranges to the cursor's own address. Without a cursor in the set it begins with the first range. Lazy, since
- * a range may hold 2^128 addresses.
+ * through the ranges to the cursor's own address. Without a cursor in the set it begins with the first range. Lazy,
+ * since a range may hold 2^128 addresses.
  *
  * @param cursor the address that was given out last.
  */

@@ -34,8 +34,8 @@ export function restOf(note: string, cooldownSeconds: number, { bootId, uptime }
 }
 
 /**
- * The addresses of a network that were released a short time ago. A note of each, a symbolic link that leads nowhere, has
- * the moment of its release as text. A note that cannot be written is no failure.
+ * The addresses of a network that were released a short time ago. A note of each, a symbolic link that leads nowhere,
+ * has the moment of its release as text. A note that cannot be written is no failure.
  */
 export class Cooling {
   readonly #directory: string;

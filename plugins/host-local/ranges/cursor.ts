@@ -5,8 +5,8 @@ import { formatIp, type IpAddress, parseIp } from "../../../shared/ip/address.ts
 import { readSmallFile } from "../../../shared/linux/small-file.ts";
 
 /**
- * The beginning of the names of cursors: files with the address that a range set gave out last. Losing one only makes the
- * next search begin with the first address, so they are not synced to the disk.
+ * The beginning of the names of cursors: files with the address that a range set gave out last. Losing one only makes
+ * the next search begin with the first address, so they are not synced to the disk.
  */
 const stem = "last_reserved_ip.";
 

@@ -12,7 +12,7 @@ export function parseRequestedIp(text: string): IpAddress | undefined {
  * The requested address that each range set has to serve; undefined for those that may choose. A set serves the first
  * request that lies in it.
  *
- * @throws CniError code 7 when a request cannot be served whoever holds what.
+ * @throws CniError code 7 when a request cannot be served even if all addresses are free.
  */
 export function assignRequests(
   sets: readonly RangeSet[],

@@ -6,11 +6,11 @@ import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
 import { listAddresses } from "../../../shared/rtnetlink/address.ts";
 import { openRtnetlink } from "../../../shared/rtnetlink/client.ts";
 
-/** What shows that an address or a container is in use on this machine. */
+/** The addresses and containers that are in use on this machine. */
 export interface MachineUse {
   /** The addresses of all interfaces in all network namespaces, as text. */
   readonly addresses: ReadonlySet<string>;
-  /** Control groups and command lines of all processes: those of a container tell its ID. */
+  /** Control groups and command lines of all processes: those of a container hold its ID. */
   readonly processes: string;
 }
 
@@ -29,20 +29,23 @@ export function seesWholeMachine(proc = "/proc"): boolean {
   );
 }
 
-/** A process or mount that is new or gone calls for another look; on a busy machine there is always one. */
+/**
+ * The greatest number of looks. Another one is needed when a process or mount is new or gone, as always on busy
+ * machines.
+ */
 const mostLooks = 10;
 
 /**
- * Looks at every process and every network namespace: those of processes, and those that are mounted.
+ * Surveys every process and every network namespace, mounted or of a process.
  *
- * @throws UnseenError, or whatever failed: with a part unseen, nothing is proven. What ends meanwhile is no failure.
+ * @throws UnseenError or the failure, since a survey with gaps proves nothing. Processes that end meanwhile are no gap.
  */
 export function surveyMachine(): MachineUse {
   const survey = new Survey();
   for (let look = 1; look <= mostLooks; look++) {
     survey.lookAtProcesses();
     survey.lookAtMounts();
-    // What a process left meanwhile to a child or to a mount is found by the second look.
+    // A process may have left its namespace to a child or a mount meanwhile, which the second look finds.
     if (look > 1 && survey.unseen.size === 0) return survey;
   }
   const [[inode, paths] = ["", []]] = survey.unseen;
@@ -82,7 +85,7 @@ class Survey implements MachineUse {
     if (!look() && !look()) throw new UnseenError(`${path} cannot be looked into`);
   }
 
-  /** Whether the namespace has been looked into; not when the path leads to another one, or nowhere. */
+  /** False when a path leads to another namespace than this, or nowhere. Otherwise the namespace has been seen. */
   #lookInto(inode: string, path: string): boolean {
     if (this.#seen.has(inode)) return true;
     const found = addressesOf(inode, path);
@@ -92,7 +95,9 @@ class Survey implements MachineUse {
   }
 }
 
-/** Inodes of the network namespaces that are mounted as files, with their places, from a text of mountinfo (proc(5)). */
+/**
+ * Inodes of the network namespaces that are mounted as files, with their places, from a text of mountinfo (proc(5)).
+ */
 export function mountedNamespaces(mountinfo: string): Map<string, string[]> {
   const namespaces = new Map<string, string[]>();
   for (const line of mountinfo.split("\n")) {
