@@ -1,20 +1,58 @@
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
+import type { AttachmentKey } from "../../shared/cni/attachment-key.ts";
+import { ownerComment } from "../../shared/cni/owner-comment.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import type { Result } from "../../shared/cni/result.ts";
-import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
-import type { Family } from "../../shared/iptables/which.ts";
-import { hasControlCharacter } from "../../shared/linux/control-character.ts";
+import { formatIp, type IpAddress, type IpFamily } from "../../shared/ip/address.ts";
 import type { FirewallConfig } from "./config.ts";
-import type { Owner } from "./owner.ts";
-import type { Isolation } from "./rules.ts";
+import { isolationOf, type PortIsolation, withPorts } from "./isolation.ts";
 
-export const families: readonly Family[] = [4, 6];
-
-export function ownerOf(request: Request): Owner {
-  return { network: request.network, containerId: request.containerId, ifname: request.ifname };
+/** What the plugin gives an attachment: the traffic of its addresses passes, and its bridge is isolated. */
+export interface Admission {
+  /** `ownerComment` of the attachment. */
+  readonly comment: string;
+  /** All addresses of the result before, none twice, in its order. */
+  readonly addresses: readonly IpAddress[];
+  /** Absent for policy "open". */
+  readonly isolation?: PortIsolation;
 }
 
-/** All addresses of a result, those of the host's side too, none twice, in its order. */
+/** An attachment, as ADD and CHECK see it. */
+export interface FirewallAttachment extends Admission {
+  readonly key: AttachmentKey;
+  /** Path of the container's network namespace. */
+  readonly netns: string;
+  /** The result of the plugins before. */
+  readonly result: Result;
+}
+
+/**
+ * The attachment of a request. Asks the kernel for gateways of VLANs, if the result has some.
+ *
+ * @throws CniError code 7 when the policy needs a bridge and the result has none; SystemError, DecodeError.
+ */
+export function firewallAttachment(
+  request: Request,
+  config: FirewallConfig,
+  result: Result,
+): FirewallAttachment {
+  const isolation = isolationOf(config, result);
+  return {
+    key: attachmentKey(request),
+    comment: ownerComment(request),
+    netns: request.netns,
+    result,
+    addresses: addressesOf(result),
+    ...(isolation !== undefined && { isolation: withPorts(isolation, result) }),
+  };
+}
+
+export function attachmentKey({ network, containerId, ifname }: Request): AttachmentKey {
+  return { network, containerId, ifname };
+}
+
+export const families: readonly IpFamily[] = [4, 6];
+
+/** All addresses of a result, those of the host's interfaces too, none twice, in its order. */
 export function addressesOf(result: Result): readonly IpAddress[] {
   return distinct(result.ips.map(({ address }) => address.address));
 }
@@ -23,46 +61,6 @@ export function distinct(addresses: readonly IpAddress[]): readonly IpAddress[] 
   return [...new Map(addresses.map((address) => [formatIp(address), address])).values()];
 }
 
-export function ofFamily(addresses: readonly IpAddress[], family: Family): readonly IpAddress[] {
+export function ofFamily(addresses: readonly IpAddress[], family: IpFamily): readonly IpAddress[] {
   return addresses.filter((address) => address.family === family);
-}
-
-/**
- * Which bridge the policy is about: the result's first interface, as with the reference plugin. Undefined for "open".
- *
- * @throws CniError code 7 when there is no such interface, or its name would match other interfaces too.
- */
-export function isolationOf(config: FirewallConfig, result: Result): Isolation | undefined {
-  const policy = config.ingressPolicy;
-  if (policy === "open") return undefined;
-  const [bridge] = result.interfaces;
-  if (bridge === undefined) {
-    throw new CniError(
-      ErrorCode.invalidConfig,
-      `interface needs to be set for ingress policy "${policy}", make sure to chain "firewall" plugin with "bridge"`,
-      "prevResult has no interfaces",
-    );
-  }
-  const details = "ingressPolicy works on the first interface of prevResult, which has to be the bridge";
-  if (bridge.name === "") {
-    throw new CniError(ErrorCode.invalidConfig, "got empty bridge name", details);
-  }
-  if (!isInterfaceName(bridge.name)) {
-    throw new CniError(
-      ErrorCode.invalidConfig,
-      `invalid bridge name ${JSON.stringify(bridge.name)} in prevResult`,
-      details,
-    );
-  }
-  return { policy, bridge: bridge.name };
-}
-
-/** What iptables takes for this very interface: "+" at the end stands for any rest, "!" turns the match around. */
-function isInterfaceName(name: string): boolean {
-  return (
-    /^[^\s/:"'\\!-][^\s/:"'\\]*$/.test(name) &&
-    !hasControlCharacter(name) &&
-    Buffer.byteLength(name) < 16 &&
-    !name.endsWith("+")
-  );
 }

@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import type { Family } from "../../shared/iptables/which.ts";
-import type { BridgePolicy } from "./nftables/wanted.ts";
+import type { IpFamily } from "../../shared/ip/address.ts";
+import type { PortIsolation } from "./isolation.ts";
 
 /**
- * Rules of iptables see packets between two ports of a bridge only with br_netfilter, which each network namespace can
- * switch off (Documentation/networking/ip-sysctl, bridge-nf-call-iptables).
+ * Asserts that rules of iptables match packets between two ports of a bridge. They do so only with br_netfilter, which each
+ * network namespace can switch off (Documentation/networking/ip-sysctl, bridge-nf-call-iptables).
  *
- * @throws CniError code 105 when they do not, so that neighbours on the bridge are not kept apart.
+ * @throws CniError code 105 when they do not: neighbours on the bridge reach each other.
  */
-export function requireBridgeNetfilter(family: Family, bridge: string): void {
+export function requireBridgeNetfilter(family: IpFamily, bridge: string): void {
   const name = `bridge-nf-call-${family === 4 ? "iptables" : "ip6tables"}`;
   const value = readSetting(`/proc/sys/net/bridge/${name}`);
   if (value === "1") return;
@@ -23,12 +23,12 @@ export function requireBridgeNetfilter(family: Family, bridge: string): void {
 }
 
 /**
- * Rules about a bridge cannot tell its ports apart: with br_netfilter, those that keep the ports of an isolated bridge
- * apart drop what goes to the gateway of a VLAN, which is behind a port.
+ * Asserts that isolated ports reach the gateways of their VLANs. A gateway is behind a port of the bridge, and rules of IP
+ * cannot tell ports apart: with br_netfilter, the rule that isolates the ports drops packets to the gateway too.
  *
- * @throws CniError code 105 when they see it.
+ * @throws CniError code 105 when the rules match such packets.
  */
-export function requireGatewaysReached(family: Family, { bridge, gateways = [] }: BridgePolicy): void {
+export function requireGatewaysReached(family: IpFamily, { bridge, gateways = [] }: PortIsolation): void {
   const [gateway] = gateways;
   if (gateway === undefined) return;
   const name = `bridge-nf-call-${family === 4 ? "iptables" : "ip6tables"}`;

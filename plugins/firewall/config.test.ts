@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CniError } from "../../shared/cni/errors/cni-error.ts";
 import { isJsonObject, readJson } from "../../shared/cni/json-read.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
-import { decodeConfig } from "./config.ts";
+import { decodeCleanUp, decodeConfig } from "./config.ts";
 
 function request(command: Request["command"], keys: Readonly<Record<string, unknown>>): Request {
   const stdin = Buffer.from(JSON.stringify({ cniVersion: "1.0.0", name: "n", type: "firewall", ...keys }));
@@ -104,11 +104,11 @@ test("a dataDir has to be absolute", () => {
 test("DEL and GC work with a configuration that ADD refuses", () => {
   const keys = { backend: 5, iptablesAdminChainName: "-", ingressPolicy: "foo", dataDir: "relative" };
   for (const command of ["DEL", "GC"] as const) {
-    assert.equal(decodeConfig(request(command, keys)).dataDir, "/run/cni/firewall");
-    assert.equal(decodeConfig(request(command, { dataDir: "/data" })).dataDir, "/data");
-    assert.equal(decodeConfig(request(command, {})).backend, "detect");
-    assert.equal(decodeConfig(request(command, { firewalldZone: "cni" })).zone, "cni");
-    assert.equal(decodeConfig(request(command, { firewalldZone: 5 })).zone, "trusted");
-    assert.equal(decodeConfig(request(command, { backend: "firewalld" })).backend, "firewalld");
+    assert.equal(decodeCleanUp(request(command, keys)).dataDir, "/run/cni/firewall");
+    assert.equal(decodeCleanUp(request(command, { dataDir: "/data" })).dataDir, "/data");
+    assert.equal(decodeCleanUp(request(command, {})).backend, "detect");
+    assert.equal(decodeCleanUp(request(command, { firewalldZone: "cni" })).zone, "cni");
+    assert.equal(decodeCleanUp(request(command, { firewalldZone: 5 })).zone, "trusted");
+    assert.equal(decodeCleanUp(request(command, { backend: "firewalld" })).backend, "firewalld");
   }
 });

@@ -4,26 +4,28 @@ import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { commonKeys } from "../../shared/cni/network-config.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { hasControlCharacter } from "../../shared/iptables/rule.ts";
-import { requireAdminChainName } from "./admin-chain.ts";
+import { requireAdminChainName } from "./iptables/admin-chain.ts";
+import { type IngressPolicy, ingressPolicies } from "./isolation.ts";
 
-/** CHECK needs 0.4.0; the reference plugin refuses older configurations, so do we. */
+/** From 0.4.0 on, which has CHECK; the Go plugin refuses older configurations too. */
 export const versions = ["0.4.0", "1.0.0", "1.1.0"];
 
 const defaultAdminChain = "CNI-ADMIN";
 const defaultZone = "trusted";
 const defaultDataDir = "/run/cni/firewall";
 
-const policies = ["open", "same-bridge", "isolated"] as const;
-export type IngressPolicy = (typeof policies)[number];
-
-export interface FirewallConfig {
+/** What cleaning up needs of the configuration. */
+export interface CleanUpConfig {
   readonly backend: "iptables" | "firewalld" | "nftables" | "detect";
-  readonly adminChain: string;
   /** firewalld's zone to which addresses are bound. */
   readonly zone: string;
-  readonly ingressPolicy: IngressPolicy;
-  /** Directory for the records of who has which address. */
+  /** The directory of the records, which say who has which address. */
   readonly dataDir: string;
+}
+
+export interface FirewallConfig extends CleanUpConfig {
+  readonly adminChain: string;
+  readonly ingressPolicy: IngressPolicy;
 }
 
 const schema = configObject({
@@ -35,21 +37,15 @@ const schema = configObject({
   dataDir: optionalText,
 });
 
-/** What cleaning up looks at; any value passes. */
+/** The keys that cleaning up uses, with any value. */
 const cleanUpSchema = configObject({
   backend: z.optional(z.unknown()),
   firewalldZone: z.optional(z.unknown()),
   dataDir: z.optional(z.unknown()),
 });
 
-/**
- * Decodes and validates the configuration. ADD, CHECK and STATUS validate everything; DEL and GC work with every
- * configuration, since one that ADD refuses has made nothing that would have to be found.
- *
- * @throws CniError code 6 (wrong type) or 7 (bad value).
- */
+/** The configuration for ADD, CHECK and STATUS. Throws CniError code 6 (wrong type) or 7 (bad value). */
 export function decodeConfig(request: Request): FirewallConfig {
-  if (request.command === "DEL" || request.command === "GC") return decodeForCleanUp(request);
   const config = decode(schema, request.document);
   const dataDir = config.dataDir || defaultDataDir;
   if (!isDataDir(dataDir)) {
@@ -76,13 +72,15 @@ export function decodeConfig(request: Request): FirewallConfig {
   };
 }
 
-function decodeForCleanUp(request: Request): FirewallConfig {
+/**
+ * The configuration for DEL and GC. A bad value means the default: an ADD that refused the configuration has left nothing
+ * that would have to be found by that value.
+ */
+export function decodeCleanUp(request: Request): CleanUpConfig {
   const { backend, firewalldZone: zone, dataDir } = decode(cleanUpSchema, request.document);
   return {
     backend: backendOf(backend),
-    adminChain: defaultAdminChain,
     zone: typeof zone === "string" && zone !== "" && !hasControlCharacter(zone) ? zone : defaultZone,
-    ingressPolicy: "open",
     dataDir: typeof dataDir === "string" && isDataDir(dataDir) ? dataDir : defaultDataDir,
   };
 }
@@ -91,17 +89,17 @@ function isDataDir(path: string): boolean {
   return path.startsWith("/") && !hasControlCharacter(path);
 }
 
-/** Every other name means "detect", as with the reference plugin; for it "nftables" is such a name too. */
-function backendOf(name: unknown): FirewallConfig["backend"] {
+/** The backend of this name; every other name means "detect", as with the Go plugin, for which "nftables" is such a name. */
+function backendOf(name: unknown): CleanUpConfig["backend"] {
   return name === "iptables" || name === "firewalld" || name === "nftables" ? name : "detect";
 }
 
 function requirePolicy(name: string): IngressPolicy {
-  const policy = policies.find((candidate) => candidate === name);
+  const policy = ingressPolicies.find((candidate) => candidate === name);
   if (policy !== undefined) return policy;
   throw new CniError(
     ErrorCode.invalidConfig,
     `unknown ingress policy: ${JSON.stringify(name)}`,
-    `ingressPolicy is one of ${policies.join(", ")}`,
+    `ingressPolicy is one of ${ingressPolicies.join(", ")}`,
   );
 }

@@ -1,3 +1,5 @@
+import type { AttachmentKey } from "../../shared/cni/attachment-key.ts";
+import { sameAttachment } from "../../shared/cni/attachment-key.ts";
 import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
 import { ErrorCode } from "../../shared/cni/errors/cni-error.ts";
 import { isLeasedToOther, leasedAddresses } from "../../shared/cni/leases.ts";
@@ -5,78 +7,89 @@ import type { Request } from "../../shared/cni/plugin.ts";
 import { prevResultIfUsable } from "../../shared/cni/prev-result.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
 import { formatIp, type IpAddress } from "../../shared/ip/address.ts";
-import { addressesOf, distinct, ownerOf } from "./attachment.ts";
-import { markedAddresses } from "./attachment-marks.ts";
-import { Bindings } from "./bindings.ts";
-import type { FirewallConfig } from "./config.ts";
+import { addressesOf, attachmentKey, distinct } from "./attachment.ts";
+import { goZone, iptablesMayBeMissing } from "./backend.ts";
+import type { Clients } from "./clients.ts";
+import type { CleanUpConfig } from "./config.ts";
+import { Bindings } from "./firewalld/bindings.ts";
+import { releaseAddresses } from "./iptables/release.ts";
 import { removeFromRuleset } from "./nftables/ruleset.ts";
-import { type Owner, sameOwner } from "./owner.ts";
-import { listRecords, readRecord, recordDirectory, removeUnfinishedOf } from "./records.ts";
-import { release } from "./release.ts";
+import { indexedAddresses } from "./records/attachment-index.ts";
+import { listRecords, readAddressRecord, recordDirectory, removeUnfinishedOf } from "./records/records.ts";
 
 /**
- * Removes what lets the traffic of the attachment's addresses pass; the isolation of its bridge goes with the last
- * attachment that asked for it.
+ * Removes what lets the traffic of the attachment's addresses pass, by whatever backend. The isolation of its bridge is
+ * removed with the last attachment that asked for it. Throws CniError.
  */
-export function del(request: Request, config: FirewallConfig): void {
-  const owner = ownerOf(request);
-  let wasInRuleset = false;
+export function del(request: Request, config: CleanUpConfig, clients: Clients): void {
+  const removal = outcomeOf(() => removeFromRuleset(attachmentKey(request)));
   runAll([
     () => {
-      wasInRuleset = removeFromRuleset(owner);
+      if ("failure" in removal) throw removal.failure;
     },
-    () => releaseRules(request, config, owner, () => wasInRuleset),
+    () => releaseAttachment(request, config, clients, "value" in removal && removal.value),
   ]);
 }
 
-/** What ADD makes with iptables and firewalld, and what the Go plugin has made. */
-function releaseRules(
-  request: Request,
-  config: FirewallConfig,
-  owner: Owner,
-  wasInRuleset: () => boolean,
-): void {
-  const isOwner = (other: Owner): boolean => sameOwner(other, owner);
-  const directory = recordDirectory(config.dataDir);
-  removeUnfinishedOf(directory, owner);
-  const result = prevResultIfUsable(request);
-  const promised = result === undefined ? [] : addressesOf(result);
-  const marked = markedAddresses(directory, owner, (address) => readRecord(directory, address)?.owner);
-  const recorded = recordedAddresses(directory, distinct([...promised, ...marked]), isOwner);
-  if (recorded.length === 0 && wasInRuleset()) return;
-  const addresses =
-    result === undefined && recorded.length === 0
-      ? leasedAddresses(owner)
-      : [...stillOwn(owner, promised, recorded), ...recorded];
-  const bindings = new Bindings(config);
+function outcomeOf<T>(work: () => T): { readonly value: T } | { readonly failure: unknown } {
   try {
-    release({ directory, addresses, goes: isOwner, bindings });
-  } catch (error) {
-    // On a host of nftables only, iptables need not work; what is looked for here would be the Go plugin's.
-    if (config.backend !== "nftables" || recorded.length > 0 || !isOfPrograms(error)) throw error;
-  } finally {
-    bindings.close();
+    return { value: work() };
+  } catch (failure) {
+    return { failure };
   }
 }
 
-/** Not that they could not be started this time. */
+/**
+ * Removes what ADD makes with iptables and firewalld, and what the Go plugin has made.
+ *
+ * @param wasInTables true when the attachment was in our nf_tables tables: without records it has nothing else.
+ */
+function releaseAttachment(
+  request: Request,
+  config: CleanUpConfig,
+  { iptables, firewalld }: Clients,
+  wasInTables: boolean,
+): void {
+  const key = attachmentKey(request);
+  const isOwner = (other: AttachmentKey): boolean => sameAttachment(other, key);
+  const directory = recordDirectory(config.dataDir);
+  removeUnfinishedOf(directory, key);
+  const result = prevResultIfUsable(request);
+  const inResult = result === undefined ? [] : addressesOf(result);
+  const indexed = indexedAddresses(directory, key, (address) => readAddressRecord(directory, address)?.owner);
+  const recorded = recordedAddresses(directory, distinct([...inResult, ...indexed]), isOwner);
+  if (recorded.length === 0 && wasInTables) return;
+  const addresses =
+    result === undefined && recorded.length === 0
+      ? leasedAddresses(key)
+      : [...stillOwn(key, inResult, recorded), ...recorded];
+  const bindings = new Bindings(firewalld, goZone(config));
+  try {
+    releaseAddresses({ iptables, bindings, directory }, addresses, isOwner);
+  } catch (error) {
+    // Without a record these would be rules of the Go plugin. On a host of nftables only, iptables need not work for them.
+    if (!iptablesMayBeMissing(config) || recorded.length > 0 || !isOfPrograms(error)) throw error;
+  }
+}
+
+/** True when a program is missing or failed; false when it could not be started this time. */
 function isOfPrograms(error: unknown): boolean {
   const codes: readonly number[] = [ErrorCode.programMissing, ErrorCode.programFailed];
   const known = asCniError(error);
   return known !== undefined && codes.includes(known.code);
 }
 
-/** The attachment's records: those of the addresses it is said to have had, else all are searched. */
+/** The addresses of the attachment's records: those among `likely`, or when there are none, those among all records. */
 function recordedAddresses(
   directory: string,
-  said: readonly IpAddress[],
-  isOwner: (owner: Owner) => boolean,
+  likely: readonly IpAddress[],
+  isOwner: (owner: AttachmentKey) => boolean,
 ): readonly IpAddress[] {
   const isOwn = (address: IpAddress): boolean => {
-    const record = readRecord(directory, address);
+    const record = readAddressRecord(directory, address);
     return record !== undefined && isOwner(record.owner);
   };
-  const found = said.filter(isOwn);
+  const found = likely.filter(isOwn);
   if (found.length > 0) return found;
   return listRecords(directory)
     .filter((record) => isOwner(record.owner))
@@ -84,11 +97,11 @@ function recordedAddresses(
 }
 
 /**
- * Those of the addresses that are no other attachment's by now. The Go plugin makes no records: that it has attached
- * somebody else with an address since, a lease tells.
+ * The addresses that no other attachment has by now. One that the Go plugin has attached since has no record, but a
+ * lease.
  */
 function stillOwn(
-  owner: Owner,
+  owner: AttachmentKey,
   addresses: readonly IpAddress[],
   recorded: readonly IpAddress[],
 ): readonly IpAddress[] {

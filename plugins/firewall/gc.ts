@@ -1,35 +1,38 @@
+import type { AttachmentKey } from "../../shared/cni/attachment-key.ts";
 import type { Attachment } from "../../shared/cni/attachments.ts";
 import type { Request } from "../../shared/cni/plugin.ts";
 import { runAll } from "../../shared/cni/undo-stack.ts";
-import { removeStaleMarks } from "./attachment-marks.ts";
-import { Bindings } from "./bindings.ts";
-import { decodeConfig } from "./config.ts";
+import { goZone } from "./backend.ts";
+import type { Clients } from "./clients.ts";
+import type { CleanUpConfig } from "./config.ts";
+import { Bindings } from "./firewalld/bindings.ts";
+import { releaseAddresses } from "./iptables/release.ts";
 import { collectInRuleset } from "./nftables/ruleset.ts";
-import type { Owner } from "./owner.ts";
-import { underRecordLock } from "./record-lock.ts";
-import { listRecords, readRecord, recordDirectory, removeUnfinished } from "./records.ts";
-import { release } from "./release.ts";
+import { removeStaleEntries } from "./records/attachment-index.ts";
+import { underRecordLock } from "./records/record-files.ts";
+import { listRecords, readAddressRecord, recordDirectory, removeUnfinished } from "./records/records.ts";
 
-/** Removes the rules of this network's attachments that are not listed. Knows those that it made itself. */
-export function gc(request: Request, valid: readonly Attachment[]): void {
-  const isStale = (owner: Owner): boolean =>
-    owner.network === request.network &&
+/** Removes what ADD made for attachments of this network that are not listed. Throws CniError. */
+export function gc(
+  { network }: Request,
+  valid: readonly Attachment[],
+  config: CleanUpConfig,
+  { iptables, firewalld }: Clients,
+): void {
+  const isStale = (owner: AttachmentKey): boolean =>
+    owner.network === network &&
     !valid.some(({ containerId, ifname }) => containerId === owner.containerId && ifname === owner.ifname);
-  const config = decodeConfig(request);
   const directory = recordDirectory(config.dataDir);
   const stale = listRecords(directory).filter((record) => isStale(record.owner));
-  const bindings = new Bindings(config);
-  try {
-    runAll([
-      () => collectInRuleset(request.network, valid),
-      () => release({ directory, addresses: stale.map(({ address }) => address), goes: isStale, bindings }),
-    ]);
-  } finally {
-    bindings.close();
-  }
+  const addresses = stale.map(({ address }) => address);
+  const bindings = new Bindings(firewalld, goZone(config));
+  runAll([
+    () => collectInRuleset(network, valid),
+    () => releaseAddresses({ iptables, bindings, directory }, addresses, isStale),
+  ]);
   removeUnfinished(directory);
-  // Under the lock, since an ADD writes the mark before the record.
+  // Under the lock, since ADD writes to the index before it writes the record.
   underRecordLock(directory, () =>
-    removeStaleMarks(directory, (address) => readRecord(directory, address)?.owner),
+    removeStaleEntries(directory, (address) => readAddressRecord(directory, address)?.owner),
   );
 }

@@ -1,7 +1,7 @@
 import { sweepGone } from "../../shared/cni/sweep.ts";
 import { sweepRuleset } from "./nftables/ruleset.ts";
 
-/** Removes addresses and ports of attachments that are gone from our own tables. Throws CniError. */
+/** Removes the addresses and ports of attachments that are gone from our nf_tables tables. Throws CniError. */
 export function sweep(cacheDirectory?: string): string {
   return sweepGone("firewall", sweepRuleset, cacheDirectory);
 }

@@ -4,14 +4,14 @@ import type { NetlinkSocket } from "../../shared/netlink/client.ts";
 import { openRtnetlink } from "../../shared/rtnetlink/client.ts";
 import { findLink, findLinkByIndex } from "../../shared/rtnetlink/link.ts";
 
-/** The gateway of a VLAN: one end of a veth, whose other end is a port of the bridge. */
+/** The gateway of a VLAN: a veth whose peer is a port of the bridge. */
 export interface VlanGateway {
   /** BRIDGE.VLAN */
   readonly name: string;
   readonly port: string;
 }
 
-/** Whether an interface has the name of a gateway that plugin bridge makes for a VLAN of the bridge. */
+/** True for the name of a gateway that plugin bridge creates for a VLAN of the bridge. */
 export function isVlanGateway(bridge: string, name: string): boolean {
   return name.startsWith(`${bridge}.`) && /^\d+$/.test(name.slice(bridge.length + 1));
 }
@@ -21,8 +21,8 @@ function vlanGateways(bridge: string, { interfaces }: Result): readonly ResultIn
 }
 
 /**
- * The gateways of a result that lead into its bridge. Which port that is only the kernel tells; it is not asked when the
- * result names no gateway of a VLAN. Throws SystemError, DecodeError.
+ * The gateways of VLANs in a result whose peers are ports of its bridge. Asks the kernel for the ports, if the result has a
+ * gateway. Throws SystemError, DecodeError.
  */
 export function findVlanGateways(bridge: string, result: Result): readonly VlanGateway[] {
   const names = vlanGateways(bridge, result).map(({ name }) => name);
@@ -40,20 +40,20 @@ export function findVlanGateways(bridge: string, result: Result): readonly VlanG
   }
 }
 
-/** The port of a bridge that is the other end of a link. */
+/** The port of a bridge that is the peer of a link; undefined when the peer is none. */
 function portBehind(rt: NetlinkSocket, name: string, bridge: number): string | undefined {
   const gateway = findLink(rt, name);
-  // An end in another namespace is a container's.
+  // A peer in another namespace is a container's.
   if (gateway?.peerIndex === undefined || gateway.peerNetnsId !== undefined) return undefined;
   const port = findLinkByIndex(rt, gateway.peerIndex);
   return port?.master === bridge ? port.name : undefined;
 }
 
 /**
- * A policy is about a bridge. Packets between the VLANs of one, from a VLAN to another bridge, or back into the VLAN, are
- * routed from one gateway interface (BRIDGE.VLAN) to another or the same, and no rule about the bridge sees them.
+ * Asserts that the attachment has no gateway of a VLAN. Packets from a VLAN are routed from its gateway (BRIDGE.VLAN) to
+ * other interfaces, so the rules of a policy, which are about the bridge, do not match them.
  *
- * @throws CniError code 105 when the attachment has such a gateway.
+ * @throws CniError code 105 when it has one.
  */
 export function requireNoVlans(bridge: string, result: Result): void {
   const [gateway] = vlanGateways(bridge, result);

@@ -4,7 +4,7 @@ import { prevResult } from "../../shared/cni/prev-result.ts";
 import type { Result, ResultIp } from "../../shared/cni/result.ts";
 import { resultDocument } from "../../shared/cni/result-print.ts";
 import { withUndo } from "../../shared/cni/undo-stack.ts";
-import { isLoopback } from "../../shared/ip/address.ts";
+import { type IpFamily, isLoopback } from "../../shared/ip/address.ts";
 import type { IpPrefix } from "../../shared/ip/prefix.ts";
 import { setLink } from "../../shared/rtnetlink/link.ts";
 import { addressesOfLoopback, loopbackName, withLoopback } from "./lo.ts";
@@ -29,7 +29,7 @@ export function add(request: Request): Result {
  * somebody else, such as the service address that every server of an anycast group has there.
  */
 export function loopbackResult(netns: string, addresses: readonly IpPrefix[]): Result {
-  const first = (family: 4 | 6): ResultIp[] =>
+  const first = (family: IpFamily): ResultIp[] =>
     addresses
       .filter(({ address }) => address.family === family && isLoopback(address))
       .slice(0, 1)

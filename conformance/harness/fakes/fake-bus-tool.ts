@@ -6,7 +6,7 @@
  *   SOCKET late MILLISECONDS  firewalld answers after a while
  *   SOCKET error NAME TEXT    firewalld answers every call with this error
  *
- * Prints `ready` when it listens, and a line for each call of firewalld.
+ * Prints `ready` when it listens, `connected` for each connection, and a line for each call of firewalld.
  */
 import { createServer, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
@@ -14,6 +14,7 @@ import { setTimeout as delay } from "node:timers/promises";
 const [socketPath = "", mode = "", ...rest] = process.argv.slice(2);
 
 createServer((socket) => {
+  console.log("connected");
   socket.on("error", () => {});
   if (mode !== "dead") serve(socket);
 }).listen(socketPath, () => console.log("ready"));

@@ -13,15 +13,20 @@ type Misbehaviour =
 /**
  * Starts a fake system bus in a host.
  *
- * @returns the value for DBUS_SYSTEM_BUS_ADDRESS, and the methods of firewalld that were called so far.
+ * @returns the value for DBUS_SYSTEM_BUS_ADDRESS, and what has happened so far: the methods of firewalld that were called,
+ *   and a line for each connection.
  */
 export async function startFakeBus(
   host: Host,
   behaviour: Misbehaviour,
-): Promise<{ address: string; calls: readonly string[] }> {
+): Promise<{ address: string; calls: readonly string[]; connections: readonly string[] }> {
   const socket = `${host.tempDir()}/bus`;
   const child = await host.start(process.execPath, [tool, socket, ...behaviour]);
   const calls: string[] = [];
-  child.stdout?.on("data", (text: string) => calls.push(...text.split("\n").filter((line) => line !== "")));
-  return { address: `unix:path=${socket}`, calls };
+  const connections: string[] = [];
+  child.stdout?.on("data", (text: string) => {
+    const lines = text.split("\n").filter((line) => line !== "");
+    for (const line of lines) (line === "connected" ? connections : calls).push(line);
+  });
+  return { address: `unix:path=${socket}`, calls, connections };
 }

@@ -309,6 +309,22 @@ test("a firewalld that answers late is waited for", async (t) => {
   assert.deepEqual(saved(host), []);
 });
 
+test("a call connects to the bus once, however often it needs firewalld", async (t) => {
+  const host = await hostFor(t);
+  host.addNetns("c1");
+  const bus = await startFakeBus(host, ["late", "0"]);
+  // Without iptables firewalld is asked for twice: to rule nftables out, and to bind the address.
+  host.run("sh", ["-c", "realpath $(which iptables ip6tables) | sort -u | xargs -n1 mount --bind /dev/null"]);
+  succeed(host, ours, "ADD", through(bus.address));
+  await waitUntil("the calls are known", () => bus.calls.length === 1);
+  assert.equal(bus.connections.length, 1);
+  // The third time is for the zone of the ADD before.
+  succeed(host, ours, "ADD", through(bus.address, { firewalldZone: "internal" }));
+  await waitUntil("the calls are known", () => bus.calls.length === 4);
+  assert.deepEqual(bus.calls, ["addSource", "removeSource", "addSource", "removeSource"]);
+  assert.equal(bus.connections.length, 2);
+});
+
 test("a firewalld that never answers is given up: nothing is left but a request to unbind", async (t) => {
   const host = await hostFor(t);
   host.addNetns("c1");

@@ -3,8 +3,8 @@ import type { Element } from "../../../shared/nftables/element.ts";
 const start = "on-";
 
 /**
- * Name of the chain that stands for a bridge. What `nft` would not read as a part of a name is written as "/" and two
- * hexadecimal digits for each byte: a "/" cannot be in the name of an interface.
+ * The name of a bridge's chain. Each byte that `nft` does not read as a part of a name is written as "/" and two hexadecimal
+ * digits: the name of an interface has no "/".
  */
 export function chainOfBridge(bridge: string): string {
   const bytes = [...Buffer.from(bridge)].map((byte) => {
@@ -14,7 +14,7 @@ export function chainOfBridge(bridge: string): string {
   return `${start}${bytes.join("")}`;
 }
 
-/** The bridge for which a chain stands; undefined for other chains. */
+/** The bridge of a chain; undefined when the chain is no bridge's. */
 export function bridgeOfChain(chain: string): string | undefined {
   if (!chain.startsWith(start)) return undefined;
   const text = chain.slice(start.length).replaceAll("/", "%");
@@ -25,7 +25,7 @@ export function bridgeOfChain(chain: string): string | undefined {
   }
 }
 
-/** The chain to which an element of a verdict map leads; undefined when it decides by itself. */
+/** The chain to which an element of a verdict map leads; undefined when its verdict is final. */
 export function chainOfElement({ data }: Element): string | undefined {
   return data !== undefined && "verdict" in data && "chain" in data.verdict ? data.verdict.chain : undefined;
 }

@@ -5,9 +5,9 @@ import { hostFor } from "../../../conformance/harness/host/host.ts";
 import { parseIp } from "../../../shared/ip/address.ts";
 import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
 import { openNftables } from "../../../shared/nftables/client.ts";
-import { differenceFrom } from "./difference.ts";
+import type { Admission } from "../attachment.ts";
+import { differenceFromTables } from "./difference.ts";
 import { addToRuleset } from "./ruleset.ts";
-import type { Wanted } from "./wanted.ts";
 
 const inet = "inet cni_firewall";
 const bridge = "bridge cni_firewall";
@@ -60,18 +60,18 @@ test("what is missing is named, and comes back with the next ADD", async (t) => 
     .filter((one) => one !== undefined);
   const gateways = [{ name: "cni0.100", port: "gw100" }];
   const isolation = { policy: "isolated", bridge: "cni0", ports: ["veth-a"], gateways } as const;
-  const wanted: Wanted = { comment: "net/a/eth0", addresses, isolation };
+  const wanted: Admission = { comment: "net/a/eth0", addresses, isolation };
   const add = () => inNetns(netns, () => addToRuleset(wanted));
   add();
   const whole = host.run("nft", ["list", "ruleset"]).stdout;
-  assert.equal(differenceFrom(nftables, wanted), undefined);
+  assert.equal(differenceFromTables(nftables, wanted), undefined);
   for (const [damage, text] of damages) {
     host.run("nft", ["-f", "-"], { input: damage.replaceAll("; ", "\n") });
     const damaged = host.run("nft", ["list", "ruleset"]).stdout;
-    assert.equal(differenceFrom(nftables, wanted), text, damage);
+    assert.equal(differenceFromTables(nftables, wanted), text, damage);
     assert.equal(host.run("nft", ["list", "ruleset"]).stdout, damaged, "CHECK writes nothing");
     add();
-    assert.equal(differenceFrom(nftables, wanted), undefined, `after ${damage}`);
+    assert.equal(differenceFromTables(nftables, wanted), undefined, `after ${damage}`);
     const repaired = host.run("nft", ["list", "ruleset"]).stdout;
     assert.deepEqual(repaired.split("\n").sort(), whole.split("\n").sort(), `after ${damage}`);
   }

@@ -10,6 +10,8 @@ import {
   sameRules,
   type TableDefinition,
 } from "../../../shared/nftables/table-definition.ts";
+import type { Admission } from "../attachment.ts";
+import type { PortIsolation } from "../isolation.ts";
 import type { VlanGateway } from "../vlan-gateways.ts";
 import { chainOfElement } from "./bridge-chain.ts";
 import {
@@ -34,10 +36,9 @@ import {
   sameBridgeElement,
   sameBridgeSet,
 } from "./table.ts";
-import type { BridgePolicy, Wanted } from "./wanted.ts";
 
-/** The first thing that is not as ADD leaves it, in words; undefined when there is none. Throws SystemError. */
-export function differenceFrom(nftables: Nftables, wanted: Wanted): string | undefined {
+/** The first difference between the tables and what ADD makes, in words; undefined without one. Throws SystemError. */
+export function differenceFromTables(nftables: Nftables, wanted: Admission): string | undefined {
   const { addresses, isolation, comment } = wanted;
   for (const difference of [
     () => differenceOfTable(nftables, firewallDefinition()),
@@ -109,10 +110,10 @@ function differenceOfElement(
     : `${name} in ${where} leads to ${other ?? "no chain of a bridge"}, not to ${chain ?? "accept"}`;
 }
 
-/** In the order in which they are looked at. */
+/** Functions for the differences of a policy, in the order in which to call them. */
 function differencesOfPolicy(
   nftables: Nftables,
-  isolation: BridgePolicy,
+  isolation: PortIsolation,
   comment: string,
 ): (() => string | undefined)[] {
   const { policy, bridge, ports } = isolation;
@@ -136,10 +137,10 @@ function differencesOfPolicy(
   ];
 }
 
-/** The same for the ports of an isolated bridge alone. */
+/** The first difference in the isolation of these ports; undefined without one. */
 export function differenceOfPorts(
   nftables: Nftables,
-  { bridge, ports }: BridgePolicy,
+  { bridge, ports }: PortIsolation,
   comment: string,
 ): string | undefined {
   const differenceOfPort = (port: string) =>
@@ -157,10 +158,10 @@ export function differenceOfPorts(
   );
 }
 
-/** What keeps isolated ports from the gateways of their VLANs. */
+/** The first difference that keeps isolated ports from the gateways of their VLANs; undefined without one. */
 export function differenceOfGateways(
   nftables: Nftables,
-  { gateways = [] }: BridgePolicy,
+  { gateways = [] }: PortIsolation,
 ): string | undefined {
   if (gateways.length === 0) return undefined;
   const differenceOfGateway = (gateway: VlanGateway) =>

@@ -6,31 +6,31 @@ import type { Rule } from "../../../shared/nftables/rule.ts";
 import { effectOf } from "./foreign-expression.ts";
 import {
   compare,
+  type KnownValue,
   masked,
   metaValue,
   type Packet,
   stateOfFirst,
   statusOfFirst,
   type Truth,
-  type Value,
 } from "./packet.ts";
 
-/** A table of somebody else's. */
+/** A table of somebody else. */
 interface ForeignTable {
   readonly rulesOf: (chain: string) => readonly Rule[];
   /** Elements of a set whose keys are no ranges. */
   readonly elementsOf: (set: string) => readonly Element[];
-  /** Where chains have led so far: many rules may lead to the same one. */
+  /** The courses of chains that were followed before: many rules may jump to the same chain. */
   readonly courses: Map<string, Course>;
 }
 
 /**
- * Whether a chain of somebody else's certainly drops the packet, or goes on with what is behind it. In doubt it
- * accepts: an expression that is not understood may hold or not.
+ * The course of the packet in a chain of somebody else: the chain certainly drops it, may accept it, or lets it go on to
+ * the rules behind the jump. An expression that is not understood may match or not, so in doubt it is "may accept".
  */
 type Course = "drops" | "may accept" | "goes on";
 
-/** Follows the packet through a chain and those that it leads to; the kernel allows no loops. */
+/** The packet's course in a chain and those to which it jumps; the kernel allows no loops. */
 export function follow(packet: Packet, chain: string, table: ForeignTable): Course {
   const known = table.courses.get(chain);
   if (known !== undefined) return known;
@@ -72,15 +72,15 @@ function followRules(packet: Packet, rules: readonly Rule[], table: ForeignTable
 }
 
 interface Evaluation {
-  /** Whether the packet comes to the rule's end. */
+  /** "yes" when all matches of the rule hold for the packet. */
   readonly holds: Truth;
   /** Absent when the rule decides nothing. */
   readonly end?: Verdict | { readonly kind: "unknown" };
 }
 
 function evaluate(packet: Packet, { expressions }: Rule, table: ForeignTable): Evaluation {
-  const registers = new Map<Register, Value>();
-  const read = (register: Register): Value => registers.get(register) ?? "anything";
+  const registers = new Map<Register, KnownValue>();
+  const read = (register: Register): KnownValue => registers.get(register) ?? "anything";
   let holds: Truth = "yes";
   for (const expression of expressions) {
     switch (expression.kind) {
@@ -130,13 +130,13 @@ function evaluate(packet: Packet, { expressions }: Rule, table: ForeignTable): E
   return { holds };
 }
 
-function connectionValue(key: string): Value {
+function connectionValue(key: string): KnownValue {
   if (key === "state") return stateOfFirst;
   return key === "status" ? statusOfFirst : "anything";
 }
 
-/** Looks up the state of connections only: their sets are small and without ranges. */
-function lookUp(value: Value, { set, inverted, destination }: Lookup, table: ForeignTable): Evaluation {
+/** The outcome of a lookup. Only states of connections are looked up: their sets are small and without ranges. */
+function lookUp(value: KnownValue, { set, inverted, destination }: Lookup, table: ForeignTable): Evaluation {
   const isVerdict = destination === "verdict";
   if (value !== stateOfFirst)
     return isVerdict ? { holds: "maybe", end: { kind: "unknown" } } : { holds: "maybe" };

@@ -2,12 +2,12 @@ import { Attributes, ByteReader } from "../../../shared/netlink/attribute-reader
 import type { UnknownExpression } from "../../../shared/nftables/expression.ts";
 
 /**
- * What an expression of somebody else's rule does to the first packet of a connection: it stops the rule ("no"), may
- * stop it ("maybe"), stops the packet ("drop"), decides in a way that is not known ("unknown"), or none of them.
+ * The effect of an expression in somebody else's rule on the first packet of a connection: it does not match ("no"), may
+ * match ("maybe"), drops the packet ("drop"), has a verdict that is not known ("unknown"), or has no effect ("none").
  */
 type Effect = "no" | "maybe" | "drop" | "unknown" | "none";
 
-/** Of expressions that shared/nftables does not read. In doubt "maybe". */
+/** The effect of an expression that shared/nftables does not decode; "maybe" in doubt. */
 export function effectOf({ name, data }: UnknownExpression): Effect {
   switch (name) {
     case "reject":

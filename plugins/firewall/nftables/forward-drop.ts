@@ -1,3 +1,4 @@
+import type { IpFamily } from "../../../shared/ip/address.ts";
 import type { ListedChain } from "../../../shared/nftables/chain.ts";
 import type { Nftables } from "../../../shared/nftables/client.ts";
 import { describeTable, type TableName } from "../../../shared/nftables/command.ts";
@@ -6,15 +7,15 @@ import type { Packet } from "./packet.ts";
 import { firewallTable } from "./table.ts";
 
 /**
- * Looks for a chain of another table that drops all that containers send to the outside: an accept in our table does
- * not help against it. Finds only what is certain; where a rule might accept, nothing is said.
+ * The first chain of another table that drops all packets from containers to the outside, with the reason, for people;
+ * undefined when there is none. An accept in our table does not help against such a chain. A chain that might accept some
+ * packets is not reported. Throws SystemError.
  *
  * @param iifname the containers' bridge, if it is known.
- * @returns which chain and why, for people; undefined when there is none. Throws SystemError.
  */
 export function findForwardDrop(
   nftables: Nftables,
-  families: readonly (4 | 6)[],
+  families: readonly IpFamily[],
   iifname?: string,
 ): string | undefined {
   for (const table of nftables.listTables()) {
@@ -30,7 +31,7 @@ export function findForwardDrop(
   return undefined;
 }
 
-function isSeen({ family }: TableName, packet: 4 | 6): boolean {
+function isSeen({ family }: TableName, packet: IpFamily): boolean {
   return family === "inet" || family === (packet === 4 ? "ip" : "ip6");
 }
 
@@ -49,7 +50,7 @@ function describe({ table, name, base }: ListedChain): string {
   return `chain ${name} of table ${describeTable(table)} drops what containers send: ${why}`;
 }
 
-/** Interfaces that are no network's of ours: Docker and libvirt make these for their own. */
+/** True for interfaces that Docker and libvirt create for networks of their own. */
 function isOthers(name: string): boolean {
   return /^(lo|docker0|docker_gwbridge|br-[0-9a-f]{12}|virbr\d+)$/.test(name);
 }

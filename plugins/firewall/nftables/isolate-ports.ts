@@ -2,22 +2,21 @@ import { isErrno } from "../../../shared/errors/system-error.ts";
 import { sameBytes } from "../../../shared/nftables/bytes.ts";
 import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../../shared/nftables/client.ts";
 import type { Command } from "../../../shared/nftables/command.ts";
+import type { PortIsolation } from "../isolation.ts";
 import { differenceOfGateways, differenceOfPorts } from "./difference.ts";
 import { isolationTable, portElement, portMap } from "./isolation-table.ts";
-import { changesOf } from "./plan-add.ts";
-import { planPorts } from "./plan-policy.ts";
-import type { BridgePolicy } from "./wanted.ts";
+import { changesOf, planPorts } from "./plan.ts";
 
 /**
- * Isolates the ports of an attachment whose other rules are iptables'. Those see neither what has a VLAN tag (unless
- * net.bridge.bridge-nf-filter-vlan-tagged), nor IPv6 where the container has no address of it, nor anything without
- * br_netfilter; the kernel's link-local addresses and priority tags (VLAN 0) need nobody's consent. Where the kernel
- * has no nf_tables for bridges nothing is done: CHECK says so. Throws SystemError.
+ * Isolates the ports of an attachment whose other rules are iptables'. Those rules do not see frames with a VLAN tag
+ * (unless net.bridge.bridge-nf-filter-vlan-tagged is set), IPv6 when the container has no IPv6 address, and any frame
+ * without br_netfilter. Every container can send such frames: it has link-local addresses and may use VLAN 0. Does nothing
+ * when the kernel has no nf_tables for bridges, which CHECK reports. Throws SystemError.
  *
- * @param comment the owner.
+ * @param comment `ownerComment` of the attachment.
  * @param isolation undefined for policy "open".
  */
-export function isolatePorts(comment: string, isolation: BridgePolicy | undefined): void {
+export function isolatePorts(comment: string, isolation: PortIsolation | undefined): void {
   if (!hasNftables()) return;
   const nftables = openNftables();
   // Without the table there is nothing to take back.
@@ -29,7 +28,7 @@ export function isolatePorts(comment: string, isolation: BridgePolicy | undefine
   }
 }
 
-function plan(nftables: Nftables, comment: string, isolation: BridgePolicy | undefined): Command[] {
+function plan(nftables: Nftables, comment: string, isolation: PortIsolation | undefined): Command[] {
   const wanted =
     isolation?.policy === "isolated"
       ? isolation.ports.map((port) => portElement(port, isolation.bridge, comment))
@@ -42,14 +41,14 @@ function plan(nftables: Nftables, comment: string, isolation: BridgePolicy | und
   return planPorts(nftables, isolation, missing, [...outdated, ...former]);
 }
 
-/** What keeps an attachment's ports from being isolated, in words; undefined when they are. Throws SystemError. */
-export function notIsolated(comment: string, isolation: BridgePolicy): string | undefined {
+/** The reason why an attachment's ports are not isolated, in words; undefined when they are. Throws SystemError. */
+export function notIsolated(comment: string, isolation: PortIsolation): string | undefined {
   if (!hasNftables()) return "the kernel has no nf_tables";
   return differenceOfPorts(openNftables(), isolation, comment);
 }
 
-/** What keeps isolated ports from the gateways of their VLANs, in words; undefined when nothing does. Throws SystemError. */
-export function notReached(isolation: BridgePolicy): string | undefined {
+/** The reason why isolated ports do not reach the gateways of their VLANs; undefined when they do. Throws SystemError. */
+export function notReached(isolation: PortIsolation): string | undefined {
   if (isolation.ports.length === 0 || !hasNftables()) return undefined;
   return differenceOfGateways(openNftables(), isolation);
 }

@@ -17,12 +17,13 @@ import type { VlanGateway } from "../vlan-gateways.ts";
 import { chainOfBridge } from "./bridge-chain.ts";
 
 /**
- * Packets between two ports of a bridge come to the tables of IP only with br_netfilter. This table of the bridge
- * family sees them always. It exists while a bridge is isolated. All of this is pure.
+ * The table that isolates the ports of a bridge from each other. Packets between two ports pass through the tables of IP
+ * only with br_netfilter, but always through those of family bridge. It exists while a bridge is isolated. This file is
+ * pure.
  */
 export const isolationTable: TableName = { family: "bridge", name: "cni_firewall" };
 
-/** Ports of bridges whose containers asked for isolation; each leads to its bridge's chain. Comment: the owner. */
+/** Isolated ports; each leads to its bridge's chain. Comment: the owner. */
 export const portMap = {
   table: isolationTable,
   name: "ports",
@@ -30,7 +31,7 @@ export const portMap = {
   data: "verdict",
 } as const satisfies NamedSet;
 
-/** Ports that every port reaches: the other ends of VLANs' gateways. Comment: the gateway, BRIDGE.VLAN. */
+/** Ports that every port reaches: the peers of VLANs' gateways. Comment: the gateway, BRIDGE.VLAN. */
 export const gatewaySet = {
   table: isolationTable,
   name: "gateways",
@@ -55,7 +56,7 @@ export const isolationDefinition = lazy(
     ),
 );
 
-/** What earlier builds made. It isolates as well; an ADD makes the present one of it. */
+/** The table of earlier builds. It isolates as well; the next ADD completes it. */
 export const formerDefinition = lazy((): TableDefinition => definition([portMap], []));
 
 function definition(sets: readonly NamedSet[], first: readonly Rule[]): TableDefinition {
@@ -76,7 +77,7 @@ function definition(sets: readonly NamedSet[], first: readonly Rule[]): TableDef
   };
 }
 
-/** What becomes of packets of a bridge's ports: nothing when its policy is another by now. */
+/** The chain for packets of a bridge's isolated ports. It is empty when the bridge has another policy by now. */
 export function portChain(bridge: string): ChainName {
   return { table: isolationTable, name: chainOfBridge(bridge) };
 }

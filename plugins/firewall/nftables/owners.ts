@@ -9,18 +9,18 @@ import {
 } from "../../../shared/nftables/data-type.ts";
 import type { Element } from "../../../shared/nftables/element.ts";
 import type { NamedSet } from "../../../shared/nftables/set.ts";
+import type { Admission } from "../attachment.ts";
 import { portMap } from "./isolation-table.ts";
 import { addressMaps, ownerMap } from "./table.ts";
-import type { Wanted } from "./wanted.ts";
 
 /*
- * Map `owners` lists what an attachment has in the other maps, so that DEL finds it by key: reading whole maps for
- * their comments takes longer with every container on the host. Its entries are made and deleted in one batch with what
- * they list. Key: a hash of the owner . a number from 0 on. Value: an IPv4 address . an IPv6 address . a port; what
- * there is none of is zero, or "-".
+ * Map `owners` lists the elements of each attachment in the other maps, so that DEL finds them by key. Reading whole maps
+ * for their comments would take longer with every container on the host. An entry is created and deleted in one batch with
+ * the elements that it lists. Its key is a hash of the owner and a number from 0 on; its value is an IPv4 address, an IPv6
+ * address and a port, of which absent ones are zero or "-".
  */
 
-/** As many digits of the hash as an interface's name has room for, which is the type that nft shows as text. */
+/** The digits of the hash: as many as an interface's name has, the type that nft prints as text. */
 const hashLength = 15;
 const noPort = interfaceValue("-");
 const noAddress = { 4: new Uint8Array(4), 6: new Uint8Array(16) } as const;
@@ -35,7 +35,7 @@ export interface Held {
 
 export const noneHeld: Held = { addresses: { 4: [], 6: [] }, ports: [], entries: [] };
 
-export function join(...all: readonly Held[]): Held {
+export function joinHeld(...all: readonly Held[]): Held {
   return {
     addresses: {
       4: all.flatMap(({ addresses }) => addresses[4]),
@@ -46,7 +46,7 @@ export function join(...all: readonly Held[]): Held {
   };
 }
 
-/** What `owners` lists of an owner, as far as it is there and the owner's; undefined when it has no entry. */
+/** The elements of an owner that `owners` lists, without those that are gone or another's; undefined without an entry. */
 export function heldBy(nftables: Nftables, owner: string): Held | undefined {
   const { entries } = readEntries(nftables, owner, 0);
   return entries.length === 0 ? undefined : listedIn(nftables, owner, entries);
@@ -70,13 +70,14 @@ function listedIn(nftables: Nftables, owner: string, entries: readonly Element[]
   };
 }
 
-/** How the entries of an owner have to change for what it is to have, and what it had and is not to have any more. */
+/** The difference between an owner's current and wanted entries. */
 interface EntryChanges {
   readonly missing: readonly Element[];
+  /** Entries that are replaced, and elements that the owner is to have no longer. */
   readonly former: Held;
 }
 
-export function entryChanges(nftables: Nftables, { comment, addresses, isolation }: Wanted): EntryChanges {
+export function entryChanges(nftables: Nftables, { comment, addresses, isolation }: Admission): EntryChanges {
   const keys = {
     4: addresses.filter(({ family }) => family === 4).map(addressValue),
     6: addresses.filter(({ family }) => family === 6).map(addressValue),
@@ -109,14 +110,14 @@ export function entryChanges(nftables: Nftables, { comment, addresses, isolation
   };
 }
 
-/** The entries of other owners of whose elements nothing remains when these are taken away from them. */
-export function entriesOfTheRobbed(nftables: Nftables, taken: Held, taker: string): Element[] {
+/** The entries of other owners that become empty when these elements are reassigned to `taker`. */
+export function emptiedEntries(nftables: Nftables, taken: Held, taker: string): Element[] {
   const all = elementsOf(taken);
   const owners = new Set(all.flatMap(({ comment }) => (comment === taker ? [] : (comment ?? []))));
   return [...owners].flatMap((owner) => {
     const held = heldBy(nftables, owner) ?? noneHeld;
-    const robbed = all.filter(({ comment }) => comment === owner);
-    return elementsOf(held).length === robbed.length ? held.entries : [];
+    const lost = all.filter(({ comment }) => comment === owner);
+    return elementsOf(held).length === lost.length ? held.entries : [];
   });
 }
 
@@ -124,7 +125,7 @@ function elementsOf({ addresses, ports }: Held): readonly Element[] {
   return [...addresses[4], ...addresses[6], ...ports];
 }
 
-/** An owner's entries, up to the first number that is not taken, and at least as many free places as are wanted. */
+/** An owner's entries up to the first free number, and free keys: at least as many as are wanted. */
 function readEntries(nftables: Nftables, owner: string, wanted: number) {
   const hash = interfaceValue(sha512(owner).slice(0, hashLength));
   const entries: Element[] = [];

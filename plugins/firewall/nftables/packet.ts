@@ -1,19 +1,20 @@
+import type { IpFamily } from "../../../shared/ip/address.ts";
 import { interfaceValue } from "../../../shared/nftables/data-type.ts";
 import type { Bitwise } from "../../../shared/nftables/expr/bitwise.ts";
 import type { Cmp } from "../../../shared/nftables/expr/cmp.ts";
 import type { MetaKey } from "../../../shared/nftables/expr/meta.ts";
 
-/** What is known of the first packet of a connection from a container to the outside. The rest may be anything. */
+/** The first packet of a connection from a container to the outside, as far as it is known. */
 export interface Packet {
-  readonly family: 4 | 6;
-  /** The interface on which it comes; without it, any but those of others. */
+  readonly family: IpFamily;
+  /** The interface on which it comes in; absent for any that is not somebody else's. */
   readonly iifname?: string;
-  /** Whether an interface is somebody else's, so that the packet neither comes from nor goes to it. */
+  /** True for an interface of somebody else: the packet neither comes from it nor goes to it. */
   readonly isOthers: (name: string) => boolean;
 }
 
-/** What a register holds, as far as it is known: exact bytes, or the name of an interface that is nobody else's. */
-export type Value = { readonly bytes: Uint8Array } | "anything" | "interface";
+/** The content of a register, as far as it is known: bytes, or the name of an interface that is not somebody else's. */
+export type KnownValue = { readonly bytes: Uint8Array } | "anything" | "interface";
 
 export type Truth = "yes" | "no" | "maybe";
 
@@ -24,7 +25,7 @@ export const stateOfFirst = { bytes: new Uint8Array(new Uint32Array([IP_CT_NEW_B
 /** Nobody has translated its addresses. */
 export const statusOfFirst = { bytes: new Uint8Array(4) };
 
-export function metaValue({ family, iifname }: Packet, key: MetaKey): Value {
+export function metaValue({ family, iifname }: Packet, key: MetaKey): KnownValue {
   switch (key) {
     case "iifname":
       return iifname === undefined ? "interface" : { bytes: interfaceValue(iifname) };
@@ -39,20 +40,20 @@ export function metaValue({ family, iifname }: Packet, key: MetaKey): Value {
   }
 }
 
-export function masked(value: Value, { mask, xor }: Bitwise): Value {
+export function masked(value: KnownValue, { mask, xor }: Bitwise): KnownValue {
   if (typeof value === "string") return "anything";
   return { bytes: value.bytes.map((byte, index) => (byte & (mask[index] ?? 0)) ^ (xor[index] ?? 0)) };
 }
 
 /** Whether a comparison holds. */
-export function compare(packet: Packet, value: Value, { operator, value: constant }: Cmp): Truth {
+export function compare(packet: Packet, value: KnownValue, { operator, value: constant }: Cmp): Truth {
   if (operator !== "==" && operator !== "!=") return "maybe";
   const equal = isEqual(packet, value, constant);
   if (equal === "maybe" || operator === "==") return equal;
   return equal === "yes" ? "no" : "yes";
 }
 
-function isEqual({ isOthers }: Packet, value: Value, constant: Uint8Array): Truth {
+function isEqual({ isOthers }: Packet, value: KnownValue, constant: Uint8Array): Truth {
   if (value === "anything") return "maybe";
   if (value === "interface") return isOthers(nameOf(constant)) ? "no" : "maybe";
   // A shorter constant is the beginning of a name: "br-*".

@@ -11,7 +11,7 @@ import {
 } from "../../../conformance/harness/traffic/traffic.ts";
 import { parseIp } from "../../../shared/ip/address.ts";
 import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
-import type { IsolationPolicy } from "../rules.ts";
+import type { IsolationPolicy } from "../isolation.ts";
 import { addToRuleset, removeFromRuleset } from "./ruleset.ts";
 
 /** c1, c2 and c3 on bridge A, c4 on bridge B, c5 on C, which never has a policy. */

@@ -5,10 +5,10 @@ import { type Host, hostFor } from "../../../conformance/harness/host/host.ts";
 import { parseIp } from "../../../shared/ip/address.ts";
 import { inNetns, openNetns } from "../../../shared/linux/netns.ts";
 import { openNftables } from "../../../shared/nftables/client.ts";
-import type { IsolationPolicy } from "../rules.ts";
-import { differenceFrom } from "./difference.ts";
+import type { Admission } from "../attachment.ts";
+import type { IsolationPolicy } from "../isolation.ts";
+import { differenceFromTables } from "./difference.ts";
 import { addToRuleset, collectInRuleset, removeFromRuleset, sweepRuleset } from "./ruleset.ts";
-import type { Wanted } from "./wanted.ts";
 
 /** A host, a way to run a function in it, and its ruleset as `nft` prints it. */
 async function ruleset(t: TestContext) {
@@ -32,7 +32,7 @@ function wanted(
   policy?: IsolationPolicy,
   bridge = "cni0",
   network = "net1",
-): Wanted {
+): Admission {
   const parsed = addresses.map((text) => {
     const address = parseIp(text);
     assert.ok(address !== undefined);
@@ -139,7 +139,7 @@ table bridge cni_firewall {
 });
 
 /** What is wanted of an isolated container whose gateway is that of a VLAN. */
-function behindGateway(id: string, bridge: string, vlan: number, port: string): Wanted {
+function behindGateway(id: string, bridge: string, vlan: number, port: string): Admission {
   const gateways = [{ name: `${bridge}.${vlan}`, port }];
   const isolation = { policy: "isolated", bridge, ports: [`veth-${id}`], gateways } as const;
   return { ...wanted(id, [`10.0.${vlan}.2`]), isolation };
@@ -188,7 +188,7 @@ test("a table of earlier builds becomes the present one with the next ADD, and g
   const { inside, list, nft } = await ruleset(t);
   const plain = wanted("a", ["10.0.0.2"], "isolated");
   const behind = behindGateway("b", "cni0", 10, "gw10");
-  const differenceOf = (what: Wanted) => inside(() => differenceFrom(openNftables(), what));
+  const differenceOf = (what: Admission) => inside(() => differenceFromTables(openNftables(), what));
   inside(() => addToRuleset(plain));
   const whole = list("table", "bridge", "cni_firewall");
   asEarlierBuilds(nft);
@@ -280,7 +280,7 @@ test("a late DEL leaves the address to its next owner", async (t) => {
 
 test("an ADD with other addresses, port or policy leaves nothing of the one before", async (t) => {
   const { inside, list } = await ruleset(t);
-  const add = (one: Wanted) => inside(() => addToRuleset(one));
+  const add = (one: Admission) => inside(() => addToRuleset(one));
   add(wanted("a", ["10.0.0.2", "10.0.0.3", "2001:db8::2"], "isolated"));
   const other = wanted("a", ["2001:db8::3", "10.0.0.3"], "isolated");
   add({ ...other, isolation: { policy: "isolated", bridge: "cni0", ports: ["veth-new"] } });

@@ -1,39 +1,36 @@
+import type { AttachmentKey } from "../../../shared/cni/attachment-key.ts";
 import type { Attachment } from "../../../shared/cni/attachments.ts";
 import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
 import { ownerComment, ownerCommentStart } from "../../../shared/cni/owner-comment.ts";
 import { changeRuleset, hasNftables, type Nftables, openNftables } from "../../../shared/nftables/client.ts";
-import type { Owner } from "../owner.ts";
+import type { Admission } from "../attachment.ts";
 import { isolationTable } from "./isolation-table.ts";
+import { findHeld, planLeaving } from "./leaving.ts";
 import { type Held, heldBy } from "./owners.ts";
-import { planAdd } from "./plan-add.ts";
-import { findLeaving, planRelease } from "./release.ts";
+import { planAdmission } from "./plan.ts";
 import { firewallTable } from "./table.ts";
-import type { Wanted } from "./wanted.ts";
 
-/** Makes what an attachment needs, in one change. Throws SystemError, or CniError when there is no nf_tables. */
-export function addToRuleset(wanted: Wanted): void {
+/** Adds what an attachment needs, in one change. Throws SystemError, or CniError code 100 when there is no nf_tables. */
+export function addToRuleset(wanted: Admission): void {
   try {
     const nftables = openNftables();
-    changeRuleset(nftables, () => ({ commands: planAdd(nftables, wanted) }));
+    changeRuleset(nftables, () => ({ commands: planAdmission(nftables, wanted) }));
   } catch (error) {
-    requireNftables();
+    requireUsableNftables();
     throw error;
   }
 }
 
-/**
- * Removes what belongs to an attachment, and says whether there was anything. Where nf_tables cannot be used nothing
- * can be there. Throws SystemError.
- */
-export function removeFromRuleset(owner: Owner): boolean {
+/** Removes the elements of an attachment. Returns false when it had none, or nf_tables cannot be used. Throws SystemError. */
+export function removeFromRuleset(owner: AttachmentKey): boolean {
   const comment = ownerComment(owner);
   return remove(
-    (nftables) => heldBy(nftables, comment) ?? findLeaving(nftables, comment, (found) => found === comment),
+    (nftables) => heldBy(nftables, comment) ?? findHeld(nftables, comment, (found) => found === comment),
   );
 }
 
-/** Whether an attachment has its place in the tables. Throws SystemError. */
-export function isInRuleset(owner: Owner): boolean {
+/** True when an attachment has elements in the tables. Throws SystemError. */
+export function isInRuleset(owner: AttachmentKey): boolean {
   if (!hasNftables()) return false;
   const nftables = openNftables();
   return (
@@ -41,15 +38,15 @@ export function isInRuleset(owner: Owner): boolean {
   );
 }
 
-/** Removes what belongs to attachments of a network that are not listed. Throws SystemError. */
+/** Removes the elements of a network's attachments that are not listed. Throws SystemError. */
 export function collectInRuleset(network: string, valid: readonly Attachment[]): void {
   const live = new Set(valid.map((attachment) => ownerComment({ network, ...attachment })));
-  remove((nftables) => findLeaving(nftables, ownerCommentStart(network), (comment) => !live.has(comment)));
+  remove((nftables) => findHeld(nftables, ownerCommentStart(network), (comment) => !live.has(comment)));
 }
 
-/** Removes what belongs to owners who are gone. Throws SystemError. */
+/** Removes the elements of owners who are gone. Throws SystemError. */
 export function sweepRuleset(isGone: (comment: string) => boolean): void {
-  remove((nftables) => findLeaving(nftables, "", isGone));
+  remove((nftables) => findHeld(nftables, "", isGone));
 }
 
 function remove(find: (nftables: Nftables) => Held): boolean {
@@ -68,11 +65,11 @@ function planRemoval(nftables: Nftables, find: (nftables: Nftables) => Held) {
   const leaving = find(nftables);
   const { addresses, ports, entries } = leaving;
   const isFound = [addresses[4], addresses[6], ports, entries].some((list) => list.length > 0);
-  return { commands: planRelease(nftables, leaving), isFound };
+  return { commands: planLeaving(nftables, leaving), isFound };
 }
 
 /** Throws CniError code 100 when the kernel has no nf_tables or this process may not use it. */
-export function requireNftables(): void {
+export function requireUsableNftables(): void {
   if (hasNftables()) return;
   throw new CniError(
     ErrorCode.kernelRefused,

@@ -1,5 +1,5 @@
 import { lazy } from "../../../shared/basics/lazy.ts";
-import type { IpAddress } from "../../../shared/ip/address.ts";
+import type { IpAddress, IpFamily } from "../../../shared/ip/address.ts";
 import { type ChainName, priority } from "../../../shared/nftables/chain.ts";
 import type { TableName } from "../../../shared/nftables/command.ts";
 import { addressValue, concatenate, interfaceValue } from "../../../shared/nftables/data-type.ts";
@@ -17,23 +17,34 @@ import {
 import type { TableDefinition } from "../../../shared/nftables/table-definition.ts";
 import { chainOfBridge } from "./bridge-chain.ts";
 
-/**
- * The nftables backend's table. Its chains are the same whatever containers there are; a container is an element for
- * each of its addresses, a bridge with a policy an element and a chain. So the cost of a packet and of a call does not
- * grow with the containers. All of this is pure.
+/*
+ * The design of the nftables backend. Its chains are the same for any containers: a container is an element for each of
+ * its addresses in a verdict map, a bridge with a policy is an element of a set, and a chain. So the cost of a packet and
+ * of a call does not grow with the containers.
+ *
+ * Rejected: the rules of the iptables backend, which are also the Go plugin's, two for each address. Every packet would
+ * pass through all of them, and to find one's own, a call would have to read all.
+ *
+ * nf_tables has no command to delete an element only if it belongs to a certain container. So an element has its owner as
+ * a comment, and a batch applies only to the generation of the ruleset in which the comments were read: an element that
+ * has a new owner by now is not deleted. Map `owners` (owners.ts) lists the elements of each owner, so that DEL need not
+ * read the other maps as a whole.
+ *
+ * A bridge's policy ends with its last container. The kernel counts the containers: their elements refer to the bridge's
+ * chain, and the kernel tells how many references a chain has.
+ *
+ * All of this file is pure.
  */
+
 export const firewallTable: TableName = { family: "inet", name: "cni_firewall" };
 
-/**
- * What becomes of an address's packets: they are accepted, at once or in the chain of its bridge. The kernel counts
- * what leads to that chain, so it tells which is a bridge's last container. The element's comment is the owner.
- */
+/** The verdict for packets of each address: accept, or a jump to the chain of its bridge. Comment: the owner. */
 export const addressMaps = {
   4: { table: firewallTable, name: "addresses4", key: ["ipv4_addr"], data: "verdict" },
   6: { table: firewallTable, name: "addresses6", key: ["ipv6_addr"], data: "verdict" },
-} as const satisfies Record<4 | 6, NamedSet>;
+} as const satisfies Record<IpFamily, NamedSet>;
 
-/** What each attachment has in the other maps: see owners.ts. */
+/** The elements of each attachment in the other maps: see owners.ts. */
 export const ownerMap = {
   table: firewallTable,
   name: "owners",
@@ -48,14 +59,14 @@ export const bridgeSet = {
   key: ["ifname"],
 } as const satisfies NamedSet;
 
-/** Those of them within which packets pass, each as a pair with itself: rules cannot compare two names. */
+/** Bridges with policy "same-bridge", each as a pair with itself: a rule cannot compare two names of interfaces. */
 export const sameBridgeSet = {
   table: firewallTable,
   name: "same_bridge",
   key: ["ifname", "ifname"],
 } as const satisfies NamedSet;
 
-/** The administrator's: made when it is missing, and never touched again. */
+/** The administrator's chain: created when it is missing, and not changed afterwards. */
 export const adminChain: ChainName & { readonly comment: string } = {
   table: firewallTable,
   name: "admin",
@@ -66,7 +77,7 @@ function rule(...statements: readonly Statement[]): Rule {
   return { expressions: compileRule("inet", statements) };
 }
 
-/** What the table is, apart from elements, the chains of bridges and the administrator's chain. */
+/** The table without its elements, the chains of bridges and the administrator's chain. */
 export const firewallDefinition = lazy(
   (): TableDefinition => ({
     table: { ...firewallTable, comment: "CNI firewall plugin: forwarded packets of containers" },
@@ -99,7 +110,7 @@ export const firewallDefinition = lazy(
   }),
 );
 
-/** The chain that the addresses of a bridge's containers lead to, and its one rule. */
+/** The chain to which the addresses of a bridge's containers lead. */
 export function bridgeChain(bridge: string): ChainName {
   return { table: firewallTable, name: chainOfBridge(bridge) };
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
-import { FakeTable } from "../../shared/iptables/fake-table.fixture.ts";
-import { isolationIsBypassed, planAdd, planRemove, type Wanted } from "./plan.ts";
-import type { IsolationPolicy } from "./rules.ts";
+import { type IpAddress, parseIp } from "../../../shared/ip/address.ts";
+import { FakeTable } from "../../../shared/iptables/fake-table.fixture.ts";
+import type { IsolationPolicy } from "../isolation.ts";
+import { isolationIsBypassed, planRuleRemoval, planRules, type WantedRules } from "./plan.ts";
 
 function address(text: string): IpAddress {
   const parsed = parseIp(text);
@@ -11,15 +11,20 @@ function address(text: string): IpAddress {
   return parsed;
 }
 
-function wanted(ip: string, policy?: IsolationPolicy, bridge = "cni0", adminChain = "CNI-ADMIN"): Wanted {
+function wanted(
+  ip: string,
+  policy?: IsolationPolicy,
+  bridge = "cni0",
+  adminChain = "CNI-ADMIN",
+): WantedRules {
   const isolation = policy && { isolation: { policy, bridge } };
   return { accept: { addresses: [address(ip)], adminChain }, ...isolation };
 }
 
-function tableAfter(table: FakeTable, ...steps: readonly Wanted[]): string[] {
+function tableAfter(table: FakeTable, ...steps: readonly WantedRules[]): string[] {
   for (const step of steps) {
-    table.apply(planAdd(table.ruleset, step));
-    assert.ok(planAdd(table.ruleset, step).isEmpty, "a second ADD has nothing to do");
+    table.apply(planRules(table.ruleset, step));
+    assert.ok(planRules(table.ruleset, step).isEmpty, "a second ADD has nothing to do");
   }
   return table.lines;
 }
@@ -40,7 +45,7 @@ const leaving = (bridge: string, comment: string) =>
 const entering = (bridge: string) => `-A CNI-ISOLATION-STAGE-2 -o ${bridge} ${both} -j DROP`;
 const end = (stage: 1 | 2) => `-A CNI-ISOLATION-STAGE-${stage} ${both} -j RETURN`;
 
-// Listings: the reference plugin's iptables-save.
+// Listings: the Go plugin's iptables-save.
 
 test("open", () => {
   const table = new FakeTable("filter");
@@ -124,7 +129,7 @@ test("several bridges: the newest on top", () => {
   ]);
 });
 
-// Where we differ from the reference plugin on purpose.
+// Where we differ from the Go plugin on purpose.
 
 test("a bridge that changes its policy has the last one only", () => {
   const table = new FakeTable("filter");
@@ -180,9 +185,9 @@ test("who asks for isolation gets it where the jumps are in the wrong order", ()
 test("removing takes every instance of the address's rules and nothing else", () => {
   const kept = [forwardJump, adminJump, ...accept("10.0.0.22/32")];
   const table = new FakeTable("filter", [...kept, ...accept("10.0.0.2/32"), ...accept("10.0.0.2/32")]);
-  table.apply(planRemove(table.ruleset, [address("10.0.0.2")]));
+  table.apply(planRuleRemoval(table.ruleset, [address("10.0.0.2")]));
   assert.deepEqual(table.lines, kept);
-  assert.ok(planRemove(table.ruleset, [address("10.0.0.2")]).isEmpty);
+  assert.ok(planRuleRemoval(table.ruleset, [address("10.0.0.2")]).isEmpty);
 });
 
 test("removing a bridge takes both policies' rules about it and leaves other bridges alone", () => {
@@ -191,13 +196,13 @@ test("removing a bridge takes both policies' rules about it and leaves other bri
   const before = table.lines;
   tableAfter(table, wanted("10.0.0.2", "isolated"), wanted("10.0.0.3", "same-bridge"));
   const again = new FakeTable("filter", [within("cni0"), leaving("cni0", isolated), ...table.lines]);
-  again.apply(planRemove(again.ruleset, [address("10.0.0.2"), address("10.0.0.3")], ["cni0"]));
+  again.apply(planRuleRemoval(again.ruleset, [address("10.0.0.2"), address("10.0.0.3")], ["cni0"]));
   assert.deepEqual(again.lines, before);
 });
 
 test("where firewalld accepts the traffic there is nothing but isolation", () => {
   const isolation = { policy: "same-bridge", bridge: "cni0" } as const;
-  assert.ok(planAdd(new FakeTable("filter").ruleset, {}).isEmpty);
+  assert.ok(planRules(new FakeTable("filter").ruleset, {}).isEmpty);
   const alone = ["CNI-ISOLATION-STAGE-1", "CNI-ISOLATION-STAGE-2"];
   const table = new FakeTable("filter", ["-A FORWARD -j DROP"]);
   assert.deepEqual(tableAfter(table, { isolation }), [

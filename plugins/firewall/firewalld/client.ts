@@ -1,32 +1,75 @@
-import { asCniError } from "../../shared/cni/errors/as-cni-error.ts";
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
-import { type BusConnection, messageBus, openSystemBus } from "../../shared/dbus/connection.ts";
-import { BusTimeout, BusUnavailable, DbusError } from "../../shared/dbus/errors.ts";
-import type { Value } from "../../shared/dbus/reader.ts";
-import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
-import type { FirewallConfig } from "./config.ts";
+import { asCniError } from "../../../shared/cni/errors/as-cni-error.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
+import { type BusConnection, messageBus, openSystemBus } from "../../../shared/dbus/connection.ts";
+import { BusTimeout, BusUnavailable, DbusError } from "../../../shared/dbus/errors.ts";
+import type { Value } from "../../../shared/dbus/reader.ts";
+import { bitLength, formatIp, type IpAddress } from "../../../shared/ip/address.ts";
 
-// firewalld's D-Bus interface: firewalld.dbus(5). Sources are bound at run time only: a reload forgets them.
+// firewalld's D-Bus interface: firewalld.dbus(5). Bindings of sources are part of the runtime configuration: a reload
+// forgets them.
 
 const serviceName = "org.fedoraproject.FirewallD1";
 const zoneInterface = { destination: serviceName, path: "/org/fedoraproject/FirewallD1" } as const;
 
-/** The bus answers at once; at boot it may be busy. */
+/** The limit for calls of the bus itself: it answers at once, but may be busy at boot. */
 const busMilliseconds = 5_000;
-/** libdbus' limit for calls. firewalld does one thing at a time, and a reload may take many seconds. */
+/** The limit for calls of firewalld, as in libdbus: it does one thing at a time, and a reload may take many seconds. */
 const serviceMilliseconds = 25_000;
 
-/** Names of error replies: nobody has the name, or gave it up while we waited. */
+/** Names of error replies: nobody has firewalld's name on the bus, or its owner gave it up while we waited. */
 const goneErrors = ["ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected"].map(
   (name) => `org.freedesktop.DBus.Error.${name}`,
 );
-/** The bus's own, and firewalld's: NotAuthorizedException, below names that changed over time. */
+/** Names of error replies: the bus's own, and firewalld's NotAuthorizedException, whose prefix changed over time. */
 const authorizationError = /^org\.freedesktop\.DBus\.Error\.AccessDenied$|NotAuthorized/;
 
-/** firewalld as the bus leads to it. */
+/** firewalld as one call of the plugin uses it: there is one connection to the bus, made when it is first needed. */
+export class FirewalldAccess {
+  #bus: BusConnection | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #found: { readonly firewalld: Firewalld | undefined } | undefined;
+
+  /** firewalld, which the bus may have to start. Throws BusUnavailable or BusTimeout when there is no bus. */
+  open(): Firewalld {
+    return new Firewalld(this.#connection(), false);
+  }
+
+  /** firewalld if it runs; undefined also when the bus cannot be used. Without a bus it costs one `connect`. */
+  find(): Firewalld | undefined {
+    this.#found ??= { firewalld: this.#findRunning() };
+    return this.#found.firewalld;
+  }
+
+  close(): void {
+    this.#bus?.close();
+  }
+
+  #findRunning(): Firewalld | undefined {
+    try {
+      const bus = this.#connection();
+      bus.call({ ...messageBus, member: "GetNameOwner", args: [serviceName] }, busMilliseconds);
+      return new Firewalld(bus, true);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #connection(): BusConnection {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    try {
+      this.#bus ??= openSystemBus(process.env, busMilliseconds);
+      return this.#bus;
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    }
+  }
+}
+
+/** firewalld behind a connection to the bus. */
 export class Firewalld {
   readonly #bus: BusConnection;
-  /** Not asked for by the configuration, but found running. */
+  /** True when the configuration does not name firewalld, but it runs. */
   readonly #isDetected: boolean;
 
   constructor(bus: BusConnection, isDetected: boolean) {
@@ -37,7 +80,7 @@ export class Firewalld {
   /**
    * Binds an address to a zone. The bus may start firewalld for it.
    *
-   * @returns false when it was bound to this zone already.
+   * @returns false when the address was bound to this zone already.
    * @throws CniError: code 7 (no such zone), 11 (no answer), 101 (firewalld cannot be reached), 102 (it refuses), 103
    *   (the address belongs to another zone).
    */
@@ -55,12 +98,12 @@ export class Firewalld {
     }
   }
 
-  /** Unbinds an address. Nothing happens when it is not bound to this zone, or firewalld is gone and with it the binding. */
+  /** Unbinds an address, if it is bound to this zone and firewalld runs: bindings end with it. Throws CniError like `addSource`. */
   removeSource(zone: string, address: IpAddress, milliseconds = serviceMilliseconds): void {
     try {
       this.#call("removeSource", [zone, sourceOf(address)], true, milliseconds);
     } catch (error) {
-      if (isGone(error) || isFirewalldError(error, ...notBound)) return;
+      if (isFirewalldGone(error) || isFirewalldError(error, ...notBound)) return;
       throw explained(
         `failed to remove the address ${sourceOf(address)} from ${zone} zone`,
         error,
@@ -69,18 +112,7 @@ export class Firewalld {
     }
   }
 
-  /** Whether it runs. Throws CniError code 11 or 101 when the bus does not answer. */
-  isRunning(): boolean {
-    try {
-      this.#bus.call({ ...messageBus, member: "GetNameOwner", args: [serviceName] }, busMilliseconds);
-      return true;
-    } catch (error) {
-      if (error instanceof DbusError) return false;
-      throw error;
-    }
-  }
-
-  /** Whether an address is bound to a zone. Throws CniError like `addSource`. */
+  /** True when an address is bound to a zone. Throws CniError like `addSource`. */
   hasSource(zone: string, address: IpAddress): boolean {
     try {
       return this.#call("querySource", [zone, sourceOf(address)], true)[0] === true;
@@ -93,7 +125,7 @@ export class Firewalld {
     }
   }
 
-  /** What is bound to a zone: addresses, prefixes, MACs, names of ipsets. Throws CniError like `addSource`. */
+  /** The sources bound to a zone: addresses, prefixes, MACs, names of ipsets. Throws CniError like `addSource`. */
   sources(zone: string): readonly string[] {
     try {
       const [list] = this.#call("getSources", [zone], true);
@@ -101,10 +133,6 @@ export class Firewalld {
     } catch (error) {
       throw explained(`failed to read the sources of ${zone} zone`, error, this.#isDetected);
     }
-  }
-
-  close(): void {
-    this.#bus.close();
   }
 
   #call(
@@ -121,48 +149,19 @@ export class Firewalld {
 /** UNKNOWN_SOURCE and ZONE_CONFLICT: bound to no zone, or to another; INVALID_ZONE: the zone is gone. */
 const notBound = ["UNKNOWN_SOURCE", "ZONE_CONFLICT", "INVALID_ZONE"];
 
-/**
- * What the configuration asks for: firewalld when it is named, or when it runs and no backend is named; undefined stands
- * for iptables. The reference plugin's choice.
- *
- * @throws BusUnavailable or BusTimeout when firewalld is named and there is no bus.
- */
-export function chooseFirewalld(backend: FirewallConfig["backend"]): Firewalld | undefined {
-  if (backend === "iptables" || backend === "nftables") return undefined;
-  return backend === "firewalld" ? openFirewalld() : detectFirewalld();
-}
-
-/** firewalld because the configuration says so. Throws BusUnavailable or BusTimeout when there is no bus. */
-export function openFirewalld(): Firewalld {
-  return new Firewalld(openSystemBus(process.env, busMilliseconds), false);
-}
-
-/** firewalld if it runs. Costs one `connect` where there is no bus. */
-export function detectFirewalld(): Firewalld | undefined {
-  let firewalld: Firewalld | undefined;
-  try {
-    firewalld = new Firewalld(openSystemBus(process.env, busMilliseconds), true);
-    if (firewalld.isRunning()) return firewalld;
-  } catch {
-    // A bus that cannot be used leads to no firewalld.
-  }
-  firewalld?.close();
-  return undefined;
-}
-
-/** firewalld does not run, or there is no bus, so that it cannot: nothing is bound. */
-export function isGone(error: unknown): boolean {
+/** True when the error means that firewalld does not run, or cannot for want of a bus: nothing is bound. */
+export function isFirewalldGone(error: unknown): boolean {
   if (error instanceof BusUnavailable) return error.isGone;
   if (error instanceof DbusError) return goneErrors.includes(error.errorName);
-  return error instanceof CniError && isGone(error.cause);
+  return error instanceof CniError && isFirewalldGone(error.cause);
 }
 
-/** No answer in time: what was asked for may have been done or not. */
+/** True when the error means that there was no answer in time: what was asked for may have been done or not. */
 export function isTimeout(error: unknown): boolean {
   return error instanceof BusTimeout || (error instanceof CniError && isTimeout(error.cause));
 }
 
-/** firewalld's own errors begin with their code: "INVALID_ZONE: nope". */
+/** True for firewalld's own errors with one of these codes, with which their text begins: "INVALID_ZONE: nope". */
 function isFirewalldError(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof DbusError && codes.some((code) => error.text.includes(code));
 }
@@ -171,7 +170,7 @@ function sourceOf(address: IpAddress): string {
   return `${formatIp(address)}/${bitLength(address.family)}`;
 }
 
-/** Puts what was tried in front, and says what to do. */
+/** The error with what was tried in front of its message, and with advice. */
 function explained(what: string, error: unknown, isDetected: boolean): unknown {
   const known = asCniError(error);
   if (known === undefined) return error;
@@ -193,7 +192,7 @@ function adviceOn(
       : `firewalld lets root and those whom polkit allows change it; ${withoutIt}`;
     return [code, why];
   }
-  if (isGone(error)) return [ErrorCode.programMissing, `start firewalld; ${withoutIt}`];
+  if (isFirewalldGone(error)) return [ErrorCode.programMissing, `start firewalld; ${withoutIt}`];
   if (isFirewalldError(error, "INVALID_ZONE")) {
     return [
       ErrorCode.invalidConfig,

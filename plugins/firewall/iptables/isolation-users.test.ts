@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseIp } from "../../shared/ip/address.ts";
-import { FakeTable } from "../../shared/iptables/fake-table.fixture.ts";
-import { hasUnrecorded, unusedBridges } from "./isolation-users.ts";
-import type { AddressRecord } from "./records.ts";
+import { parseIp } from "../../../shared/ip/address.ts";
+import { FakeTable } from "../../../shared/iptables/fake-table.fixture.ts";
+import type { AddressRecord } from "../records/records.ts";
+import { bridgesWithoutUsers, hasUnrecorded } from "./isolation-users.ts";
 
 /** A namespace that is there, and one that is not. */
 const alive = "/proc/self/ns/net";
@@ -29,13 +29,11 @@ function unused(
   leaving = [record("10.0.0.2", "cni0")],
 ): readonly string[] {
   const current = new FakeTable("filter", [...lines, ...accept("10.0.0.2/32")]).ruleset;
-  return unusedBridges(
-    4,
-    current,
+  return bridgesWithoutUsers(4, current, {
     leaving,
-    () => staying,
-    () => (sources === "unknown" ? undefined : sources),
-  );
+    staying: () => staying,
+    sources: () => (sources === "unknown" ? undefined : sources),
+  });
 }
 
 test("the last attachment of a bridge takes its isolation along", () => {

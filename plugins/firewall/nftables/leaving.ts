@@ -18,10 +18,10 @@ import {
   sameBridgeSet,
 } from "./table.ts";
 
-/** Elements of owners whose comment begins so and is meant: reads all maps. */
-export function findLeaving(nftables: Nftables, start: string, isMeant: (comment: string) => boolean): Held {
+/** The elements of owners whose comment begins with `start` and fits. Reads all maps. */
+export function findHeld(nftables: Nftables, start: string, fits: (comment: string) => boolean): Held {
   const find = (set: NamedSet): readonly Element[] =>
-    nftables.findElements(set, start).filter(({ comment = "" }) => isMeant(comment));
+    nftables.findElements(set, start).filter(({ comment = "" }) => fits(comment));
   return {
     addresses: { 4: find(addressMaps[4]), 6: find(addressMaps[6]) },
     ports: find(portMap),
@@ -30,12 +30,12 @@ export function findLeaving(nftables: Nftables, start: string, isMeant: (comment
 }
 
 /**
- * Removes elements, and the policies of bridges whose last container leaves. The administrator's chain and what all
- * containers share stays.
+ * The commands that remove elements, and the policies of bridges whose last container leaves. The administrator's chain
+ * and the parts that all containers share stay.
  *
- * @param kept bridge whose policy stays in any case.
+ * @param kept a bridge whose policy stays in any case.
  */
-export function planRelease(
+export function planLeaving(
   nftables: Nftables,
   { addresses, ports, entries }: Held,
   kept?: string,
@@ -73,15 +73,15 @@ function releasePorts(nftables: Nftables, ports: readonly Element[], kept: strin
   ];
 }
 
-/** With the last bridge goes the table. The kernel counts the chains, sets and maps in it. */
+/** True when the table would be empty without these bridges. The kernel counts the chains, sets and maps in it. */
 function isAllOfTheTable(nftables: Nftables, unused: readonly string[]): boolean {
   const { sets, chains } = isolationDefinition();
-  // Earlier builds made fewer.
+  // Earlier builds created fewer sets.
   const present = sets.filter(({ name }) => nftables.getSet({ table: isolationTable, name }) !== undefined);
   return nftables.getTable(isolationTable)?.uses === present.length + chains.length + unused.length;
 }
 
-/** The ways to gateways of bridges that isolate no port any more. */
+/** The commands that remove the gateways of bridges without isolated ports. */
 function releaseGateways(nftables: Nftables, bridges: readonly string[]): Command[] {
   if (bridges.length === 0) return [];
   const leaving = nftables
@@ -94,7 +94,7 @@ function removeChain(chain: ChainName): Command[] {
   return [flushChain(chain), deleteChain(chain)];
 }
 
-/** The bridges to whose chains nothing else leads. The kernel counts a chain's rules and what leads to it. */
+/** The bridges whose chains only leaving elements refer to. The kernel counts the rules of a chain and its references. */
 function unusedBridges(
   nftables: Nftables,
   chainOf: (bridge: string) => ChainName,

@@ -1,16 +1,16 @@
-import { CniError, ErrorCode } from "../../shared/cni/errors/cni-error.ts";
+import { CniError, ErrorCode } from "../../../shared/cni/errors/cni-error.ts";
 import { forwardChain, stage1Chain, stage2Chain } from "./rules.ts";
 
 /** XT_EXTENSION_MAXNAMELEN (linux/netfilter/x_tables.h) without the revision and the closing zero byte. */
 const maximumBytes = 28;
 
-/** Chains that have a meaning already. */
+/** Built-in chains. */
 const takenChains = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
 
 /** Our own chains: a jump to one of them would be a loop. */
 const ownChains = [forwardChain, stage1Chain, stage2Chain];
 
-/** iptables refuses chains that are called like a target (iptables-extensions(8)). */
+/** Targets: iptables refuses a chain with the name of one (iptables-extensions(8)). */
 const targets = [
   ...["ACCEPT", "DROP", "QUEUE", "RETURN", "AUDIT", "CHECKSUM", "CLASSIFY", "CLUSTERIP", "CONNMARK"],
   ...["CONNSECMARK", "CT", "DNAT", "DNPT", "DSCP", "ECN", "HL", "HMARK", "IDLETIMER", "LED", "LOG", "MARK"],
@@ -31,11 +31,7 @@ const targets = [
   ],
 ];
 
-/**
- * Validates `iptablesAdminChainName` before anything is changed.
- *
- * @throws CniError code 7.
- */
+/** The name, if it can be that of an admin chain. Throws CniError code 7. */
 export function requireAdminChainName(name: string): string {
   const problem = problemOf(name);
   if (problem === undefined) return name;

@@ -1,18 +1,12 @@
-import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
-import type { Rule } from "../../shared/iptables/rule.ts";
+import { bitLength, formatIp, type IpAddress } from "../../../shared/ip/address.ts";
+import type { Rule } from "../../../shared/iptables/rule.ts";
+import type { IsolationPolicy } from "../isolation.ts";
 
-// Chains, comments and the order of words are those of the reference plugin, so that each finds the other's rules.
+// Chains, comments and the order of words are the Go plugin's, so that each plugin finds the other's rules.
+
 export const forwardChain = "CNI-FORWARD";
 export const stage1Chain = "CNI-ISOLATION-STAGE-1";
 export const stage2Chain = "CNI-ISOLATION-STAGE-2";
-
-export type IsolationPolicy = "same-bridge" | "isolated";
-
-/** Containers on `bridge` are kept apart from those on other bridges; with "isolated" also from each other. */
-export interface Isolation {
-  readonly policy: IsolationPolicy;
-  readonly bridge: string;
-}
 
 function comment(text: string): Rule {
   return ["-m", "comment", "--comment", text];
@@ -24,18 +18,18 @@ function policyComment(policy: string): Rule {
 
 const sharedComment = policyComment("same-bridge|isolated");
 
-/** FORWARD: packets of containers are accepted before anything else decides. */
+/** FORWARD: packets of containers are accepted before other rules decide. */
 export const forwardJump: Rule = [...comment("CNI firewall plugin rules"), "-j", forwardChain];
 
 /** FORWARD: isolation comes before acceptance. */
 export const isolationJump: Rule = [...sharedComment, "-j", stage1Chain];
 
-/** CNI-FORWARD: the administrator has the first word. */
+/** CNI-FORWARD: the administrator's chain decides first. */
 export function adminJump(adminChain: string): Rule {
   return [...comment("CNI firewall plugin admin overrides"), "-j", adminChain];
 }
 
-/** CNI-FORWARD: answers to a container, and all that it sends. */
+/** CNI-FORWARD: replies to a container, and all packets from it, are accepted. */
 export function acceptRules(address: IpAddress): readonly [Rule, Rule] {
   const host = `${formatIp(address)}/${bitLength(address.family)}`;
   return [
@@ -44,20 +38,20 @@ export function acceptRules(address: IpAddress): readonly [Rule, Rule] {
   ];
 }
 
-/** STAGE-1: what leaves a bridge is looked at in STAGE-2. */
+/** STAGE-1: packets that leave a bridge go to STAGE-2. */
 export function leavingRule(policy: IsolationPolicy, bridge: string): Rule {
   return ["-i", bridge, "!", "-o", bridge, ...policyComment(policy), "-j", stage2Chain];
 }
 
-/** STAGE-1: nothing passes between the ports of an isolated bridge. */
+/** STAGE-1: packets between the ports of an isolated bridge are dropped. */
 export function withinRule(bridge: string): Rule {
   return ["-i", bridge, "-o", bridge, ...policyComment("isolated"), "-j", "DROP"];
 }
 
-/** STAGE-2: what comes from another bridge with a policy does not enter. */
+/** STAGE-2: packets from another bridge with a policy, to this bridge, are dropped. */
 export function enteringRule(bridge: string): Rule {
   return ["-o", bridge, ...sharedComment, "-j", "DROP"];
 }
 
-/** The end of both stages. */
+/** The last rule of both stages. */
 export const stageReturn: Rule = [...sharedComment, "-j", "RETURN"];

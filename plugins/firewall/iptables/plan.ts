@@ -1,14 +1,14 @@
-import type { IpAddress } from "../../shared/ip/address.ts";
-import { type Rule, sameRule } from "../../shared/iptables/rule.ts";
-import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
-import { Transaction } from "../../shared/iptables/transaction.ts";
+import type { IpAddress } from "../../../shared/ip/address.ts";
+import { type Rule, sameRule } from "../../../shared/iptables/rule.ts";
+import { hasRule, type Ruleset } from "../../../shared/iptables/ruleset.ts";
+import { Transaction } from "../../../shared/iptables/transaction.ts";
+import type { Isolation } from "../isolation.ts";
 import {
   acceptRules,
   adminJump,
   enteringRule,
   forwardChain,
   forwardJump,
-  type Isolation,
   isolationJump,
   leavingRule,
   stage1Chain,
@@ -17,8 +17,8 @@ import {
   withinRule,
 } from "./rules.ts";
 
-/** What one attachment needs in table filter of one family. */
-export interface Wanted {
+/** The rules that one attachment needs in table filter of one family. */
+export interface WantedRules {
   /** Absent when firewalld accepts the traffic. */
   readonly accept?: Acceptance;
   /** Absent for policy "open". */
@@ -31,14 +31,14 @@ interface Acceptance {
   readonly adminChain: string;
 }
 
-/** A rule and its place in a chain: on top when it is absent, or at the end. */
-interface PlacedRule {
+/** A rule to make, and its place in a chain that lacks it: on top or at the end. */
+interface RuleToMake {
   readonly chain: string;
   readonly rule: Rule;
   readonly place: "first" | "last";
 }
 
-/** The jump to the isolation chains is not in FORWARD, or packets are accepted before they come to it. */
+/** True when FORWARD has no jump to the isolation chains, or accepts packets before it. */
 export function isolationIsBypassed(current: Ruleset): boolean {
   const forward = current.rules("FORWARD");
   const isolate = forward.findIndex((rule) => sameRule(rule, isolationJump));
@@ -46,33 +46,33 @@ export function isolationIsBypassed(current: Ruleset): boolean {
   return isolate === -1 || (accept !== -1 && accept < isolate);
 }
 
-/** The jumps in FORWARD that ADD makes and CHECK looks for. */
-export function wantedJumps({ accept, isolation }: Wanted): readonly Rule[] {
+/** The jumps in FORWARD that ADD makes and CHECK compares. */
+export function wantedJumps({ accept, isolation }: WantedRules): readonly Rule[] {
   return [
     ...(accept === undefined ? [] : [forwardJump]),
     ...(isolation === undefined ? [] : [isolationJump]),
   ];
 }
 
-/** Everything else that ADD makes and CHECK looks for, in the order in which it is made. */
-export function wantedRules(wanted: Wanted): readonly PlacedRule[] {
+/** The other rules that ADD makes and CHECK compares, in the order in which they are made. */
+export function wantedRules(wanted: WantedRules): readonly RuleToMake[] {
   return [...acceptance(wanted.accept), ...isolation(wanted.isolation)];
 }
 
-function acceptance(accept: Acceptance | undefined): readonly PlacedRule[] {
+function acceptance(accept: Acceptance | undefined): readonly RuleToMake[] {
   if (accept === undefined) return [];
   return [
     { chain: forwardChain, rule: adminJump(accept.adminChain), place: "first" },
     ...accept.addresses
       .flatMap(acceptRules)
-      .map((rule): PlacedRule => ({ chain: forwardChain, rule, place: "last" })),
+      .map((rule): RuleToMake => ({ chain: forwardChain, rule, place: "last" })),
   ];
 }
 
-function isolation(wanted: Isolation | undefined): readonly PlacedRule[] {
+function isolation(wanted: Isolation | undefined): readonly RuleToMake[] {
   if (wanted === undefined) return [];
   const { policy, bridge } = wanted;
-  const within: PlacedRule = { chain: stage1Chain, rule: withinRule(bridge), place: "first" };
+  const within: RuleToMake = { chain: stage1Chain, rule: withinRule(bridge), place: "first" };
   return [
     { chain: stage1Chain, rule: leavingRule(policy, bridge), place: "first" },
     ...(policy === "isolated" ? [within] : []),
@@ -82,15 +82,15 @@ function isolation(wanted: Isolation | undefined): readonly PlacedRule[] {
   ];
 }
 
-/** Rules in STAGE-1 that contradict the wanted policy: those of the bridge's other policy. */
+/** The rules in STAGE-1 of the bridge's other policy, which contradict the wanted one. */
 function contraryRules({ policy, bridge }: Isolation): readonly Rule[] {
   return policy === "isolated"
     ? [leavingRule("same-bridge", bridge)]
     : [withinRule(bridge), leavingRule("isolated", bridge)];
 }
 
-/** What has to be done so that the table has what is wanted. Empty when everything is in place. */
-export function planAdd(current: Ruleset, wanted: Wanted): Transaction {
+/** The changes that give a table the wanted rules. Empty when it has them. */
+export function planRules(current: Ruleset, wanted: WantedRules): Transaction {
   const transaction = new Transaction();
   const chains = wanted.accept === undefined ? [] : [forwardChain, wanted.accept.adminChain];
   if (wanted.isolation !== undefined) chains.push(stage1Chain, stage2Chain);
@@ -110,10 +110,10 @@ export function planAdd(current: Ruleset, wanted: Wanted): Transaction {
 }
 
 /**
- * The jumps in FORWARD are put on top when they are absent. The one to the isolation chains has to be above the other:
- * it is raised when that one would come to lie above it, or lies there and this attachment asks for isolation.
+ * Adds missing jumps on top of FORWARD. The jump to the isolation chains has to be above the one to CNI-FORWARD. It is
+ * moved to the top when the latter is added, or is above it already and this attachment asks for isolation.
  */
-function planForward(transaction: Transaction, current: Ruleset, wanted: Wanted): void {
+function planForward(transaction: Transaction, current: Ruleset, wanted: WantedRules): void {
   const isolate = wanted.isolation !== undefined;
   const isolates = hasRule(current, "FORWARD", isolationJump);
   const addsJump = wanted.accept !== undefined && !hasRule(current, "FORWARD", forwardJump);
@@ -125,10 +125,10 @@ function planForward(transaction: Transaction, current: Ruleset, wanted: Wanted)
 }
 
 /**
- * Removes every instance of the addresses' rules and of the rules about these bridges. Chains and jumps stay, as with
- * the reference plugin.
+ * The changes that remove every instance of the addresses' rules and of the rules about these bridges. Chains and jumps
+ * stay, as with the Go plugin.
  */
-export function planRemove(
+export function planRuleRemoval(
   current: Ruleset,
   addresses: readonly IpAddress[],
   bridges: readonly string[] = [],
@@ -143,7 +143,7 @@ export function planRemove(
   return transaction;
 }
 
-/** Whatever STAGE-1 may hold about a bridge. */
+/** All rules about a bridge that STAGE-1 may have. */
 function stage1Rules(bridge: string): readonly Rule[] {
   return [withinRule(bridge), leavingRule("isolated", bridge), leavingRule("same-bridge", bridge)];
 }

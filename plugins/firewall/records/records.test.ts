@@ -10,17 +10,17 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, test } from "node:test";
-import { CniError } from "../../shared/cni/errors/cni-error.ts";
-import { type IpAddress, parseIp } from "../../shared/ip/address.ts";
+import { CniError } from "../../../shared/cni/errors/cni-error.ts";
+import { type IpAddress, parseIp } from "../../../shared/ip/address.ts";
 import {
   type AddressRecord,
   listRecords,
-  readRecord,
-  removeRecord,
+  readAddressRecord,
+  removeAddressRecord,
   removeUnfinished,
   removeUnfinishedOf,
-  replaceRecord,
-  writeRecord,
+  replaceAddressRecord,
+  writeAddressRecord,
 } from "./records.ts";
 
 let parent: string;
@@ -59,34 +59,34 @@ const isolated: AddressRecord = {
 
 test("records come and go", () => {
   assert.deepEqual(listRecords(directory), []);
-  writeRecord(directory, plain);
-  writeRecord(directory, isolated);
-  assert.deepEqual(readRecord(directory, plain.address), plain);
-  assert.deepEqual(readRecord(directory, isolated.address), isolated);
+  writeAddressRecord(directory, plain);
+  writeAddressRecord(directory, isolated);
+  assert.deepEqual(readAddressRecord(directory, plain.address), plain);
+  assert.deepEqual(readAddressRecord(directory, isolated.address), isolated);
   assert.equal(listRecords(directory).length, 2);
-  removeRecord(directory, plain.address, owner);
-  removeRecord(directory, plain.address, owner);
-  assert.equal(readRecord(directory, plain.address), undefined);
+  removeAddressRecord(directory, plain.address, owner);
+  removeAddressRecord(directory, plain.address, owner);
+  assert.equal(readAddressRecord(directory, plain.address), undefined);
   assert.deepEqual(readdirSync(directory).sort(), [".of-net_c1_eth0_2001:db8::2", "2001:db8::2"]);
 });
 
 test("what firewalld lets through has the zone in its record", () => {
   const bound = { ...isolated, zone: "trusted" };
-  writeRecord(directory, bound);
-  assert.deepEqual(readRecord(directory, bound.address), bound);
+  writeAddressRecord(directory, bound);
+  assert.deepEqual(readAddressRecord(directory, bound.address), bound);
   assert.match(readFileSync(`${directory}/2001:db8::2`, "utf8"), /"adminChain":"MY-ADMIN","zone":"trusted",/);
 });
 
 test("the newest owner of an address is the owner", () => {
-  writeRecord(directory, plain);
+  writeAddressRecord(directory, plain);
   const next = { ...plain, owner: { ...owner, containerId: "c2" } };
-  replaceRecord(directory, owner, next);
+  replaceAddressRecord(directory, owner, next);
   assert.deepEqual(listRecords(directory), [next]);
   assert.deepEqual(readdirSync(directory).sort(), [".of-net_c2_eth0_10.0.0.2", "10.0.0.2"]);
 });
 
 test("a person can read a record", () => {
-  writeRecord(directory, isolated);
+  writeAddressRecord(directory, isolated);
   assert.equal(
     readFileSync(`${directory}/2001:db8::2`, "utf8"),
     '{"network":"net","containerID":"c1","ifname":"eth0","netns":"/run/netns/c1","adminChain":"MY-ADMIN","ingressPolicy":"isolated","bridge":"cni0"}\n',
@@ -94,7 +94,7 @@ test("a person can read a record", () => {
 });
 
 test("files of others are no records", () => {
-  writeRecord(directory, plain);
+  writeAddressRecord(directory, plain);
   writeFileSync(`${directory}/README`, "x");
   writeFileSync(`${directory}/10.0.0.3`, "{");
   writeFileSync(`${directory}/10.0.0.4`, '{"network":1}');
@@ -102,7 +102,7 @@ test("files of others are no records", () => {
 });
 
 test("what a killed process has left goes after a while", () => {
-  writeRecord(directory, plain);
+  writeAddressRecord(directory, plain);
   writeFileSync(`${directory}/.unfinished-1-old`, "");
   utimesSync(`${directory}/.unfinished-1-old`, 1, 1);
   writeFileSync(`${directory}/.unfinished-1-new`, "");
@@ -112,7 +112,7 @@ test("what a killed process has left goes after a while", () => {
 
 test("what a killed ADD has left goes with the DEL of its attachment", () => {
   removeUnfinishedOf(directory, owner);
-  writeRecord(directory, plain);
+  writeAddressRecord(directory, plain);
   writeFileSync(`${directory}/.unfinished-c1_eth0`, "");
   writeFileSync(`${directory}/.unfinished-c1_eth1`, "");
   removeUnfinishedOf(directory, owner);
@@ -121,18 +121,18 @@ test("what a killed ADD has left goes with the DEL of its attachment", () => {
 
 test("a write that fails, and one for an ID longer than a file's name, leave nothing behind", () => {
   const long = { ...plain, owner: { ...owner, containerId: "c".repeat(300) } };
-  writeRecord(directory, long);
-  assert.deepEqual(readRecord(directory, plain.address), long);
-  removeRecord(directory, plain.address, long.owner);
+  writeAddressRecord(directory, long);
+  assert.deepEqual(readAddressRecord(directory, plain.address), long);
+  removeAddressRecord(directory, plain.address, long.owner);
   mkdirSync(`${directory}/10.0.0.2`);
-  assert.throws(() => writeRecord(directory, plain), /cannot write/);
+  assert.throws(() => writeAddressRecord(directory, plain), /cannot write/);
   assert.deepEqual(readdirSync(directory), ["10.0.0.2"]);
 });
 
 test("a record that cannot be written is a failure that names the file", () => {
   writeFileSync(directory, "a file in the way");
   assert.throws(
-    () => writeRecord(directory, plain),
+    () => writeAddressRecord(directory, plain),
     (error) =>
       error instanceof CniError &&
       error.code === 5 &&

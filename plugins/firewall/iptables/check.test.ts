@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeTable } from "../../shared/iptables/fake-table.fixture.ts";
-import { differenceFrom } from "./check.ts";
-import { planAdd, type Wanted } from "./plan.ts";
+import { FakeTable } from "../../../shared/iptables/fake-table.fixture.ts";
+import { differenceFromRules } from "./check.ts";
+import { planRules, type WantedRules } from "./plan.ts";
 
-const wanted: Wanted = {
+const wanted: WantedRules = {
   accept: { addresses: [{ family: 4, value: 0x0a00_0002n }], adminChain: "CNI-ADMIN" },
   isolation: { policy: "isolated", bridge: "cni0" },
 };
 
 const complete = new FakeTable("filter");
-complete.apply(planAdd(complete.ruleset, wanted));
+complete.apply(planRules(complete.ruleset, wanted));
 
 function differenceWithout(part: string): string {
   const lines = complete.lines.filter((line) => !line.includes(part));
   assert.notEqual(lines.length, complete.lines.length);
-  return differenceFrom(new FakeTable("filter", lines).ruleset, wanted)?.text ?? "";
+  return differenceFromRules(new FakeTable("filter", lines).ruleset, wanted)?.text ?? "";
 }
 
 test("what ADD made passes", () => {
-  assert.equal(differenceFrom(complete.ruleset, wanted), undefined);
+  assert.equal(differenceFromRules(complete.ruleset, wanted), undefined);
 });
 
 test("the reference plugin's words for what is missing", () => {
@@ -51,5 +51,5 @@ test("the isolation is looked at too", () => {
 test("isolation that is bypassed is a difference", () => {
   const [first = "", second = "", ...rest] = complete.lines;
   const swapped = new FakeTable("filter", [second, first, ...rest]);
-  assert.match(differenceFrom(swapped.ruleset, wanted)?.text ?? "", /isolation is bypassed/);
+  assert.match(differenceFromRules(swapped.ruleset, wanted)?.text ?? "", /isolation is bypassed/);
 });

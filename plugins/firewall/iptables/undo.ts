@@ -1,28 +1,25 @@
-import { type Rule, sameRule } from "../../shared/iptables/rule.ts";
-import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
-import { type Operation, Transaction } from "../../shared/iptables/transaction.ts";
-import type { Wanted } from "./plan.ts";
+import { type Rule, sameRule } from "../../../shared/iptables/rule.ts";
+import { hasRule, type PlacedRule, type Ruleset } from "../../../shared/iptables/ruleset.ts";
+import { type Operation, Transaction } from "../../../shared/iptables/transaction.ts";
+import type { WantedRules } from "./plan.ts";
 import { adminJump, forwardChain, forwardJump, isolationJump, stage1Chain, stageReturn } from "./rules.ts";
 
-/** What other attachments share with the one that is taken back. */
+/** The shared parts that other attachments need. */
 export interface StillNeeded {
   readonly adminChain: boolean;
   readonly isolation: boolean;
 }
 
-interface PlacedRule {
-  readonly chain: string;
-  readonly rule: Rule;
-}
-
 /**
- * Takes back what an ADD has done: the rules that it made and no others, and the chains that it made unless somebody
- * has put something into them since.
+ * The changes that undo an ADD. They remove the rules that it made and no others, and the chains that it made unless they
+ * have other rules by now.
+ *
+ * @param done the operations of the ADD.
  */
-export function planUndo(
+export function planRulesUndo(
   current: Ruleset,
   done: readonly Operation[],
-  wanted: Wanted,
+  wanted: WantedRules,
   needed: StillNeeded,
 ): Transaction {
   const adminChain = wanted.accept?.adminChain;
@@ -37,13 +34,13 @@ export function planUndo(
     if (adminChain !== undefined && sameRule(rule, adminJump(adminChain))) return !needed.adminChain;
     return chain === forwardChain || !needed.isolation;
   };
-  /** Nothing is left in the chain once this attachment's rules are gone. */
+  /** True when the chain is empty without this attachment's rules. */
   const isSpent = (chain: string): boolean =>
     current
       .rules(chain)
       .every((rule) => has(made, { chain, rule }) && (isOwn({ chain, rule }) || isEnd(rule)));
   const goes = (placed: PlacedRule): boolean => {
-    if (has(removed, placed)) return false; // It was moved only.
+    if (has(removed, placed)) return false; // ADD has moved it.
     if (placed.chain === "FORWARD") return isSpent(targetOfJump(placed.rule));
     return sameRule(placed.rule, stageReturn) ? isSpent(placed.chain) : isOwn(placed);
   };

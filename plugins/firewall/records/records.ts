@@ -1,28 +1,28 @@
 import { existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import * as z from "zod/mini";
-import { lazy } from "../../shared/basics/lazy.ts";
-import { configObject, decode, optionalText, text } from "../../shared/cni/config-schema.ts";
-import { readJson } from "../../shared/cni/json-read.ts";
-import { formatIp, type IpAddress, parseIp } from "../../shared/ip/address.ts";
-import { makeDirectory } from "../../shared/linux/make-directory.ts";
-import { readSmallFile } from "../../shared/linux/small-file.ts";
-import { removeMark, writeMark } from "./attachment-marks.ts";
-import { type Owner, sameOwner } from "./owner.ts";
-import { fileNames, isAbsent, recordFailure, removeFile } from "./record-files.ts";
-import type { Isolation } from "./rules.ts";
+import { lazy } from "../../../shared/basics/lazy.ts";
+import { type AttachmentKey, sameAttachment } from "../../../shared/cni/attachment-key.ts";
+import { configObject, decode, optionalText, text } from "../../../shared/cni/config-schema.ts";
+import { readJson } from "../../../shared/cni/json-read.ts";
+import { formatIp, type IpAddress, parseIp } from "../../../shared/ip/address.ts";
+import { makeDirectory } from "../../../shared/linux/make-directory.ts";
+import { readSmallFile } from "../../../shared/linux/small-file.ts";
+import type { Isolation } from "../isolation.ts";
+import { addToIndex, removeFromIndex } from "./attachment-index.ts";
+import { isAbsent, recordFailure, recordFileNames, removeRecordFile } from "./record-files.ts";
 
-// The rules name an address and nothing else, since they have to equal the reference plugin's. These records tell who
-// has the address: DEL finds its rules without prevResult, GC finds stale ones, and a late DEL does not cut off the
-// container that has got the address since.
+// The rules have to equal the Go plugin's, so they have an address and no owner. A record has the owner of an address: by
+// it DEL finds its rules without prevResult, GC finds stale ones, and a late DEL does not cut off the container that has
+// the address by now.
 
-/** Who has an address, and what of the shared chains it uses. */
+/** The owner of an address, and what the address uses of the shared chains. */
 export interface AddressRecord {
   readonly address: IpAddress;
-  readonly owner: Owner;
+  readonly owner: AttachmentKey;
   /** Path of the container's network namespace. */
   readonly netns: string;
   readonly adminChain: string;
-  /** firewalld's zone to which the address is bound; absent when the rules that accept its traffic are iptables'. */
+  /** firewalld's zone to which the address is bound; absent when rules of iptables accept its traffic. */
   readonly zone?: string;
   readonly isolation?: Isolation;
 }
@@ -40,14 +40,14 @@ const schema = lazy(() =>
   }),
 );
 
-/** False when the container is gone without a DEL of ours: the Go plugin has ended it, or nobody has. */
+/** False when the container's namespace is gone: the Go plugin did its DEL, or nobody did. */
 export function isAlive(record: AddressRecord): boolean {
   return existsSync(record.netns);
 }
 
 /**
- * Directory with the records of the calling thread's network namespace: each has its own rules. A record is a file
- * that is called like the address.
+ * The directory of the records of the calling thread's network namespace: each namespace has its own rules. A record is a
+ * file named after the address.
  */
 export function recordDirectory(dataDir: string): string {
   const { dev, ino } = statSync("/proc/thread-self/ns/net", { bigint: true });
@@ -55,7 +55,7 @@ export function recordDirectory(dataDir: string): string {
 }
 
 /** The record of an address; undefined when there is none or it is unreadable. */
-export function readRecord(directory: string, address: IpAddress): AddressRecord | undefined {
+export function readAddressRecord(directory: string, address: IpAddress): AddressRecord | undefined {
   let content: string;
   try {
     content = readSmallFile(fileOf(directory, address));
@@ -66,8 +66,8 @@ export function readRecord(directory: string, address: IpAddress): AddressRecord
   return parseRecord(address, content);
 }
 
-/** Makes the directory. Throws CniError code 5. */
-export function makeRecordDirectory(directory: string): void {
+/** Creates the directory of records. Throws CniError code 5. */
+export function ensureRecordDirectory(directory: string): void {
   try {
     makeDirectory(directory, 0o700);
   } catch (error) {
@@ -80,68 +80,68 @@ export function listRecords(directory: string): readonly AddressRecord[] {
   return [...eachRecord(directory)];
 }
 
-/** All records, each read when it is asked for. */
+/** All records, in no particular order, each read when the iteration comes to it. */
 export function* eachRecord(directory: string): Generator<AddressRecord> {
-  for (const name of fileNames(directory)) {
+  for (const name of recordFileNames(directory)) {
     const address = parseIp(name);
-    const record = address && readRecord(directory, address);
+    const record = address && readAddressRecord(directory, address);
     if (record !== undefined) yield record;
   }
 }
 
-/** Writes a record; it is there as a whole or not at all. Throws CniError code 5. */
-export function writeRecord(directory: string, record: AddressRecord): void {
+/** Writes a record as a whole or not at all. Throws CniError code 5. */
+export function writeAddressRecord(directory: string, record: AddressRecord): void {
   const file = fileOf(directory, record.address);
   const unfinished = unfinishedOf(directory, record.owner);
   try {
     makeDirectory(directory, 0o700);
-    writeMark(directory, record.owner, record.address);
+    addToIndex(directory, record.owner, record.address);
     writeFileSync(unfinished, printRecord(record), { mode: 0o600 });
     renameSync(unfinished, file);
   } catch (error) {
     try {
       rmSync(unfinished, { force: true });
-      removeMark(directory, record.owner, record.address);
+      removeFromIndex(directory, record.owner, record.address);
     } catch {
-      // What kept it from being written is what people have to know.
+      // The first error is the cause.
     }
     throw recordFailure("write", file, error);
   }
 }
 
-/** As `writeRecord`, where the address had another record: its owner's mark goes. */
-export function replaceRecord(directory: string, before: Owner, record: AddressRecord): void {
-  writeRecord(directory, record);
-  if (!sameOwner(before, record.owner)) removeMark(directory, before, record.address);
+/** Writes a record in place of the one before, whose owner's entry in the index is removed. Throws CniError code 5. */
+export function replaceAddressRecord(directory: string, before: AttachmentKey, record: AddressRecord): void {
+  writeAddressRecord(directory, record);
+  if (!sameAttachment(before, record.owner)) removeFromIndex(directory, before, record.address);
 }
 
 /**
- * Removes the record of an address and its owner's mark; nothing happens when there is none. Throws CniError code 5.
+ * Removes the record of an address, if there is one, and its owner's entry in the index. Throws CniError code 5.
  *
- * @param owner where it is not known, the mark stays for the owner's DEL.
+ * @param owner undefined when it is not known: the entry stays for the owner's DEL.
  */
-export function removeRecord(directory: string, address: IpAddress, owner?: Owner): void {
-  removeFile(fileOf(directory, address));
-  if (owner !== undefined) removeMark(directory, owner, address);
+export function removeAddressRecord(directory: string, address: IpAddress, owner?: AttachmentKey): void {
+  removeRecordFile(fileOf(directory, address));
+  if (owner !== undefined) removeFromIndex(directory, owner, address);
 }
 
-/** Removes what an attachment's ADD left that was killed while it wrote a record. Throws CniError code 5. */
-export function removeUnfinishedOf(directory: string, owner: Owner): void {
-  removeFile(unfinishedOf(directory, owner));
+/** Removes the unfinished record of an attachment whose ADD was killed. Throws CniError code 5. */
+export function removeUnfinishedOf(directory: string, owner: AttachmentKey): void {
+  removeRecordFile(unfinishedOf(directory, owner));
 }
 
 const unfinishedPrefix = ".unfinished-";
-/** Nobody takes that long to write a record. */
+/** The age at which an unfinished record is that of a killed process. */
 const unfinishedForMilliseconds = 60_000;
 
-/** One name for each attachment, so that its DEL finds the file; container IDs may be longer than a file's name. */
-function unfinishedOf(directory: string, { containerId, ifname }: Owner): string {
+/** One name for each attachment, by which its DEL finds the file; container IDs may be longer than a file's name. */
+function unfinishedOf(directory: string, { containerId, ifname }: AttachmentKey): string {
   return `${directory}/${unfinishedPrefix}${`${containerId}_${ifname}`.slice(-200)}`;
 }
 
-/** Removes what processes have left that were killed while they wrote a record, and whose DEL never came. */
+/** Removes unfinished records of killed processes, whose DEL never came. */
 export function removeUnfinished(directory: string): void {
-  for (const name of fileNames(directory)) {
+  for (const name of recordFileNames(directory)) {
     if (!name.startsWith(unfinishedPrefix)) continue;
     const file = `${directory}/${name}`;
     const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {};

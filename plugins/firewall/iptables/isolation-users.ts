@@ -1,29 +1,33 @@
-import { bitLength, formatIp, type IpAddress } from "../../shared/ip/address.ts";
-import { parsePrefix } from "../../shared/ip/prefix.ts";
-import { type Rule, sameRule } from "../../shared/iptables/rule.ts";
-import { hasRule, type Ruleset } from "../../shared/iptables/ruleset.ts";
-import type { Family } from "../../shared/iptables/which.ts";
-import { type AddressRecord, isAlive } from "./records.ts";
+import { bitLength, formatIp, type IpAddress, type IpFamily } from "../../../shared/ip/address.ts";
+import { parsePrefix } from "../../../shared/ip/prefix.ts";
+import { type Rule, sameRule } from "../../../shared/iptables/rule.ts";
+import { hasRule, type Ruleset } from "../../../shared/iptables/ruleset.ts";
+import { type AddressRecord, isAlive } from "../records/records.ts";
 import { acceptRules, forwardChain } from "./rules.ts";
 
+/** Those who may need isolation. */
+interface IsolationUsers {
+  /** Records of the addresses that are released. */
+  readonly leaving: readonly AddressRecord[];
+  /** All other records of this family. Reading stops when the answer is known. */
+  readonly staying: () => Iterable<AddressRecord>;
+  /** The sources bound to firewalld's zones: addresses and others; undefined when they cannot be known. */
+  readonly sources: () => readonly string[] | undefined;
+}
+
 /**
- * The bridges of which the isolation rules go together with these attachments: those on which no other one is left that
- * asked for a policy.
+ * The bridges whose isolation rules are removed with the leaving attachments: no other attachment on them asked for a
+ * policy.
  *
- * An attachment of the Go plugin has no record, and what lets its traffic pass does not tell its bridge. So all
- * isolation stays as long as an address without a record is let through.
+ * An attachment of the Go plugin has no record, and its rules have no bridge. So all isolation rules stay as long as an
+ * address without a record is let through.
  *
  * @param current table filter of this family.
- * @param leaving records of the addresses that are released.
- * @param staying all other records of this family; as few as possible are looked at.
- * @param sources what is bound to firewalld's zone: addresses and other things; undefined when that is not known.
  */
-export function unusedBridges(
-  family: Family,
+export function bridgesWithoutUsers(
+  family: IpFamily,
   current: Ruleset,
-  leaving: readonly AddressRecord[],
-  staying: () => Iterable<AddressRecord>,
-  sources: () => readonly string[] | undefined,
+  { leaving, staying, sources }: IsolationUsers,
 ): readonly string[] {
   const bridges = new Set(leaving.flatMap(({ isolation }) => isolation?.bridge ?? []));
   if (bridges.size === 0) return [];
@@ -40,9 +44,10 @@ export function unusedBridges(
 }
 
 /**
- * True when the traffic of an address is let through that is none of these: an attachment of the Go plugin, which may
- * rely on what no record asks for.
+ * True when an address without a record is let through: an attachment of the Go plugin, which may need rules that no
+ * record asks for.
  *
+ * @param recorded the addresses with a record.
  * @param others addresses that are let through by other means than these rules.
  */
 export function hasUnrecorded(
@@ -54,7 +59,7 @@ export function hasUnrecorded(
   return [...addressesAcceptedBy(current), ...others].some((address) => !known.has(formatIp(address)));
 }
 
-/** A container that has gone without a DEL of ours does not count, unless its traffic is still accepted. */
+/** False when the container is gone without a DEL of ours and its traffic is no longer accepted. */
 function isUsed(current: Ruleset, record: AddressRecord): boolean {
   return isAlive(record) || acceptRules(record.address).some((rule) => hasRule(current, forwardChain, rule));
 }
@@ -70,7 +75,7 @@ function isAcceptRule(rule: Rule, address: IpAddress): boolean {
   return acceptRules(address).some((one) => sameRule(one, rule));
 }
 
-/** None for prefixes and what else may be there. */
+/** The address of a prefix that is a single one; none for other texts. */
 function hostAddress(text: string): readonly IpAddress[] {
   const prefix = parsePrefix(text);
   return prefix !== undefined && prefix.prefixLength === bitLength(prefix.address.family)
