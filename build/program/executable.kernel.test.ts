@@ -9,7 +9,7 @@ import { buildExecutable, buildStockExecutable } from "./executable.ts";
 const linux = join(import.meta.dirname, "../../shared/linux");
 const source = `
 import { readlinkSync, writeSync } from "node:fs";
-import { atStart } from ${JSON.stringify(join(linux, "at-start.ts"))};
+import { atStart } from ${JSON.stringify(join(linux, "../executable/at-start.ts"))};
 import { errno, libc } from ${JSON.stringify(join(linux, "koffi.ts"))};
 atStart(() => {
   try {

@@ -22,7 +22,7 @@ import { buildExecutable, buildLinkedExecutable } from "./executable.ts";
 const linux = join(import.meta.dirname, "../../shared/linux");
 const source = `
 import { readSync, writeSync } from "node:fs";
-import { atStart } from ${JSON.stringify(join(linux, "at-start.ts"))};
+import { atStart } from ${JSON.stringify(join(linux, "../executable/at-start.ts"))};
 import { libc } from ${JSON.stringify(join(linux, "koffi.ts"))};
 function fail(times) { return times > 1 ? fail(times - 1) : new Error("of this").stack; }
 atStart(() => {
@@ -192,7 +192,7 @@ describe("an executable with several programs", () => {
       writeFileSync(
         entry,
         `import { writeSync } from "node:fs";
-        import { atStart } from ${JSON.stringify(join(linux, "at-start.ts"))};
+        import { atStart } from ${JSON.stringify(join(linux, "../executable/at-start.ts"))};
         atStart(() => { writeSync(1, ${JSON.stringify(says)}); });`,
       );
       return entry;
