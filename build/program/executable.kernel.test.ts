@@ -22,7 +22,7 @@ atStart(() => {
       if (error.message.startsWith("Cannot find function 'no_such_function'")) writeSync(1, "loaded");
     }
   } catch (error) {
-    writeSync(1, error.message + "|" + error.details);
+    writeSync(1, error.message + "|" + error.advice);
   }
 });
 `;
@@ -73,13 +73,13 @@ describe("where /dev/shm, /run and /tmp are noexec", () => {
   });
 
   test("or the executable says what stood against each place and what to do", () => {
-    const [message, details] = start("file", "read-only").split("|");
+    const [message, advice] = start("file", "read-only").split("|");
     const noexec = "failed to map segment from shared object";
     assert.equal(
       message,
       "cannot load the native part of this executable: " +
         `/dev/shm: ${noexec}; /mnt: EROFS; /run: ${noexec}; /tmp: ${noexec}`,
     );
-    assert.match(details ?? "", /noexec/);
+    assert.match(advice ?? "", /noexec/);
   });
 });
