@@ -24,7 +24,7 @@ export function prevResult(request: Request): Result | undefined {
   return parseResult(document, request.cniVersion);
 }
 
-/** Families of which the result before seems to have addresses: a look at it, for `Plugin.prepare`. Never throws. */
+/** Guesses the families of the addresses in `prevResult` as it stands, for early starts of programs. Never throws. */
 export function likelyFamilies({ document }: Request): readonly (4 | 6)[] {
   const previous = document["prevResult"];
   const ips = isJsonObject(previous) && Array.isArray(previous["ips"]) ? previous["ips"] : [];
