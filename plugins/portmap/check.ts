@@ -8,8 +8,8 @@ import { type Publication, publicationsOf } from "./publication.ts";
 import type { Setup } from "./setup.ts";
 
 /**
- * CHECK: everything that ADD makes is there, in the backend of the configuration or, where the configuration fits both,
- * in the other one; or in the tables of the Go plugin's nftables backend.
+ * CHECK: everything that ADD makes exists in one of three places, tried in this order: the backend of the configuration,
+ * the other one if the configuration fits it, the tables of the Go plugin's nftables backend.
  *
  * @throws CniError code 105 naming the first thing that is missing.
  */

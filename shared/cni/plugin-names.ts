@@ -9,9 +9,9 @@ export function pluginNames(): readonly string[] {
 }
 
 /**
- * The plugin that an executable with all of them is by a name: the longest plugin's name that it is, or that it ends in
- * behind a dash (`cnv-bridge`, `buildkit-cni-host-local`). Undefined when there is none. The executable itself decides
- * before JavaScript runs, in the same way (build/node/entry-code.ts).
+ * The plugin that a file's name selects: the name itself, or its longest end behind a dash that is a plugin's name
+ * (`cnv-bridge`, `buildkit-cni-host-local`). Undefined when there is none. The executable decides in the same way before
+ * JavaScript runs (build/node/entry-code.ts).
  */
 export function pluginNamed(name: string): string | undefined {
   for (let rest = name; ; ) {

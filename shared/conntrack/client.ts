@@ -55,8 +55,8 @@ export function eachEntry(
 }
 
 /**
- * Addresses of IPv6 are left out: the kernel compares them the wrong way round and leaves out what was asked for
- * (ctnetlink_filter_match_tuple in net/netfilter/nf_conntrack_netlink.c). `passes` looks at them.
+ * The filter for the kernel, without addresses of IPv6: its filter is inverted for them and drops the matches
+ * (ctnetlink_filter_match_tuple in net/netfilter/nf_conntrack_netlink.c). `passes` compares them here.
  */
 function kernelFilter({ source, answeredBy, ...others }: EntryFilter): EntryFilter {
   return {
@@ -102,7 +102,7 @@ const maxFlushes = 16;
 const deletionsAtOnce = 64;
 
 /**
- * Forgets the connections of one family that pass one of the filters, of which each says something.
+ * Forgets the connections of one family that pass at least one filter. No filter may be empty.
  *
  * A dump goes through the whole table under its locks: 11 ms of the kernel's time however few connections there are.
  * So the kernel is asked to forget them itself where it can, and otherwise there are as few dumps as possible, and none

@@ -51,7 +51,7 @@ interface EntryKey {
   readonly id: Uint8Array | undefined;
 }
 
-/** Which connections are meant: those of which all that is given here is true. */
+/** Selects the connections that match every member given. */
 export interface EntryFilter {
   readonly protocol?: number;
   /** Destination port of the original direction; needs the protocol. */

@@ -6,7 +6,7 @@ interface Elf {
   readonly length: number;
 }
 
-/** Reads bytes of a file from a position on: fewer where it ends. */
+/** Reads bytes of a file at a position; fewer at its end. */
 type ReadAt = (position: number, length: number) => Uint8Array;
 
 const headerSize = 64;
@@ -73,7 +73,7 @@ interface Table {
   readonly count: number;
 }
 
-/** Where a table and all that it tells of ends. */
+/** The offset behind a table and behind everything its entries describe, whichever is later. */
 function endOf(
   { offset, entry, count }: Table,
   readAt: ReadAt,

@@ -93,7 +93,7 @@ export class Child {
     }
   }
 
-  /** Ends its input and goes on without it. Its work is done; this process waits for its end only before its own. */
+  /** Ends its input and does not wait now, since its work is done; `exit` waits before this process ends. */
   leave(): void {
     // While it waits for input its sockets are open.
     childLeft(this.#pid);

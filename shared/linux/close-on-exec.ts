@@ -24,7 +24,7 @@ export const keepInheritedFiles = lazy((): true => {
   return true;
 });
 
-/** The opposite for files that a program is to have which this process becomes (execve(2)). */
+/** Clears close-on-exec, for files that stay open across execve(2). */
 export function handOn(fds: readonly number[]): void {
   for (const fd of fds) call(fcntl, fd, F_SETFD, 0);
 }

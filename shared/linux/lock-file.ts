@@ -60,7 +60,7 @@ export function withLockFile<T>(path: string, patience: Patience, work: Work<T>)
   return withLock(path, lockFileFlags, patience, work);
 }
 
-/** The same with the lock of a directory, which is not made. */
+/** As above, but locks an existing directory; it is not created. */
 export function withLockedDirectory<T>(path: string, patience: Patience, work: () => T): T {
   return withLock(path, O_RDONLY | O_DIRECTORY, patience, work);
 }

@@ -17,7 +17,7 @@ import { Dialogue, type Operation } from "./dialogue.ts";
 import type { Message, MessagePlace } from "./message.ts";
 import { drain, receiveFromKernel, sockaddrLength, socketAddress } from "./receive.ts";
 
-/** The kernel answers within `send`: what has not come by then has been lost. */
+/** How long to wait. The kernel answers during `send`, so this only ends a wait for an answer that was lost. */
 const patienceSeconds = 10;
 
 /** Sequence numbers of batches are above all others. */

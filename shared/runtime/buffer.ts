@@ -48,7 +48,7 @@ export class Buffer extends Bytes {
     return all;
   }
 
-  /** Of texts in these encodings; nothing is taken from objects with `valueOf`. */
+  /** From a text in one of these encodings. Unlike Node's it does not call `valueOf` of objects. */
   static from(text: string, encoding?: Encoding): Buffer;
   static from(bytes: ArrayLike<number>): Buffer;
   static from(memory: ArrayBufferLike, byteOffset?: number, length?: number): Buffer;

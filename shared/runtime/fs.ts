@@ -192,7 +192,7 @@ export function statfsSync(path: string): { type: number } {
 type Missing = { throwIfNoEntry: false };
 type AsBigInt = { bigint: true };
 
-/** With one of the two options, not with both. */
+/** Takes `throwIfNoEntry: false` or `bigint: true`, not both. */
 export function statSync(path: string): Stats;
 export function statSync(path: string, options: AsBigInt): BigIntStats;
 export function statSync(path: string, options: Missing): Stats | undefined;

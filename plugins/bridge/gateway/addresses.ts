@@ -13,7 +13,7 @@ import { readyLinkLocal } from "./link-local.ts";
 export interface GatewayPlan {
   /** Addresses that it lacks. */
   readonly missing: readonly IpPrefix[];
-  /** Its addresses that contradict those. */
+  /** Addresses on the link that conflict with the gateway's. */
   readonly contradicting: readonly IpPrefix[];
 }
 
@@ -59,7 +59,7 @@ function contradiction(link: Link, wanted: IpPrefix, other: IpPrefix): CniError 
 /**
  * Gives the link the gateway addresses that it lacks.
  *
- * @param pushUndo records how a step is taken back, unless others use the bridge by then.
+ * @param pushUndo records the undo of a step, which does nothing if others use the bridge by then.
  * @throws SystemError
  */
 export function addGatewayAddresses(

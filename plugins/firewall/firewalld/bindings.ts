@@ -11,7 +11,7 @@ export interface BindingZone {
   readonly zone: string;
 }
 
-/** The limit for firewalld when it has not answered before. It has the request, and may work it off later. */
+/** The limit once firewalld has failed to answer in this call. The request was delivered and may still take effect. */
 const shortMilliseconds = 2_000;
 
 /**

@@ -4,8 +4,8 @@ import { Transaction } from "../../../shared/iptables/transaction.ts";
 
 /**
  * The guard of 127.0.0.1 in table filter of iptables, for kernels without nf_tables, where table `cni_localhost` cannot be:
- * a rule for each container that publishes ports. As that of kube-proxy, it is behind connection tracking and accepts what
- * was translated. All of this is pure.
+ * a rule for each container that publishes ports. Like kube-proxy's it runs after connection tracking, so it must accept
+ * translated packets. All of this is pure.
  */
 export const guardChain = "CNI-HOSTPORT-LOCAL";
 

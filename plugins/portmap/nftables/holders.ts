@@ -51,8 +51,8 @@ export function deadElements(
 }
 
 /**
- * Returns a function that finds elements and claims at a mapping's port: at the same address of the host, or if one of the
- * two is for all its addresses.
+ * Returns a function that finds elements and claims at a mapping's port, with the same host address or where either side
+ * is for all addresses.
  */
 function overlapFinder(nftables: Nftables, family: IpFamily) {
   const { addressTargets: map, portTargets } = mapsOf(family);

@@ -205,7 +205,7 @@ export function tableDefinition(config: PortmapConfig, container: IpPrefix): Tab
     chains: definitions,
   };
 
-  /** Whether elements will lead to a chain: nobody would remove a transient chain without any. */
+  /** Whether any element will lead to a chain. A transient one goes with its last element, so without any it would stay. */
   function isUsed(chain: string, isLeading: (mapping: PortMapping) => boolean): boolean {
     const mappings = mappingsOf(config.mappings, family);
     return !isTransient(chain) || mappings.length === 0 || mappings.some(isLeading);

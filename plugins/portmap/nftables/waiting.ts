@@ -88,7 +88,7 @@ interface Handover {
 }
 
 /**
- * Returns the claims that are met when elements are removed: one for each port that is free then.
+ * Returns, for each port that the removal of elements frees, the waiting claim that gets it.
  *
  * @param replacing elements in the place of removed ones.
  */
