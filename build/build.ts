@@ -15,7 +15,7 @@ import {
   buildStockExecutable,
 } from "./program/executable.ts";
 import { pluginNames } from "./program/plugin-names.ts";
-import { installer, linkedPrograms, programOf } from "./program/plugins.ts";
+import { linkedPrograms, pluginExecutable, programOf } from "./program/plugins.ts";
 
 const suite = "conformance";
 const root = join(import.meta.dirname, "..");
@@ -43,7 +43,7 @@ if (values.stock) {
       await timed(`dist/${suite}`, (output) => buildNodeExecutable({ entry, output }));
     } else {
       await timed(`dist/bin/${name}`, (output) =>
-        buildExecutable({ ...programOf(name), output, node, besides: installer }),
+        buildExecutable({ ...pluginExecutable(name), output, node }),
       );
     }
   }

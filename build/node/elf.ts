@@ -4,6 +4,9 @@
 
 export type Architecture = "x64" | "arm64";
 
+/** How Go, Debian and the names of releases call them. */
+export const releaseNames: Readonly<Record<Architecture, string>> = { x64: "amd64", arm64: "arm64" };
+
 // elf.h
 const machines: Readonly<Record<number, Architecture>> = { 62: "x64", 183: "arm64" };
 const PT_LOAD = 1;

@@ -1,6 +1,6 @@
 /**
- * A program as parts of memory and what tells of them, and the file that has it: an ELF file without sections but one,
- * since nothing needs them to run it.
+ * A program as parts of memory and what tells of them, and the file that has it: an ELF file whose only sections are those
+ * that scanners look for, since nothing needs them to run it.
  */
 import { type Architecture, wide } from "./elf.ts";
 
@@ -56,6 +56,17 @@ export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
+/** A note as it is in a file: elf.h, Elf64_Nhdr, with name and content at multiples of four bytes. */
+export function elfNote(name: string, type: number, content: Buffer): Buffer {
+  const header = Buffer.alloc(12);
+  header.writeUInt32LE(name.length + 1, 0);
+  header.writeUInt32LE(content.length, 4);
+  header.writeUInt32LE(type, 8);
+  const padding = (length: number): Buffer => Buffer.alloc(roundUp(length, 4) - length);
+  const text = Buffer.from(`${name}\0`, "latin1");
+  return Buffer.concat([header, text, padding(text.length), content, padding(content.length)]);
+}
+
 /** Pages of any architecture begin at multiples of this. */
 export const largestPage = 0x10000;
 
@@ -79,7 +90,7 @@ export function headerSize(parts: number, marks: number): number {
 export function imageFile(
   { architecture, elfHeader, entry, base, parts, marks }: Image,
   head: Buffer,
-  note?: NoteSection,
+  note: NoteSection,
 ): Buffer {
   const size = headerSize(parts.length, marks.length);
   const pageSize = pageSizeOf(architecture);
@@ -106,24 +117,21 @@ export function imageFile(
     const part = placed.find((one) => address >= one.address && address < one.address + one.bytes.length);
     return part === undefined ? 0 : part.offset + address - part.address;
   };
-  const sections =
-    note === undefined
-      ? []
-      : [noteSection(note), ...marks.filter(({ type }) => type === PT.DYNAMIC).map(dynamicSection)].map(
-          (section) => ({ ...section, offset: offsetOf(section.address) }),
-        );
-  const table = note === undefined ? Buffer.alloc(0) : sectionTable(sections, length);
-  const file = Buffer.concat([...chunks, table]);
+  const dynamic = marks.filter(({ type }) => type === PT.DYNAMIC).map(dynamicSection);
+  const sections = [noteSection(note), ...dynamic].map((section) => ({
+    ...section,
+    offset: offsetOf(section.address),
+  }));
+  const file = Buffer.concat([...chunks, sectionTable(sections, length)]);
   elfHeader.copy(file, 0, 0, elfHeaderSize);
   file.writeBigUInt64LE(BigInt(entry), 24);
   file.writeBigUInt64LE(BigInt(elfHeaderSize), 32);
   file.writeUInt16LE(placed.length + marks.length + 1, 56);
   // Size and number of section headers, and which one has the names.
   const count = sections.length + 2;
-  const numbers = note === undefined ? [0, 0, 0] : [sectionHeaderSize, count, count - 1];
-  for (const [index, number] of numbers.entries()) file.writeUInt16LE(number, 58 + 2 * index);
-  const start = note === undefined ? 0 : file.length - count * sectionHeaderSize;
-  file.writeBigUInt64LE(BigInt(start), 40);
+  for (const [index, number] of [sectionHeaderSize, count, count - 1].entries())
+    file.writeUInt16LE(number, 58 + 2 * index);
+  file.writeBigUInt64LE(BigInt(file.length - count * sectionHeaderSize), 40);
   const headers: (Mark & { offset: number })[] = [
     {
       type: PT.PHDR,

@@ -3,20 +3,14 @@
  * (https://systemd.io/PACKAGE_METADATA_FOR_EXECUTABLE_FILES/).
  */
 import packageJson from "../../package.json" with { type: "json" };
-import type { Architecture } from "./elf.ts";
+import { type Architecture, releaseNames } from "./elf.ts";
+import { elfNote } from "./image.ts";
 
 const FDO_PACKAGING_METADATA = 0xcafe1a7e;
-const debianNames = { x64: "amd64", arm64: "arm64" } as const;
 
 /** The note of an executable of plugins. */
 export function packageNote(architecture: Architecture): Buffer {
   const { name, version } = packageJson;
-  const content = { type: "generic", name, version, architecture: debianNames[architecture] };
-  const text = Buffer.from(`${JSON.stringify(content)}\0`);
-  const header = Buffer.alloc(16);
-  header.writeUInt32LE(4, 0);
-  header.writeUInt32LE(text.length, 4);
-  header.writeUInt32LE(FDO_PACKAGING_METADATA, 8);
-  header.write("FDO\0", 12, "latin1");
-  return Buffer.concat([header, text, Buffer.alloc(-text.length & 3)]);
+  const content = { type: "generic", name, version, architecture: releaseNames[architecture] };
+  return elfNote("FDO", FDO_PACKAGING_METADATA, Buffer.from(`${JSON.stringify(content)}\0`));
 }

@@ -55,10 +55,11 @@ function check(what: string, result: number): void {
 /** Pages of the executable that are not written to. */
 function mappedPages(): string {
   const pagemap = openSync(`/proc/${pid}/pagemap`, "r");
-  const path = readFileSync(`/proc/${pid}/maps`, "latin1").split("\n")[0]?.split(/\s+/)[5] ?? "";
+  const mappings = readFileSync(`/proc/${pid}/maps`, "latin1").split("\n");
+  // The executable comes first.
+  const path = mappings[0]?.split(/\s+/)[5] ?? "";
   try {
-    return readFileSync(`/proc/${pid}/maps`, "latin1")
-      .split("\n")
+    return mappings
       .filter((line) => line.endsWith(` ${path}`) && / r-/.test(line))
       .flatMap((line) => {
         const [start = 0, end = 0] = line.split(/[- ]/, 2).map((text) => Number.parseInt(text, 16));

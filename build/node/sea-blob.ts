@@ -3,10 +3,10 @@
  * postject-api.h; node::sea::FindSingleExecutableBlob in src/node_sea.cc).
  */
 
-import { marksOf, PF, PT, roundUp } from "./image.ts";
+import { elfNote, marksOf, PF, PT, roundUp } from "./image.ts";
 import type { Addition } from "./slim.ts";
 
-const noteName = "NODE_SEA_BLOB\0";
+const noteName = "NODE_SEA_BLOB";
 /** Node looks for a blob where postject has made the last character of this a 1. */
 export const seaFuse = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:";
 const noteHeaderSize = 12;
@@ -18,7 +18,7 @@ export function blobOf(packed: Buffer): Buffer {
     for (let at = offset; at + noteHeaderSize < offset + fileSize; ) {
       const [nameSize, size] = [packed.readUInt32LE(at), packed.readUInt32LE(at + 4)];
       const start = at + noteHeaderSize + ((nameSize + 3) & ~3);
-      if (packed.toString("latin1", at + noteHeaderSize, at + noteHeaderSize + nameSize) === noteName)
+      if (packed.toString("latin1", at + noteHeaderSize, at + noteHeaderSize + nameSize) === `${noteName}\0`)
         return packed.subarray(start, start + size);
       at = start + ((size + 3) & ~3);
     }
@@ -31,7 +31,7 @@ export function notesOf(blobs: readonly Buffer[], address: number): Addition {
   const chunks: Buffer[] = [];
   let length = 0;
   const marks = blobs.map((blob) => {
-    const note = noteOf(blob);
+    const note = elfNote(noteName, 0, blob);
     const start = roundUp(length, notePageSize);
     chunks.push(Buffer.alloc(start - length), note);
     length = start + note.length;
@@ -43,12 +43,3 @@ export function notesOf(blobs: readonly Buffer[], address: number): Addition {
 }
 
 const notePageSize = 0x1000;
-
-function noteOf(blob: Buffer): Buffer {
-  const name = Buffer.alloc((noteName.length + 3) & ~3);
-  name.write(noteName, "latin1");
-  const head = Buffer.alloc(noteHeaderSize);
-  head.writeUInt32LE(noteName.length, 0);
-  head.writeUInt32LE(blob.length, 4);
-  return Buffer.concat([head, name, blob, Buffer.alloc(-blob.length & 3)]);
-}

@@ -118,7 +118,7 @@ export function slimNode(
       return { ...mark, address: start + aligned };
     });
     const note = packageNote(architecture);
-    const noteAt = start + ((length + 3) & ~3);
+    const noteAt = roundUp(start + length, 4);
     chunks.push(Buffer.alloc(noteAt - start - length), note);
     length = noteAt - start + note.length;
     const size = { fileSize: note.length, memorySize: note.length };

@@ -29,7 +29,8 @@ test("what calls do not touch comes last in the file, and keeps its place in mem
   const elfHeader = Buffer.alloc(64);
   elfHeader.writeUInt16LE(56, 54);
   const image = { architecture: "x64", elfHeader, entry: 0, base: 0x400000, parts, marks: [] } as const;
-  const file = imageFile(image, Buffer.alloc(0));
+  const note = { name: ".note", address: 0x400000, size: 0 };
+  const file = imageFile(image, Buffer.alloc(0), note);
   const loads = marksOf(file).filter(({ type }) => type === PT.LOAD);
   assert.deepEqual(
     loads.map(({ address, offset }) => [address, offset]),

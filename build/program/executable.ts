@@ -77,10 +77,8 @@ export async function buildExecutable({
   const { program, inside, identity } = await programText({ entry, builtIn }, (part) =>
     identityOf([node.binary, part]),
   );
-  const input = snapshotInput(program, cold);
-  const asWritten = (): Promise<Script> => bundleAsWritten(entry, inside);
   const options = { folder: dirname(output), flags };
-  const blob = await snapshotBlob(node, input, asWritten, options);
+  const blob = await programBlob(node, { script: program, entry, cold, inside }, options);
   const file =
     besides === undefined
       ? node.slim.file(notesOf([blob], node.slim.end))
@@ -89,21 +87,17 @@ export async function buildExecutable({
   return program;
 }
 
-const blobsBesides = new WeakMap<Program, Promise<Buffer>>();
+/** Blobs of programs that are in several executables, by the Node that made them. */
+const blobsBesides = new WeakMap<SnapshotNode, WeakMap<Program, Promise<Buffer>>>();
 
 /** The blob of a program that is in several executables: made once. */
-function blobBesides(
-  node: SnapshotNode,
-  program: Program,
-  options: Omit<PackOptions, "start">,
-): Promise<Buffer> {
+function blobBesides(node: SnapshotNode, program: Program, options: BlobOptions): Promise<Buffer> {
   const { entry, cold } = program;
-  const make = async (): Promise<Buffer> => {
-    const input = snapshotInput(await bundleForSnapshot(entry), cold);
-    return snapshotBlob(node, input, () => bundleAsWritten(entry), options);
-  };
-  const found = blobsBesides.get(program) ?? make();
-  blobsBesides.set(program, found);
+  const make = async (): Promise<Buffer> =>
+    programBlob(node, { script: await bundleForSnapshot(entry), entry, cold }, options);
+  const ofNode = blobsBesides.get(node) ?? new WeakMap<Program, Promise<Buffer>>();
+  const found = ofNode.get(program) ?? make();
+  blobsBesides.set(node, ofNode.set(program, found));
   return found;
 }
 
@@ -130,12 +124,11 @@ export async function buildLinkedExecutable({
   for (const [index, { entry, cold, builtIn }] of all.entries()) {
     const inside = builtIn && { module: builtIn.module, identity, isByName: true };
     const alone = inside === undefined ? scripts[index] : undefined;
-    const input = snapshotInput(alone ?? (await bundleForSnapshot(entry, inside)), cold);
-    const asWritten = (): Promise<Script> => bundleAsWritten(entry, inside);
-    blobs.push(await snapshotBlob(node, input, asWritten, { folder, flags: [] }));
+    const script = alone ?? (await bundleForSnapshot(entry, inside));
+    blobs.push(await programBlob(node, { script, entry, cold, inside }, { folder, flags: [] }));
   }
-  const [first = "", ...others] = programs.keys();
   const names = [...programs.keys()];
+  const [first = "", ...others] = names;
   write(join(folder, first), linkedFile(node.slim, names, blobs), identity, names);
   for (const name of others) {
     const link = join(folder, `.${name}-${process.pid}`);
@@ -241,31 +234,38 @@ interface PackOptions {
   start: "snapshot" | "code cache" | "script";
 }
 
+type BlobOptions = Omit<PackOptions, "start">;
+
 /** Whether koffi's addon is an asset of the executable. The conformance suite does without. */
 const needsAsset = { snapshot: !canLinkAddon, "code cache": true, script: false };
+
+/** A program and its bundle. */
+interface BundledProgram extends Pick<Program, "entry" | "cold"> {
+  readonly script: Script;
+  readonly inside?: BuiltInSource | undefined;
+}
 
 /**
  * The blob with a snapshot of a program: what pkg puts into an executable. When the program's modules fail, throws an
  * error that tells the place in the sources, for which it evaluates the program as it was written.
  */
-async function snapshotBlob(
+async function programBlob(
   node: SnapshotNode,
-  input: SnapshotInput,
-  asWritten: () => Promise<Script>,
-  { folder, flags }: Omit<PackOptions, "start">,
+  { script, entry, cold, inside }: BundledProgram,
+  { folder, flags }: BlobOptions,
 ): Promise<Buffer> {
   const writeBase = (path: string): void => writeFileSync(path, node.binary, { mode: 0o755 });
   const options = { folder, flags: [...v8Flags, ...flags], start: "snapshot" } as const;
   const blob = async (from: SnapshotInput): Promise<Buffer> =>
     blobOf(await pack(JSON.stringify(from), writeBase, options));
   try {
-    return await blob(input);
+    return await blob(snapshotInput(script, cold));
   } catch (error) {
     if (failureIn(String(error)) === undefined) throw error;
-    const script = await asWritten();
-    const told = await blob({ ...snapshotInput(script, "all"), frames: 100 }).catch(String);
+    const written = await bundleAsWritten(entry, inside);
+    const told = await blob({ ...snapshotInput(written, "all"), frames: 100 }).catch(String);
     const failure = failureIn(String(told));
-    throw failure === undefined ? error : new Error(snapshotFailure(failure, script));
+    throw failure === undefined ? error : new Error(snapshotFailure(failure, written));
   }
 }
 

@@ -19,10 +19,15 @@ export function programOf(plugin: string): Program {
 }
 
 /** The installer, a program of every executable. Nothing of it need be fast. */
-export const installer: Besides = {
+const installer: Besides = {
   name: installerName,
   program: { entry: join(import.meta.dirname, "installer.ts"), cold: "all" },
 };
+
+/** What the executable of a plugin has: the plugin, and the installer. */
+export function pluginExecutable(plugin: string): Program & { readonly besides: Besides } {
+  return { ...programOf(plugin), besides: installer };
+}
 
 /** The programs of an executable that is every plugin. */
 export function linkedPrograms(): Pick<LinkedExecutable, "programs" | "otherwise"> {

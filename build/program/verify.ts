@@ -17,7 +17,7 @@ import { scriptsOf } from "../node/scripts.ts";
 import { unusedData } from "../node/unused-data.ts";
 import { buildExecutable, buildLinkedExecutable } from "./executable.ts";
 import { pluginNames } from "./plugin-names.ts";
-import { installer, linkedPrograms, programOf } from "./plugins.ts";
+import { linkedPrograms, pluginExecutable } from "./plugins.ts";
 
 /** Differences of a file that are printed. */
 const shown = 10;
@@ -54,7 +54,7 @@ try {
       fail(`${file}: no plugin is called ${name}: say PLUGIN=${file}`);
     const output = join(work, isLinked ? "linked" : "separate", isLinked ? (pluginNames[0] ?? "") : name);
     if (isLinked) await buildLinkedExecutable({ ...linkedPrograms(), folder: join(work, "linked"), node });
-    else await buildExecutable({ ...programOf(name), output, node, besides: installer });
+    else await buildExecutable({ ...pluginExecutable(name), output, node });
     const expected = {
       bytes: readFileSync(output),
       symbols: [...symbols.values()],

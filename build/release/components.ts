@@ -2,7 +2,6 @@
  * What is in an executable besides this project's own code: Node with the libraries in its binary, koffi's addon, and the
  * packages that the bundler put in.
  */
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import packageLock from "../../package-lock.json" with { type: "json" };
@@ -184,17 +183,4 @@ export function licenceTexts(bundles: readonly Script[], nodePackage: string): s
   return files
     .map(([what, file]) => `${line}\n${what}\n${line}\n\n${readFileSync(file, "utf8").trim()}\n`)
     .join("\n");
-}
-
-/** A UUID that is the same for the same words (RFC 9562, version 8). */
-export function uuidOf(...words: readonly string[]): string {
-  const hex = createHash("sha256").update(words.join("\n")).digest("hex");
-  const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `${variant}${hex.slice(17, 20)}`,
-    hex.slice(20, 32),
-  ].join("-");
 }

@@ -1,5 +1,6 @@
 import type { Bill } from "./bill.ts";
-import { type Component, uuidOf } from "./components.ts";
+import type { Component } from "./components.ts";
+import { uuidOf } from "./uuid.ts";
 
 /** A bill of materials as CycloneDX 1.6 JSON (https://cyclonedx.org/docs/1.6/json/). */
 export function cyclonedxDocument({ name, version, created, components, files }: Bill): string {

@@ -7,12 +7,13 @@ import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { billedFile } from "./bill.ts";
 import { assertChecksums, writeChecksums } from "./checksums.ts";
-import { type Component, uuidOf } from "./components.ts";
+import type { Component } from "./components.ts";
 import { cyclonedxDocument } from "./cyclonedx.ts";
 import { archiveName } from "./file-name.ts";
 import { signedStatement, statementOf, verifiedStatement } from "./provenance.ts";
 import { spdxDocument } from "./spdx.ts";
 import { tarGz } from "./tar-archive.ts";
+import { uuidOf } from "./uuid.ts";
 import { vexDocument } from "./vex.ts";
 
 test("archives have the Go plugins' names", () => {

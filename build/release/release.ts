@@ -12,7 +12,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { snapshotNode } from "../node/binary.ts";
 import { buildExecutable, buildLinkedExecutable } from "../program/executable.ts";
 import { pluginNames } from "../program/plugin-names.ts";
-import { installer, linkedPrograms, programOf } from "../program/plugins.ts";
+import { linkedPrograms, pluginExecutable } from "../program/plugins.ts";
 import { checkRelease } from "./check.ts";
 import { writeChecksums } from "./checksums.ts";
 import { billOf, executableMembers, factsOf, membersOf } from "./contents.ts";
@@ -81,7 +81,7 @@ async function buildAll(): Promise<void> {
   await buildLinkedExecutable({ ...linkedPrograms(), folder: folders.linked, node });
   for (const name of pluginNames) {
     const output = join(folders.separate, name);
-    await buildExecutable({ ...programOf(name), output, node, besides: installer });
+    await buildExecutable({ ...pluginExecutable(name), output, node });
   }
 }
 

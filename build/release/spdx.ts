@@ -1,5 +1,6 @@
 import type { Bill } from "./bill.ts";
-import { type Component, uuidOf } from "./components.ts";
+import type { Component } from "./components.ts";
+import { uuidOf } from "./uuid.ts";
 
 /** A bill of materials as SPDX 2.3 JSON (https://spdx.github.io/spdx-spec/v2.3/). */
 export function spdxDocument(bill: Bill): string {

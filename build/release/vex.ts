@@ -1,5 +1,5 @@
 import type { Bill } from "./bill.ts";
-import { uuidOf } from "./components.ts";
+import { uuidOf } from "./uuid.ts";
 
 /** What a vulnerability of a component means for executables. */
 interface Statement {

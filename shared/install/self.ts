@@ -23,12 +23,13 @@ export function openSelf(path = "/proc/self/exe"): Self {
   );
   const { size } = fstatSync(fd);
   const about = aboutOf(fd, size);
-  if (about === undefined || stampState(fd, size) === undefined) {
+  const stamp = stampState(fd, size);
+  if (about === undefined || stamp === undefined) {
     throw new Failure("unusable", `${process.execPath} is no executable of these plugins`, {
       advice: "only executables as `npm run build` makes them can be installed",
     });
   }
-  if (stampState(fd, size) === "damaged") {
+  if (stamp === "damaged") {
     throw new Failure("unusable", `${process.execPath} is damaged: its stamp does not fit its content`, {
       advice: "fetch it again, and compare its checksum",
     });
